@@ -1,0 +1,1 @@
+"""The recipes: Prefect flows and the command line."""

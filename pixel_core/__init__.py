@@ -1,0 +1,1 @@
+"""The work itself: stages, models, rewards and the artifact store. Knows no Prefect."""

@@ -1,0 +1,33 @@
+"""Errors by the boundary that was crossed. Each text names the value and the remedy.
+
+A bad rollout is data (see ``dialogue.calls.CallError``), not one of these; a bug is an
+ordinary Python exception and is left to crash.
+"""
+
+
+class PixelError(Exception):
+    """Base of every error a user can meet and mend."""
+
+
+class ConfigError(PixelError):
+    """A profile, an override or a command-line value is not usable."""
+
+
+class DataError(PixelError):
+    """A dataset, manifest or record handed to us breaks its contract."""
+
+
+class MediaError(DataError):
+    """A picture cannot be read, or is larger than allowed."""
+
+
+class EndpointError(PixelError):
+    """A remote model endpoint failed, refused, or answered out of contract."""
+
+
+class StorageError(PixelError):
+    """The artifact storage cannot be reached or refuses; never treated as a miss."""
+
+
+class StageFailed(PixelError):
+    """A stage's worker ended without a result."""

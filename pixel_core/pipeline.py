@@ -1,0 +1,109 @@
+"""The table of stages, in the order they run."""
+
+from __future__ import annotations
+
+from pixel_core.stage import Stage
+
+#: Models that answer the benchmark: the stage that makes each, by the name in the scores.
+MODELS = {"base": "base_model", "warm_start": "sft", "policy": "rl"}
+
+STAGES: tuple[Stage, ...] = (
+    Stage(
+        "ingest",
+        1,
+        ("ingest",),
+        (),
+        "pixel_core.seeds.ingest:run",
+        "picture questions from a source, split into train, validation and test",
+        fingerprint="pixel_core.seeds.ingest:fingerprint",
+    ),
+    Stage(
+        "annotate",
+        1,
+        ("annotate",),
+        ("ingest",),
+        "pixel_core.annotation.annotate:run",
+        "where the cue of each question is",
+    ),
+    Stage(
+        "synthesize",
+        1,
+        ("synthesize", "dialogue"),
+        ("ingest", "annotate"),
+        "pixel_core.synthesis.synthesize:run",
+        "trajectories with their self-correction branches",
+    ),
+    Stage(
+        "base_model",
+        1,
+        ("base_model", "dialogue"),
+        (),
+        "pixel_core.training.base_model:run",
+        "the model to start from",
+        fingerprint="pixel_core.training.base_model:fingerprint",
+    ),
+    Stage(
+        "sft",
+        1,
+        ("sft", "dialogue"),
+        ("ingest", "annotate", "synthesize", "base_model"),
+        "pixel_core.training.sft:run",
+        "the warm start: instruction tuning on the trajectories",
+    ),
+    Stage(
+        "rl",
+        1,
+        ("rl", "dialogue"),
+        ("ingest", "annotate", "sft"),
+        "pixel_core.training.rl:run",
+        "GRPO with the curiosity reward",
+    ),
+    *(
+        Stage(
+            f"answers_{model}",
+            1,
+            ("answers", "dialogue"),
+            ("ingest", maker),
+            "pixel_core.evaluation.answers:run",
+            f"the {model.replace('_', ' ')}'s answers to the held-out questions",
+            arguments={"model_stage": maker},
+        )
+        for model, maker in MODELS.items()
+    ),
+    Stage(
+        "evaluate",
+        1,
+        ("evaluate",),
+        tuple(f"answers_{model}" for model in MODELS),
+        "pixel_core.evaluation.evaluate:run",
+        "scores with intervals, and the paired comparison",
+    ),
+    Stage(
+        "report",
+        1,
+        ("report", "dialogue"),
+        (
+            "ingest",
+            "annotate",
+            "synthesize",
+            "base_model",
+            "sft",
+            "rl",
+            *(f"answers_{model}" for model in MODELS),
+            "evaluate",
+        ),
+        "pixel_core.reporting.report:run",
+        "one self-contained HTML page",
+    ),
+)
+
+BY_NAME = {stage.name: stage for stage in STAGES}
+
+
+def downstream(name: str) -> set[str]:
+    """The stage and every stage that depends on it."""
+    reached = {name}
+    for stage in STAGES:
+        if reached & set(stage.needs):
+            reached.add(stage.name)
+    return reached

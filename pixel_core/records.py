@@ -1,0 +1,244 @@
+"""What stages hand to one another. Frozen, validated, one JSON object a line on disk.
+
+Boxes are pixels of the ORIGINAL picture: x1, y1, x2, y2 with x1 < x2 and y1 < y2, the
+right and lower edge exclusive. Indices are 0-based here; only the tool-call syntax that a
+model sees counts from 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pixel_core.errors import DataError
+
+
+class Record(BaseModel):
+    """A frozen value; unknown fields are refused so that a stale reader fails loudly."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Split(StrEnum):
+    """Train feeds synthesis and RL; validation picks; test is only ever evaluated."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class TrajectoryKind(StrEnum):
+    """The paper's image templates (section 4.1), and the direct answer."""
+
+    DIRECT = "direct"
+    SINGLE_PASS = "single_pass"
+    RECROP_ONCE = "recrop_once"
+    RECROP_TWICE = "recrop_twice"
+    FURTHER_ZOOM = "further_zoom"
+
+
+class Box(Record):
+    """Pixels of the original picture; x2 and y2 are exclusive."""
+
+    x1: Annotated[int, Field(ge=0)]
+    y1: Annotated[int, Field(ge=0)]
+    x2: int
+    y2: int
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Box:
+        if self.x1 >= self.x2 or self.y1 >= self.y2:
+            raise ValueError(
+                f"box {self.as_tuple()} is empty: it needs x1 < x2 and y1 < y2 in pixels"
+            )
+        return self
+
+    def as_tuple(self) -> tuple[int, int, int, int]:
+        return self.x1, self.y1, self.x2, self.y2
+
+    def intersects(self, other: Box) -> bool:
+        return not (
+            self.x2 <= other.x1
+            or other.x2 <= self.x1
+            or self.y2 <= other.y1
+            or other.y2 <= self.y1
+        )
+
+    def contains(self, other: Box) -> bool:
+        return (
+            self.x1 <= other.x1
+            and self.y1 <= other.y1
+            and self.x2 >= other.x2
+            and self.y2 >= other.y2
+        )
+
+    @property
+    def area(self) -> int:
+        return (self.x2 - self.x1) * (self.y2 - self.y1)
+
+
+class Picture(Record):
+    """A picture in the ingest artifact's ``pictures.zip``."""
+
+    member: str
+    width: Annotated[int, Field(gt=0)]
+    height: Annotated[int, Field(gt=0)]
+    sha256: str
+
+
+class Cue(Record):
+    """Where the evidence for the answer is: a box in one of the seed's pictures."""
+
+    box: Box
+    picture: Annotated[int, Field(ge=0)] = 0
+
+
+class Seed(Record):
+    """A picture question before any reasoning was written for it."""
+
+    id: str
+    split: Split
+    question: str
+    answers: Annotated[tuple[str, ...], Field(min_length=1)]
+    choices: tuple[str, ...] = ()
+    pictures: Annotated[tuple[Picture, ...], Field(min_length=1)]
+    cue: Cue | None = None
+    #: What is looked for, as words in a sentence ("the red card"); "" when unknown.
+    subject: str = ""
+    #: The question's kind, the axis of ``by`` in the scores ("digit_small", "count").
+    kind: str = ""
+    #: Whether the answer can be read in the downscaled view; None when nobody looked.
+    legible: bool | None = None
+    source: str
+
+
+class Annotation(Record):
+    """A seed with the place of its cue, checked, and who said so."""
+
+    seed: Seed
+    #: None: the question is about the picture as a whole.
+    cue: Cue | None
+    #: "source", or "openai:<model>@<prompt version>".
+    author: str
+    #: Texts for the trajectory, from the annotator; "" leaves them to the templates.
+    whole_view: str = ""
+    local_view: str = ""
+
+
+class Turn(Record):
+    """One assistant turn of a trajectory; what the tool returns is replayed, never stored."""
+
+    text: str
+    #: False for a designated wrong operation: shown to the model, not trained.
+    trained: bool = True
+
+
+class Trajectory(Record):
+    """Assistant turns that answer one seed; tool results come from replaying the calls."""
+
+    id: str
+    seed_id: str
+    kind: TrajectoryKind
+    turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
+
+
+class Query(Record):
+    """What an episode asks: no cue, nothing the model must not see but ``answers``."""
+
+    id: str
+    question: str
+    pictures: Annotated[tuple[Picture, ...], Field(min_length=1)]
+    answers: Annotated[tuple[str, ...], Field(min_length=1)]
+    choices: tuple[str, ...] = ()
+    kind: str = ""
+
+    @classmethod
+    def from_seed(cls, seed: Seed) -> Query:
+        return cls(
+            id=seed.id,
+            question=seed.question,
+            pictures=seed.pictures,
+            answers=seed.answers,
+            choices=seed.choices,
+            kind=seed.kind,
+        )
+
+
+class StopReason(StrEnum):
+    """Why an episode ended; each is counted in the metrics."""
+
+    ANSWERED = "answered"
+    NO_ANSWER = "no_answer"  #: the turn ended with neither a call nor a boxed answer
+    TRUNCATED = "truncated"  #: a turn met the token limit; it is not trained as finished
+    TOO_MANY_OPERATIONS = "too_many_operations"
+    CONTEXT_FULL = "context_full"
+
+
+class Step(Record):
+    """One turn of an episode as it happened."""
+
+    text: str
+    #: The executed box in pixels of the original picture; None when nothing was executed.
+    box: Box | None = None
+    #: Which of the shown pictures it was taken from (0-based: queries first, then crops).
+    picture: int | None = None
+    #: The call error's kind; "" when the call was executed or there was none.
+    error: str = ""
+
+
+class Rollout(Record):
+    """One finished episode, without its tensors."""
+
+    query_id: str
+    sample: int
+    steps: tuple[Step, ...]
+    stop: StopReason
+    answer: str
+    correct: bool
+    operations: int
+    failed_operations: int
+    tokens: int
+
+
+class Score(Record):
+    """One row of the result table; ``low`` and ``high`` bound the 95 % interval."""
+
+    benchmark: str
+    model: str
+    decoding: str
+    n: int
+    accuracy: float
+    low: float
+    high: float
+    rapr: float
+    op_error_rate: float
+    by: dict[str, dict[str, float]]
+
+
+R = TypeVar("R", bound=Record)
+
+
+def write_jsonl(path: Path, records: Iterable[Record]) -> int:
+    """Write one record a line; return how many. Streams: nothing is held."""
+    count = 0
+    with path.open("w", encoding="utf-8") as out:
+        for record in records:
+            out.write(record.model_dump_json() + "\n")
+            count += 1
+    return count
+
+
+def read_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
+    """Yield records; a line that breaks the contract is a ``DataError`` with its number."""
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield kind.model_validate_json(line)
+            except ValidationError as error:
+                raise DataError(
+                    f"{path}, line {number}: not a {kind.__name__}: {error}"
+                ) from error
