@@ -1,0 +1,59 @@
+"""Questions about a scene, with their answers and where the evidence is."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from pixel_core.config import QuestionShares
+from pixel_core.drawn.scene import NAMES, Card, Scene
+from pixel_core.records import Box
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """``kind`` is digit_small, digit_big, count or exists; ``cue`` is in picture pixels."""
+
+    question: str
+    answer: str
+    kind: str
+    subject: str = ""
+    cue: Box | None = None
+    legible: bool = True
+
+
+def subject_of(colour: str) -> str:
+    return f"the {colour} card"
+
+
+def ask(scene: Scene, rng: random.Random, shares: QuestionShares) -> Question:
+    """A question drawn by the weights; half of the ``exists`` questions are answered no."""
+    kind = rng.choices(
+        ("digit", "count", "exists"), (shares.digit, shares.count, shares.exists)
+    )[0]
+    if kind == "count":
+        return Question("how many cards are there?", str(len(scene.cards)), "count")
+    if kind == "exists" and rng.random() < 0.5:
+        absent = [name for name in NAMES if all(card.colour != name for card in scene.cards)]
+        if absent:
+            colour = rng.choice(absent)
+            return Question(f"is there a {colour} card?", "no", "exists")
+    card = rng.choice(scene.cards)
+    if kind == "exists":
+        return _about(scene, card, f"is there a {card.colour} card?", "yes", "exists", True)
+    return _about(
+        scene,
+        card,
+        f"which digit is on {subject_of(card.colour)}?",
+        card.digit,
+        "digit_big" if card.big else "digit_small",
+        card.big,
+    )
+
+
+def _about(
+    scene: Scene, card: Card, question: str, answer: str, kind: str, legible: bool
+) -> Question:
+    return Question(
+        question, answer, kind, subject_of(card.colour), scene.world.slot(card.cell), legible
+    )
