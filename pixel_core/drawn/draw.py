@@ -42,7 +42,6 @@ def _palette() -> list[int]:
 
 
 _PALETTE = _palette()
-RGB = np.array(_PALETTE, np.uint8).reshape(-1, 3)
 
 
 @lru_cache(maxsize=8)
@@ -74,13 +73,17 @@ def indices(scene: Scene) -> np.ndarray:
 
 def draw(scene: Scene) -> Image.Image:
     """The picture as RGB, (side, side)."""
-    return Image.fromarray(RGB[indices(scene)])
+    return _paletted(scene).convert("RGB")
 
 
 def png(scene: Scene) -> bytes:
     """The picture as an encoded palette PNG; the same bytes for the same scene."""
-    image = Image.fromarray(indices(scene), "P")
-    image.putpalette(_PALETTE)
     out = io.BytesIO()
-    image.save(out, "PNG", compress_level=1)
+    _paletted(scene).save(out, "PNG", compress_level=1)
     return out.getvalue()
+
+
+def _paletted(scene: Scene) -> Image.Image:
+    image = Image.fromarray(indices(scene))
+    image.putpalette(_PALETTE)
+    return image
