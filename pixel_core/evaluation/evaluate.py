@@ -1,0 +1,202 @@
+"""Scores of the three models on the same held-out questions, and who is better than whom."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pixel_core.errors import DataError
+from pixel_core.evaluation.intervals import Paired, compare_sampled, compare_single
+from pixel_core.evaluation.metrics import (
+    Sampling,
+    accuracy_interval,
+    by_kind,
+    by_question,
+    kinds_of,
+    question_means,
+    summarize,
+)
+from pixel_core.records import Query, Rollout, Score, read_jsonl
+from pixel_core.stage import StageContext
+
+MODELS = ("base", "warm_start", "policy")
+#: (a, b): how much better is b than a?
+PAIRS = (("base", "warm_start"), ("warm_start", "policy"), ("base", "policy"))
+DECODINGS = ("greedy", "sampled")
+
+Answers = Mapping[str, Sequence[Rollout]]
+
+
+@dataclass(frozen=True)
+class AnswerSet:
+    """One model's answers: by decoding, then by question."""
+
+    queries: list[Query]
+    answers: dict[str, dict[str, list[Rollout]]]
+    settings: dict[str, Any]
+
+
+def read_answers(folder: Path) -> AnswerSet:
+    """Read and check an answers artifact; ``DataError`` when it is empty or incomplete."""
+    queries = list(read_jsonl(folder / "queries.jsonl", Query))
+    if not queries:
+        raise DataError(
+            f"{folder / 'queries.jsonl'}: an empty benchmark can't be scored; give ingest "
+            "test questions"
+        )
+    if len({query.id for query in queries}) < len(queries):
+        raise DataError(f"{folder / 'queries.jsonl'}: a question id is there twice")
+    settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    samples = {"greedy": 1, "sampled": int(settings["samples"])}
+    answers = {}
+    for decoding, count in samples.items():
+        path = folder / f"{decoding}.jsonl"
+        rollouts = list(read_jsonl(path, Rollout))
+        answers[decoding] = by_question(queries, rollouts, count, str(path))
+    return AnswerSet(queries, answers, settings)
+
+
+def compare(
+    queries: Sequence[Query], a: Answers, b: Answers, decoding: str, sampling: Sampling
+) -> dict[str, Any]:
+    """``b`` against ``a`` on the same questions, over all of them and by kind."""
+
+    def pair(names: Sequence[str]) -> Paired:
+        means_a = question_means({name: a[name] for name in names})
+        means_b = question_means({name: b[name] for name in names})
+        if decoding == "greedy":
+            return compare_single(means_a, means_b, sampling.confidence)
+        return compare_sampled(
+            means_a,
+            means_b,
+            resamples=sampling.resamples,
+            seed=sampling.seed,
+            confidence=sampling.confidence,
+        )
+
+    row = _comparison_row(pair([query.id for query in queries]))
+    row["by"] = {
+        kind: _comparison_row(pair(names)) for kind, names in kinds_of(queries).items()
+    }
+    return row
+
+
+def run(context: StageContext) -> dict[str, Any]:
+    """The stage: ``answers_<model>`` folders in, ``scores.json`` out.
+
+    Refuses an empty benchmark, missing answers, and models that answered different questions
+    or a different number of times (``DataError``).
+    """
+    config = context.config.evaluate
+    sampling = Sampling(config.confidence, config.resamples, config.seed)
+    sets = {model: read_answers(context.inputs[f"answers_{model}"]) for model in MODELS}
+    queries = _same_questions(sets)
+
+    scores: list[Score] = []
+    for model, answered in sets.items():
+        for decoding in DECODINGS:
+            scores.append(_score(config.benchmark, model, decoding, answered, sampling))
+        context.progress.update(len(scores), len(MODELS) * len(DECODINGS))
+    comparisons = [
+        {"a": a, "b": b, "decoding": decoding}
+        | compare(
+            queries, sets[a].answers[decoding], sets[b].answers[decoding], decoding, sampling
+        )
+        for a, b in PAIRS
+        for decoding in DECODINGS
+    ]
+    result = {
+        "scores": [score.model_dump(mode="json") for score in scores],
+        "comparisons": comparisons,
+        "settings": {
+            "benchmark": config.benchmark,
+            "questions": len(queries),
+            **asdict(sampling),
+            "answers": {model: answered.settings for model, answered in sets.items()},
+        },
+        "episodes": {
+            model: {
+                decoding: asdict(summarize([r for g in answers.values() for r in g]))
+                for decoding, answers in answered.answers.items()
+            }
+            for model, answered in sets.items()
+        },
+    }
+    text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+    (context.out / "scores.json").write_text(text + "\n", encoding="utf-8")
+    return _metrics(len(queries), scores, comparisons)
+
+
+def _score(
+    benchmark: str, model: str, decoding: str, answered: AnswerSet, sampling: Sampling
+) -> Score:
+    answers = answered.answers[decoding]
+    summary = summarize([rollout for group in answers.values() for rollout in group])
+    interval = accuracy_interval(answers, sampling)
+    return Score(
+        benchmark=benchmark,
+        model=model,
+        decoding=decoding,
+        n=len(answers),
+        accuracy=summary.accuracy,
+        low=interval.low,
+        high=interval.high,
+        rapr=summary.rapr,
+        op_error_rate=summary.op_error_rate,
+        by=by_kind(answered.queries, answers, sampling),
+    )
+
+
+def _same_questions(sets: Mapping[str, AnswerSet]) -> list[Query]:
+    first, *others = sets
+    asked = {query.id: query for query in sets[first].queries}
+    for model in others:
+        theirs = {query.id: query for query in sets[model].queries}
+        if theirs != asked:
+            odd = sorted(
+                name
+                for name in asked.keys() | theirs.keys()
+                if asked.get(name) != theirs.get(name)
+            )
+            raise DataError(
+                f"{first} and {model} answered different questions ({len(odd)} differ, "
+                f"first {odd[0]!r}); answer the same benchmark with both"
+            )
+        if sets[model].settings["samples"] != sets[first].settings["samples"]:
+            raise DataError(
+                f"{first} gave {sets[first].settings['samples']} sampled answers a question, "
+                f"{model} {sets[model].settings['samples']}; use one setting for all models"
+            )
+    return sets[first].queries
+
+
+def _comparison_row(pair: Paired) -> dict[str, Any]:
+    return {
+        "n": pair.n,
+        "difference": pair.difference,
+        "low": pair.interval.low,
+        "high": pair.interval.high,
+        "p_value": pair.p_value,
+        "test": pair.test,
+        "won": pair.won,
+        "lost": pair.lost,
+    }
+
+
+def _metrics(
+    questions: int, scores: Sequence[Score], comparisons: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    metrics: dict[str, Any] = {"questions": questions}
+    for score in scores:
+        metrics[f"{score.model}_{score.decoding}"] = score.accuracy
+    for score in scores:
+        if score.decoding == "sampled":
+            metrics[f"{score.model}_rapr"] = score.rapr
+    for row in comparisons:
+        if (row["a"], row["b"]) == ("warm_start", "policy"):
+            metrics[f"policy_gain_{row['decoding']}"] = row["difference"]
+            metrics[f"policy_gain_{row['decoding']}_p"] = row["p_value"]
+    return metrics
