@@ -1,0 +1,67 @@
+"""What can be wrong with a tool call, as data for the metrics and as text for the model."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Any, NoReturn
+
+#: A quoted value is cut here: the message is read by a model with a small context.
+MAX_QUOTED = 60
+
+
+class CallErrorKind(StrEnum):
+    """Every way a call can be wrong."""
+
+    UNBALANCED_TAGS = "unbalanced_tags"  #: a tag is missing, or they are in the wrong order
+    SEVERAL_CALLS = "several_calls"  #: more than one call in a turn
+    TOO_LONG = "too_long"  #: more text than any call needs
+    TOO_DEEP = "too_deep"  #: brackets nested deeper than any call needs
+    NOT_JSON = "not_json"  #: what is between the tags does not parse
+    DUPLICATE_KEY = "duplicate_key"  #: a key is given twice in one object
+    NOT_FINITE = "not_finite"  #: NaN or Infinity
+    NUMBER_TOO_LARGE = "number_too_large"  #: a number no picture can need
+    NOT_AN_OBJECT = "not_an_object"  #: the call, or its arguments, is not a JSON object
+    MISSING_KEY = "missing_key"  #: no "name" or no "arguments"
+    UNKNOWN_KEY = "unknown_key"  #: something beside "name" and "arguments"
+    UNKNOWN_TOOL = "unknown_tool"  #: the name is not the operation's
+    MISSING_ARGUMENT = "missing_argument"  #: no bbox_2d or no target_image
+    UNKNOWN_ARGUMENT = "unknown_argument"  #: something beside bbox_2d and target_image
+    BOX_NOT_A_LIST = "box_not_a_list"
+    BOX_COUNT = "box_count"  #: not exactly four coordinates
+    COORDINATE_NOT_A_NUMBER = "coordinate_not_a_number"  #: text, true, null, a list ...
+    COORDINATE_NOT_AN_INTEGER = "coordinate_not_an_integer"  #: 10.0 or 10.5 for a pixel
+    BOX_SWAPPED = "box_swapped"  #: x1 > x2 or y1 > y2
+    BOX_EMPTY = "box_empty"  #: x1 = x2 or y1 = y2
+    BOX_OUTSIDE = "box_outside"  #: reaches over an edge of the picture
+    TARGET_NOT_AN_INTEGER = "target_not_an_integer"
+    TARGET_BELOW_ONE = "target_below_one"  #: pictures are counted from 1
+    TARGET_UNKNOWN = "target_unknown"  #: more pictures than were shown
+    CROP_TOO_SMALL = "crop_too_small"  #: too few source pixels, even with the padding
+    CROP_TOO_NARROW = "crop_too_narrow"  #: sides over 200 : 1
+
+
+class CallError(Exception):
+    """A call that cannot be carried out; ``message`` is meant for the model to read."""
+
+    def __init__(self, kind: CallErrorKind, message: str) -> None:
+        super().__init__(kind, message)
+        self.kind = kind
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def refuse(kind: CallErrorKind, message: str) -> NoReturn:
+    raise CallError(kind, message)
+
+
+def quote(value: Any) -> str:
+    """A value from a call, safe to put in a message to the model.
+
+    Short, ASCII (a lone surrogate could not be encoded), and without angle brackets, so
+    that a call cannot bring special tokens such as ``<|im_end|>`` into the dialogue.
+    """
+    text = json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e")
+    return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 3]}..."

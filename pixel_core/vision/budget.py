@@ -1,0 +1,49 @@
+"""How large a picture is shown: both sides multiples of a visual token's, area in a budget.
+
+Source: ``smart_resize`` of Qwen2-VL's image processor. The numbers must equal it for every
+size, because released models, vLLM and this code have to count the same visual tokens.
+"""
+
+from __future__ import annotations
+
+import math
+
+from pixel_core.config import PixelBudget
+from pixel_core.errors import MediaError
+
+PATCH = 14  #: pixels of a vision patch's side
+MERGE = 2  #: patches of a visual token's side
+FACTOR = PATCH * MERGE  #: pixels of a visual token's side
+
+#: Longer pictures are refused, as the model family's own processor does.
+MAX_ASPECT_RATIO = 200
+
+
+def fit(width: int, height: int, budget: PixelBudget) -> tuple[int, int]:
+    """The size, in pixels, at which a ``width`` x ``height`` picture is shown.
+
+    Returns ``(width, height)``, multiples of 28 near the picture's own shape, with an area
+    in the budget. The budget yields in two cases only: no side goes below 28, so a long
+    strip can exceed ``max_pixels``; and growing to ``min_pixels`` rounds up.
+
+    Raises ``MediaError`` for a picture without pixels or with sides over 200 : 1.
+    """
+    if width < 1 or height < 1:
+        raise MediaError(f"a picture of {width} x {height} pixels has nothing to show")
+    if max(width, height) / min(width, height) > MAX_ASPECT_RATIO:
+        raise MediaError(
+            f"a picture of {width} x {height} pixels is too narrow: the longer side may be "
+            f"at most {MAX_ASPECT_RATIO} times the shorter; cut it into pieces"
+        )
+    # round() takes halves to the even number; the original relies on it too.
+    columns, rows = round(width / FACTOR), round(height / FACTOR)
+    area = columns * rows * FACTOR**2
+    if area > budget.max_pixels:
+        shrink = math.sqrt(height * width / budget.max_pixels)
+        columns = max(1, math.floor(width / shrink / FACTOR))
+        rows = max(1, math.floor(height / shrink / FACTOR))
+    elif area < budget.min_pixels:
+        grow = math.sqrt(budget.min_pixels / (height * width))
+        columns = math.ceil(width * grow / FACTOR)
+        rows = math.ceil(height * grow / FACTOR)
+    return columns * FACTOR, rows * FACTOR

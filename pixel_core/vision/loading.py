@@ -1,0 +1,125 @@
+"""From a picture file to RGB pixels, whatever the camera, scanner or browser wrote.
+
+Size is checked on the header, before any pixel is decoded. Colour profiles are ignored, as
+the model family's own processor ignores them.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+from PIL import ExifTags, Image
+
+from pixel_core.errors import MediaError
+from pixel_core.vision.conversion import to_rgb
+
+#: Formats of pictures people have. Others are refused: some of Pillow's decoders start
+#: programs (EPS) or are barely tested.
+FORMATS = (
+    "AVIF",
+    "BMP",
+    "GIF",
+    "JPEG",
+    "JPEG2000",
+    "MPO",
+    "PNG",
+    "PPM",
+    "TIFF",
+    "WEBP",
+)
+
+#: What Pillow's decoders raise on a damaged file; EOFError and UnidentifiedImageError too.
+_DAMAGE = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    NotImplementedError,
+)
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def load_picture(
+    data: bytes | Path, *, max_pixels: int = 100_000_000, name: str = ""
+) -> Image.Image:
+    """Decode a picture file: RGB, upright (EXIF), transparency on white, first frame.
+
+    ``data`` is the file's content or its path; ``name`` names it in errors (default: the
+    path). Raises ``MediaError`` when the file is missing, empty, damaged, no picture, or
+    has more than ``max_pixels`` pixels.
+    """
+    if isinstance(data, Path):
+        name = name or str(data)
+        try:
+            with data.open("rb") as file:
+                return _load(file, name, max_pixels)
+        except FileNotFoundError:
+            raise MediaError(f"picture {name} does not exist: check its path") from None
+        except (IsADirectoryError, PermissionError) as error:
+            raise MediaError(
+                f"picture {name} can't be opened: {error.strerror}; make it a readable file"
+            ) from error
+    return _load(io.BytesIO(data), name or f"of {len(data)} bytes", max_pixels)
+
+
+def _load(file: io.BufferedReader | io.BytesIO, name: str, max_pixels: int) -> Image.Image:
+    if not file.read(1):
+        raise MediaError(f"picture {name} is empty: fetch or export it again")
+    file.seek(0)
+    with _opened(file, name) as image:
+        width, height = image.size
+        if width * height > max_pixels:
+            raise MediaError(
+                f"picture {name} has {width} x {height} = {width * height:,} pixels, "
+                f"allowed are {max_pixels:,}: make it smaller or raise the limit"
+            )
+        try:
+            image.load()
+            return _upright(to_rgb(image), image)
+        except _DAMAGE as error:
+            raise MediaError(
+                f"picture {name} ({image.format}) is damaged: {error}; fetch or export it again"
+            ) from error
+
+
+def _opened(file: io.BufferedReader | io.BytesIO, name: str) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            # Our own limit decides, and it is an error rather than a warning.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(file, formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise MediaError(f"picture {name} is too large: {error}; make it smaller") from error
+    except _DAMAGE as error:
+        raise MediaError(
+            f"picture {name} is not a picture that can be read: it must be one of "
+            f"{', '.join(FORMATS)}, and complete"
+        ) from error
+
+
+def _upright(pixels: Image.Image, source: Image.Image) -> Image.Image:
+    """Turn the picture as its EXIF orientation says; broken EXIF says nothing."""
+    try:
+        orientation = source.getexif().get(ExifTags.Base.Orientation)
+    except _DAMAGE:
+        return pixels
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return pixels if turn is None else pixels.transpose(turn)
