@@ -1,0 +1,45 @@
+# make run     make the environment if missing, run the embedded default, end with a report
+# make test    make the environment if missing, run the tests
+# make check   style, format, types
+# make env     only the environment
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	command -v $$p >/dev/null 2>&1 && \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
+	{ command -v $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: env run test check format
+
+run: $(STAMP)
+	$(BIN)/pixel run --profile tiny
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+env: $(STAMP)
+
+# The lock constrains the build's own environment too, hence PIP_CONSTRAINT and not -c.
+$(STAMP): requirements.lock pyproject.toml
+ifeq ($(strip $(PYTHON)),)
+	@echo "No Python 3.11 or newer with venv was found. Install one (on Debian or Ubuntu:" >&2
+	@echo "apt install python3.11 python3.11-venv), or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2
+	@exit 1
+else
+	@test -x $(BIN)/python || { echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing the locked packages into $(VENV) (a few minutes the first time)"
+	@PIP_CONSTRAINT=requirements.lock $(BIN)/python -m pip install --quiet \
+		--disable-pip-version-check --no-input -e '.[dev]'
+	@touch $(STAMP)
+endif

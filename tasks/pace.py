@@ -1,0 +1,56 @@
+"""How far a stage is, in words: steps, latest metrics, time left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+
+class Pace:
+    """Time left from the work done since the first update.
+
+    A resumed stage starts at its checkpoint, so what was done before does not count as
+    done in this time.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._first: tuple[float, int] | None = None
+        self._latest: tuple[float, int, int] | None = None
+
+    def update(self, done: int, total: int) -> None:
+        now = self._clock()
+        if self._first is None or done < self._first[1]:
+            self._first = (now, done)
+        self._latest = (now, done, total)
+
+    def seconds_left(self) -> float | None:
+        """None before a second update has shown a speed."""
+        if self._first is None or self._latest is None:
+            return None
+        began, start = self._first
+        at, done, total = self._latest
+        if done <= start:
+            return None
+        rate = (done - start) / max(at - began, 1e-9)
+        return max((total - done) / rate - (self._clock() - at), 0.0)
+
+
+def duration(seconds: float) -> str:
+    """``4.2 s`` under ten seconds, then ``42 s``, ``3:05`` (minutes), ``1:02:09``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def metrics_line(metrics: Mapping[str, float]) -> str:
+    """``loss 0.312  accuracy 0.75``: three significant digits, whole numbers whole."""
+    return "  ".join(
+        f"{name.replace('_', ' ')} {value if isinstance(value, int) else f'{value:.3g}'}"
+        for name, value in metrics.items()
+    )
