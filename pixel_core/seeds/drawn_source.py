@@ -1,0 +1,84 @@
+"""Questions about the drawn world: as many as wanted, none shared between the splits."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+
+from pixel_core.config import DrawnConfig
+from pixel_core.drawn.draw import png
+from pixel_core.drawn.questions import Question, ask
+from pixel_core.drawn.scene import World
+from pixel_core.errors import DataError
+from pixel_core.records import Cue, Picture, Seed, Split
+from pixel_core.vision.archive import PictureArchiveWriter
+
+SOURCE = "drawn"
+
+#: The test first: its scenes then never depend on how much is trained on.
+ORDER = (Split.TEST, Split.VALIDATION, Split.TRAIN)
+
+#: Redraws of a scene that an earlier split already has; only a minute world needs any.
+_ATTEMPTS = 100
+
+
+def counts(config: DrawnConfig) -> dict[Split, int]:
+    return {
+        Split.TEST: config.test,
+        Split.VALIDATION: config.validation,
+        Split.TRAIN: config.train,
+    }
+
+
+def seeds(config: DrawnConfig, archive: PictureArchiveWriter) -> Iterator[Seed]:
+    """Yield seeds split by split, storing their pictures.
+
+    Every item has a random stream of its own, named by seed, split and index: a larger
+    split begins with the smaller one's items. A scene that an earlier split has is drawn
+    again. Raises ``DataError`` when the world has too few scenes for that.
+    """
+    world = World(config.world)
+    earlier: set[bytes] = set()
+    for split in ORDER:
+        own: set[bytes] = set()
+        for index in range(counts(config)[split]):
+            id = f"{SOURCE}-{split}-{index:06d}"
+            question, data, digest = _item(config, world, split, index, earlier)
+            own.add(digest)
+            side = config.world.side
+            yield _seed(id, split, question, archive.add(f"{id}.png", data, side, side))
+        earlier |= own
+
+
+def _item(
+    config: DrawnConfig, world: World, split: Split, index: int, earlier: set[bytes]
+) -> tuple[Question, bytes, bytes]:
+    """A question, its picture as PNG, and the picture's digest (not one of ``earlier``)."""
+    rng = random.Random(f"{config.seed}/{split}/{index}")
+    for _ in range(_ATTEMPTS):
+        scene = world.scene(rng)
+        data = png(scene)
+        digest = hashlib.sha256(data).digest()
+        if digest not in earlier:
+            return ask(scene, rng, config.world.questions), data, digest
+    raise DataError(
+        f"the drawn world has too few scenes to keep the splits apart: {_ATTEMPTS} scenes "
+        f"drawn for {split} item {index} were all in other splits; enlarge "
+        "ingest.drawn.world (grid, jitter, max_cards) or ask for fewer items"
+    )
+
+
+def _seed(id: str, split: Split, question: Question, picture: Picture) -> Seed:
+    return Seed(
+        id=id,
+        split=split,
+        question=question.question,
+        answers=(question.answer,),
+        pictures=(picture,),
+        cue=None if question.cue is None else Cue(box=question.cue),
+        subject=question.subject,
+        kind=question.kind,
+        legible=question.legible,
+        source=SOURCE,
+    )

@@ -1,0 +1,50 @@
+"""Collects everything that is wrong with a user's dataset, so that it is told at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pixel_core.errors import DataError
+
+#: Problems spelled out in one error; a dataset with thousands of faults has few causes.
+SHOWN = 20
+#: Characters of a faulty value that are quoted.
+QUOTED = 120
+
+
+class Problems:
+    """A list of faults, each with its place, value and remedy; bounded in memory."""
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        self._shown: list[str] = []
+        self.count = 0
+
+    def add(self, place: str, field: str, value: Any, fault: str, remedy: str) -> None:
+        """``place`` is the file and line; ``field`` may be "" for a whole record."""
+        self.count += 1
+        if len(self._shown) < SHOWN:
+            where = f"{place}, field {field!r}" if field else place
+            self._shown.append(f"  {where}: {quote(value)} {fault}; {remedy}")
+
+    def raise_if_any(self) -> None:
+        """Raise one ``DataError`` that lists what was found."""
+        if not self.count:
+            return
+        lines = list(self._shown)
+        if self.count > len(lines):
+            lines.append(f"  ... and {self.count - len(lines)} more")
+        plural = "problem" if self.count == 1 else "problems"
+        raise DataError(
+            f"{self.subject} can't be used, {self.count} {plural}:\n" + "\n".join(lines)
+        )
+
+
+def quote(value: Any) -> str:
+    """A value as the user wrote it, JSON where possible, shortened."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= QUOTED else text[:QUOTED] + "..."

@@ -1,0 +1,50 @@
+"""Which kind of trajectory a seed gets."""
+
+from __future__ import annotations
+
+import random
+
+from pixel_core.config import DialogueConfig, KindShares
+from pixel_core.errors import ConfigError
+from pixel_core.records import TrajectoryKind
+
+#: Zoom operations a trajectory of each kind makes.
+OPERATIONS = {
+    TrajectoryKind.DIRECT: 0,
+    TrajectoryKind.SINGLE_PASS: 1,
+    TrajectoryKind.RECROP_ONCE: 2,
+    TrajectoryKind.RECROP_TWICE: 3,
+    TrajectoryKind.FURTHER_ZOOM: 2,
+}
+
+#: What is made instead when a kind can't be: the picture has no room for its wrong boxes,
+#: or the dialogue allows too few operations.
+INSTEAD = {
+    TrajectoryKind.RECROP_TWICE: TrajectoryKind.RECROP_ONCE,
+    TrajectoryKind.RECROP_ONCE: TrajectoryKind.SINGLE_PASS,
+    TrajectoryKind.FURTHER_ZOOM: TrajectoryKind.SINGLE_PASS,
+    TrajectoryKind.SINGLE_PASS: TrajectoryKind.DIRECT,
+}
+
+
+class KindPicker:
+    """Draws kinds by weight. ``ConfigError`` when every weight is 0."""
+
+    def __init__(self, shares: KindShares) -> None:
+        self._kinds = list(TrajectoryKind)
+        self._weights = [getattr(shares, kind.value) for kind in self._kinds]
+        if sum(self._weights) <= 0:
+            raise ConfigError(
+                "synthesize.kinds are all 0: give at least one kind a weight above 0"
+            )
+
+    def pick(self, rng: random.Random) -> TrajectoryKind:
+        return rng.choices(self._kinds, self._weights)[0]
+
+
+def allowed(kind: TrajectoryKind, pictures: int, dialogue: DialogueConfig) -> bool:
+    """Whether an episode with this many pictures may make the kind's operations."""
+    operations = OPERATIONS[kind]
+    return (
+        operations <= dialogue.max_operations and pictures + operations <= dialogue.max_pictures
+    )
