@@ -32,6 +32,10 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def idle_fields(self) -> frozenset[str]:
+        """Fields that shape nothing under the present settings; left out of identities."""
+        return frozenset()
+
 
 # --- what the model sees and may do ---------------------------------------------------
 
@@ -136,6 +140,9 @@ class IngestConfig(Section):
     drawn: DrawnConfig = DrawnConfig()
     manifest: ManifestConfig = ManifestConfig()
 
+    def idle_fields(self) -> frozenset[str]:
+        return frozenset({"drawn", "manifest"} - {self.source})
+
 
 # --- annotate, synthesize -------------------------------------------------------------
 
@@ -156,6 +163,9 @@ class OpenAIConfig(Section):
 class AnnotateConfig(Section):
     by: Literal["source", "openai"] = "source"
     openai: OpenAIConfig = OpenAIConfig()
+
+    def idle_fields(self) -> frozenset[str]:
+        return frozenset() if self.by == "openai" else frozenset({"openai"})
 
 
 class KindShares(Section):
@@ -250,6 +260,11 @@ class BaseModelConfig(Section):
     pretrained: PretrainedConfig = PretrainedConfig()
     seed: int = 0
     checkpoint_every: Annotated[Positive, Placement()] = 50
+
+    def idle_fields(self) -> frozenset[str]:
+        if self.source == "tiny":
+            return frozenset({"pretrained"})
+        return frozenset({"tiny", "phases", "world", "shards", "seed"})
 
 
 class SftConfig(Section):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pixel_core.stage import Stage
 
 #: Models that answer the benchmark: the stage that makes each, by the name in the scores.
@@ -100,10 +102,10 @@ STAGES: tuple[Stage, ...] = (
 BY_NAME = {stage.name: stage for stage in STAGES}
 
 
-def downstream(name: str) -> set[str]:
+def downstream(name: str, stages: Sequence[Stage] = STAGES) -> set[str]:
     """The stage and every stage that depends on it."""
     reached = {name}
-    for stage in STAGES:
+    for stage in stages:
         if reached & set(stage.needs):
             reached.add(stage.name)
     return reached

@@ -1,0 +1,130 @@
+"""Reuse or run, and why: one decision, asked by ``plan`` and by the run alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pixel_core.config import PipelineConfig
+from pixel_core.errors import ConfigError
+from pixel_core.pipeline import STAGES, downstream
+from pixel_core.stage import Stage
+from pixel_core.store import Artifact, Damaged, Store, Valid
+from pixel_core.store.differences import explain
+from pixel_core.store.identity import identity, key_of
+from pixel_core.store.source import changed_rooms, source_hashes
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What happens to one stage. ``key`` is None while an input is still to be made."""
+
+    stage: str
+    action: Literal["reuse", "run"]
+    reason: str
+    key: str | None
+    #: The sound artifact under the key: the one to reuse, or the one a forced run replaces.
+    artifact: Artifact | None = None
+    #: Not a reason to rebuild, but worth a look.
+    warning: str = ""
+
+
+def decide(
+    stage: Stage,
+    config: PipelineConfig,
+    inputs: Mapping[str, Artifact],
+    store: Store,
+    *,
+    forced: bool = False,
+) -> Decision:
+    """Decide for one stage whose inputs are all there.
+
+    Raises ``IdentityError`` for a value that can't join a key, ``StorageError`` when the
+    storage can't answer.
+    """
+    parts = identity(stage, config, {name: inputs[name].digest for name in stage.needs})
+    key = key_of(parts)
+    verdict = store.find(stage.name, key)
+    artifact = verdict.artifact if isinstance(verdict, Valid) else None
+    if forced:
+        return Decision(stage.name, "run", "forced", key, artifact)
+    if artifact is not None:
+        return Decision(
+            stage.name, "reuse", "unchanged", key, artifact, _warning(stage, artifact)
+        )
+    if isinstance(verdict, Damaged):
+        return Decision(stage.name, "run", f"damaged: {verdict.how}", key)
+    earlier = store.latest(stage.name)
+    changes = explain(earlier.manifest.parts, parts) if earlier else ""
+    return Decision(stage.name, "run", changes or "never built", key)
+
+
+def plan(
+    config: PipelineConfig,
+    store: Store,
+    *,
+    force_from: str | None = None,
+    until: str | None = None,
+    stages: Sequence[Stage] = STAGES,
+) -> list[Decision]:
+    """Decide for every stage that a run would touch, in order, without running any.
+
+    A stage below one that will run cannot know its key yet; it is listed as run, though it
+    is reused after all when its inputs come out with the same bytes.
+    """
+    forced = forced_stages(force_from, stages)
+    decisions: list[Decision] = []
+    made: dict[str, Artifact] = {}
+    for stage in stages_until(until, stages):
+        pending = [name for name in stage.needs if name not in made]
+        if pending:
+            reason = "forced" if stage.name in forced else _rebuilt(pending)
+            decisions.append(Decision(stage.name, "run", reason, None))
+            continue
+        decision = decide(stage, config, made, store, forced=stage.name in forced)
+        decisions.append(decision)
+        if decision.action == "reuse" and decision.artifact is not None:
+            made[stage.name] = decision.artifact
+    return decisions
+
+
+def forced_stages(force_from: str | None, stages: Sequence[Stage] = STAGES) -> set[str]:
+    """The stage and all below it; empty for None. Raises ``ConfigError`` for no stage."""
+    if force_from is None:
+        return set()
+    _known(force_from, stages)
+    return downstream(force_from, stages)
+
+
+def stages_until(until: str | None, stages: Sequence[Stage] = STAGES) -> tuple[Stage, ...]:
+    """The stage and all it needs, in order; every stage for None."""
+    if until is None:
+        return tuple(stages)
+    _known(until, stages)
+    wanted = {until}
+    for stage in reversed(stages):
+        if stage.name in wanted:
+            wanted.update(stage.needs)
+    return tuple(stage for stage in stages if stage.name in wanted)
+
+
+def _known(name: str, stages: Sequence[Stage]) -> None:
+    names = [stage.name for stage in stages]
+    if name not in names:
+        raise ConfigError(f"there is no stage {name!r}; the stages are {', '.join(names)}")
+
+
+def _rebuilt(pending: Sequence[str]) -> str:
+    names = ", ".join(f"`{name}`" for name in pending)
+    return f"input{'s' if len(pending) > 1 else ''} {names} will be rebuilt"
+
+
+def _warning(stage: Stage, artifact: Artifact) -> str:
+    rooms = changed_rooms(artifact.manifest.source, source_hashes(stage))
+    if not rooms:
+        return ""
+    return (
+        f"the code of {', '.join(rooms)} changed since this was made; reused all the same: "
+        f"raise the stage's version if its meaning changed, or run with --from {stage.name}"
+    )

@@ -1,0 +1,170 @@
+"""S3, or a service that speaks it, as storage.
+
+The endpoint, region and credentials come from the standard ``AWS_*`` environment. Missing
+objects are told by GET, not HEAD: only a GET's answer distinguishes "no such key" from
+"no such bucket".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import s3fs
+from botocore.exceptions import BotoCoreError, ClientError
+from fsspec.exceptions import FSTimeoutError
+
+from pixel_core.errors import StorageError
+from pixel_core.store.storage import CHUNK, Content, Entry, Storage
+
+#: Seconds and tries that bound how long a service which is down keeps a run waiting.
+CONNECT_TIMEOUT = 3
+READ_TIMEOUT = 20
+TRIES = 2
+
+
+class _FileSystem(s3fs.S3FileSystem):
+    retries = TRIES
+
+
+class S3Storage(Storage):
+    def __init__(self, bucket: str, prefix: str) -> None:
+        self.bucket = bucket
+        self.prefix = prefix
+        self.uri = f"s3://{bucket}/{prefix}".rstrip("/")
+        self._client: tuple[int, Any] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"bucket": self.bucket, "prefix": self.prefix, "uri": self.uri, "_client": None}
+
+    @property
+    def _s3(self) -> Any:
+        """A client of this very process: event loops do not survive a fork."""
+        if self._client is None or self._client[0] != os.getpid():
+            client = _FileSystem(
+                skip_instance_cache=True,
+                use_listings_cache=False,
+                config_kwargs={
+                    "connect_timeout": CONNECT_TIMEOUT,
+                    "read_timeout": READ_TIMEOUT,
+                    "retries": {"total_max_attempts": TRIES, "mode": "standard"},
+                },
+            )
+            self._client = (os.getpid(), client)
+        return self._client[1]
+
+    def read(self, path: str) -> bytes | None:
+        with self._errors("read", path):
+            try:
+                return self._s3.cat_file(self._full(path))
+            except FileNotFoundError as error:
+                self._refuse_missing_bucket(error)
+                return None
+
+    def write(self, path: str, *parts: bytes) -> None:
+        with self._errors("write", path):
+            self._s3.pipe_file(self._full(path), b"".join(parts))
+
+    def create(self, path: str, data: bytes) -> bool:
+        with self._errors("create", path):
+            try:
+                self._s3.pipe_file(self._full(path), data, mode="create")
+                return True
+            except OSError as error:
+                if not _lost_the_race(error):
+                    raise
+        # A retried request may meet the object that its own first try stored.
+        return self.read(path) == data
+
+    def content(self, path: str) -> Content | None:
+        digest = hashlib.sha256()
+        size = 0
+        with self._errors("read", path):
+            try:
+                with self._s3.open(self._full(path), "rb", block_size=CHUNK) as source:
+                    while chunk := source.read(CHUNK):
+                        digest.update(chunk)
+                        size += len(chunk)
+            except FileNotFoundError as error:
+                self._refuse_missing_bucket(error)
+                return None
+        return Content(size, digest.hexdigest())
+
+    def upload(self, source: Path, path: str) -> None:
+        with self._errors("write", path):
+            self._s3.put_file(str(source), self._full(path))
+
+    def download(self, path: str, target: Path) -> bool:
+        with self._errors("read", path):
+            try:
+                self._s3.get_file(self._full(path), str(target))
+            except FileNotFoundError as error:
+                self._refuse_missing_bucket(error)
+                return False
+        return True
+
+    def entries(self, folder: str) -> list[Entry]:
+        root = self._full("")
+        with self._errors("list", folder):
+            try:
+                found = self._s3.find(self._full(folder), detail=True)
+            except FileNotFoundError as error:
+                self._refuse_missing_bucket(error)
+                return []
+            return [
+                Entry(
+                    path.removeprefix(root).lstrip("/"),
+                    info["size"],
+                    info["LastModified"].timestamp(),
+                )
+                for path, info in sorted(found.items())
+                if info["type"] == "file"
+            ]
+
+    def delete(self, path: str) -> None:
+        with self._errors("delete", path):
+            self._s3.rm_file(self._full(path))
+
+    def delete_folder(self, folder: str) -> None:
+        for entry in self.entries(folder):
+            self.delete(entry.path)
+
+    def _full(self, path: str) -> str:
+        return "/".join(part for part in (self.bucket, self.prefix, path) if part)
+
+    def _refuse_missing_bucket(self, error: FileNotFoundError) -> None:
+        if _code(error) == "NoSuchBucket":
+            raise error
+
+    @contextmanager
+    def _errors(self, action: str, path: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, BotoCoreError, ClientError, FSTimeoutError) as error:
+            endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get(
+                "AWS_ENDPOINT_URL", "the AWS endpoint"
+            )
+            raise StorageError(
+                f"cannot {action} {path!r} in the store {self.uri} at {endpoint}: {error}; "
+                f"check that the service answers, that the bucket {self.bucket!r} exists and "
+                "that AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are right"
+            ) from error
+
+
+def _code(error: BaseException) -> str:
+    """The service's own error code, where s3fs kept its answer."""
+    answer = getattr(error.__cause__, "response", None) or {}
+    return str(answer.get("Error", {}).get("Code", ""))
+
+
+def _lost_the_race(error: OSError) -> bool:
+    return isinstance(error, FileExistsError) or _code(error) in (
+        "PreconditionFailed",
+        "ConditionalRequestConflict",
+        "412",
+        "409",
+    )
