@@ -1,0 +1,35 @@
+"""What generates tokens: the one seam between the episode loop and any model server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pixel_core.config import SamplingConfig
+from pixel_core.dialogue.transcript import Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Sampled tokens with their log-probabilities under the tempered distribution
+    (before any top-p cut). ``finished``: the last token ends the turn."""
+
+    tokens: list[int]
+    logprobs: list[float]
+    finished: bool
+
+
+class Engine(Protocol):
+    """Continues transcripts. The caller appends what it accepts to the SAME transcripts,
+    so an engine may keep what it computed for a transcript and reuse it."""
+
+    def generate(
+        self, transcripts: Sequence[Transcript], sampling: SamplingConfig, max_new_tokens: int
+    ) -> list[Completion]:
+        """One completion a transcript; stops after the turn's end or ``max_new_tokens``."""
+        ...
+
+    def forget(self) -> None:
+        """Drop all that was kept: the weights changed, or the transcripts are done."""
+        ...

@@ -1,0 +1,110 @@
+"""What is written around pictures, questions and tool returns, as tokens.
+
+The turn format is Qwen2.5-VL's chat format; a tool's return is a user turn, as in the
+original. Everything a question or an error brings in is untrusted: a special token's name
+in it stays letters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from pixel_core.config import DialogueConfig
+from pixel_core.dialogue.calls import tool_schema
+from pixel_core.dialogue.transcript import Transcript, Visual
+from pixel_core.dialogue.vocabulary import (
+    TURN_END,
+    TURN_START,
+    VISION_END,
+    VISION_START,
+    Vocabulary,
+)
+from pixel_core.records import Query
+
+#: How a refused call's return begins, as in the original.
+ERROR_PREFIX = "Execution error: "
+
+
+class Prompts:
+    """Builds transcripts for one dialogue configuration and one vocabulary."""
+
+    def __init__(self, dialogue: DialogueConfig, vocabulary: Vocabulary) -> None:
+        self.dialogue = dialogue
+        self.vocabulary = vocabulary
+        self._templates = Environment(
+            loader=PackageLoader("pixel_core.dialogue"),
+            autoescape=False,
+            undefined=StrictUndefined,
+            keep_trailing_newline=False,
+        )
+        encode = vocabulary.encode
+        self._user = encode(f"{TURN_START}user\n")
+        self._assistant = encode(f"{TURN_END}\n{TURN_START}assistant\n")
+        self._return = encode(f"\n{TURN_START}user\n")
+        self._vision_start = encode(VISION_START)
+        self._vision_end = encode(VISION_END)
+        self._head = self._system() + self._user
+        self._guidelines = self._guideline_tokens()
+
+    def open(self, query: Query, visuals: Sequence[Visual]) -> Transcript:
+        """Pictures, then the question, up to where the assistant speaks."""
+        transcript = Transcript()
+        transcript.append(self._head)
+        for visual in visuals:
+            self._append_visual(transcript, visual)
+        transcript.append(self.vocabulary.encode_plain(_question(query)))
+        transcript.append(self._guidelines)
+        transcript.append(self._assistant)
+        return transcript
+
+    def crop(self, transcript: Transcript, visual: Visual, index: int) -> None:
+        """Append a crop as the return of the call just made; ``index`` counts from 1."""
+        transcript.append(self._return)
+        if self.dialogue.prompt == "full":
+            text = self._render(
+                "crop", width=visual.size[0], height=visual.size[1], index=index
+            )
+            transcript.append(self.vocabulary.encode(text))
+        self._append_visual(transcript, visual)
+        transcript.append(self._assistant)
+
+    def error(self, transcript: Transcript, message: str) -> None:
+        """Append a refused call's message; the model may try again."""
+        transcript.append(self._return)
+        transcript.append(self.vocabulary.encode_plain(ERROR_PREFIX + message))
+        transcript.append(self._assistant)
+
+    def _append_visual(self, transcript: Transcript, visual: Visual) -> None:
+        transcript.append(self._vision_start)
+        transcript.append_visual(visual, self.vocabulary.image)
+        transcript.append(self._vision_end)
+
+    def _system(self) -> list[int]:
+        if self.dialogue.prompt == "compact":
+            return []
+        schema = json.dumps(tool_schema(self.dialogue.zoom))
+        text = self._render("system", schema=schema)
+        return self.vocabulary.encode(f"{TURN_START}system\n{text}{TURN_END}\n")
+
+    def _guideline_tokens(self) -> list[int]:
+        if self.dialogue.prompt == "compact":
+            return []
+        text = self._render(
+            "guidelines",
+            name=self.dialogue.zoom.name,
+            operations=self.dialogue.max_operations,
+        )
+        return self.vocabulary.encode(text)
+
+    def _render(self, name: str, **values: object) -> str:
+        return self._templates.get_template(f"{name}.jinja").render(**values)
+
+
+def _question(query: Query) -> str:
+    if not query.choices:
+        return query.question
+    lines = [f"({chr(ord('A') + i)}) {choice}" for i, choice in enumerate(query.choices)]
+    return "\n".join([query.question, *lines])

@@ -1,0 +1,50 @@
+"""Trajectories as transcripts: their calls are carried out, as the episode loop would."""
+
+from __future__ import annotations
+
+from pixel_core.dialogue.calls import CallError, parse_turn
+from pixel_core.dialogue.episode import Opening
+from pixel_core.dialogue.prompts import Prompts
+from pixel_core.dialogue.transcript import Transcript, Visual
+from pixel_core.errors import DataError
+from pixel_core.records import Trajectory
+from pixel_core.vision.operations import ShownPicture, zoom
+
+
+def replay(trajectory: Trajectory, opening: Opening, prompts: Prompts) -> Transcript:
+    """Tokens with loss weights: 1 on turns to train, 0 on wrong operations and returns.
+
+    Raises ``DataError`` for a trajectory whose call fails or that does not end in a turn
+    without one: such a text would teach the model to fail.
+    """
+    return replay_shown(trajectory, opening, prompts)[0]
+
+
+def replay_shown(
+    trajectory: Trajectory, opening: Opening, prompts: Prompts
+) -> tuple[Transcript, list[ShownPicture]]:
+    """The same, with the pictures shown: the query's, then each crop."""
+    transcript = prompts.open(opening.query, opening.visuals)
+    shown = list(opening.shown)
+    vocabulary = prompts.vocabulary
+    for number, turn in enumerate(trajectory.turns):
+        tokens = [*vocabulary.encode_plain(turn.text), vocabulary.turn_end]
+        transcript.append(tokens, weight=1.0 if turn.trained else 0.0)
+        last = number == len(trajectory.turns) - 1
+        try:
+            call = parse_turn(turn.text, prompts.dialogue.zoom)
+            if (call is None) != last:
+                raise DataError(
+                    f"trajectory {trajectory.id}, turn {number}: "
+                    f"{'the last turn calls' if last else 'no call in'} {turn.text!r}"
+                )
+            if call is not None:
+                crop = zoom(call, shown, prompts.dialogue)
+                shown.append(crop)
+                prompts.crop(transcript, Visual(crop), len(shown))
+        except CallError as error:
+            raise DataError(
+                f"trajectory {trajectory.id}, turn {number}: its call fails ({error}); "
+                "synthesize again with these dialogue settings"
+            ) from error
+    return transcript, shown

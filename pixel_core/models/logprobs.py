@@ -1,0 +1,32 @@
+"""Log-probabilities of a batch's trained tokens: the one forward that SFT and RL share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pixel_core.models.batch import Batch, embed
+from pixel_core.models.language import hidden_states
+
+
+def forbid(logits: Tensor, banned: tuple[int, ...]) -> Tensor:
+    """Logits with the banned tokens out of the distribution."""
+    mask = torch.zeros(logits.shape[-1], dtype=torch.bool, device=logits.device)
+    mask[list(banned)] = True
+    return logits.masked_fill(mask, float("-inf"))
+
+
+def trained_logits(
+    model: Any, batch: Batch, banned: tuple[int, ...], temperature: float = 1.0
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits (k, v) that predict the k tokens of weight above 0, those tokens (k), and
+    their places as a mask (b, t - 1) over targets; rows first, then time."""
+    embedded = embed(model, batch.tokens_bt, batch.source_bt, batch.groups)
+    hidden_btd = hidden_states(model, embedded, batch.positions_3bt)
+    chosen_bt = batch.weights_bt[:, 1:] > 0
+    logits_kv = model.lm_head(hidden_btd[:, :-1][chosen_bt])
+    if temperature > 0:
+        logits_kv = logits_kv / temperature
+    return forbid(logits_kv, banned), batch.tokens_bt[:, 1:][chosen_bt], chosen_bt

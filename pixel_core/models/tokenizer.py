@@ -1,0 +1,93 @@
+"""A small byte-level tokenizer with Qwen2.5-VL's special tokens.
+
+The fixed parts of a tool call and every coordinate are single tokens, so that a call
+costs a tiny model a dozen decisions instead of fifty.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from pixel_core.config import DialogueConfig
+from pixel_core.dialogue.calls import ZoomCall, format_call
+from pixel_core.dialogue.vocabulary import (
+    IMAGE,
+    TURN_END,
+    TURN_START,
+    VIDEO,
+    VISION_END,
+    VISION_START,
+)
+from pixel_core.drawn.questions import subject_of
+from pixel_core.drawn.scene import NAMES
+
+PAD = "<|endoftext|>"
+SPECIAL = [PAD, TURN_START, TURN_END, VISION_START, VISION_END, IMAGE, VIDEO]
+#: Room for the words below; byte-level, so that any other text has tokens too.
+_VOCABULARY = 800
+#: Numbers from 0 up to this are one token each.
+_NUMBERS = 128
+
+
+def build_tokenizer(dialogue: DialogueConfig) -> PreTrainedTokenizerFast:
+    """The tiny model's tokenizer; the same vocabulary for the same settings."""
+    head, tail = _call_frame(dialogue)
+    pattern = "|".join(
+        [*map(re.escape, (head, *tail)), r"\d+", ", ", r"\\boxed\{", r"\}", r" ?[A-Za-z_]+"]
+        + [r"\s", r"[^\sA-Za-z_\d]"]
+    )
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pattern), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=_VOCABULARY,
+        min_frequency=1,
+        special_tokens=SPECIAL,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_corpus(dialogue), trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=TURN_END,
+        additional_special_tokens=SPECIAL[1:],
+    )
+
+
+def _call_frame(dialogue: DialogueConfig) -> tuple[str, tuple[str, str]]:
+    """The fixed parts of a call: before the box, between box and index, and after."""
+    text = format_call(ZoomCall(box=(11, 22, 33, 44), target=5), dialogue.zoom)
+    head, rest = text.split("11", 1)
+    middle, last = rest.split("44", 1)[1].split("5", 1)
+    return head, (middle, last)
+
+
+def _corpus(dialogue: DialogueConfig) -> list[str]:
+    """Each word the drawn world speaks. Repeated, so that BPE merges all of them."""
+    head, (middle, last) = _call_frame(dialogue)
+    lines = [head, middle, last, "user\n", "assistant\n", "system\n", "\\boxed{}", "}", ", "]
+    lines += [str(number) for number in range(_NUMBERS)]
+    for colour in NAMES:
+        subject = subject_of(colour)
+        lines += [f"which digit is on {subject}?", f"is there a {colour} card?"]
+        lines += [f"{subject} shows \\boxed{{7}}", f" {colour}"]
+    lines += [
+        "how many cards are there?",
+        "list the cards",
+        "the picture shows \\boxed{yes}",
+        "the crop shows \\boxed{no}",
+        "zoom in on the picture",
+        "wrong place zoom in on",
+        "too far zoom in on",
+        " nothing",
+    ]
+    return lines * 3

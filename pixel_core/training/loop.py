@@ -1,0 +1,136 @@
+"""The training loop that pretraining, SFT and RL share: shards, sum, step, checkpoint.
+
+A resumed run equals an uninterrupted one bit for bit: all randomness is derived from
+(seed, step, shard), and weights, optimizer and curve come from the checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from pixel_core.config import OptimizerConfig
+from pixel_core.stage import Workspace
+from pixel_core.training import checkpoint
+from pixel_core.training.optimizer import Optimizer
+from pixel_core.training.team import Interrupted, Team
+
+Row = dict[str, float]
+
+
+class Shard(Protocol):
+    """One shard of a step: call ``backward`` on a SUM of losses, return sums.
+
+    The key ``denominator`` is what the summed gradient and every other sum are divided
+    by (after adding up the shards) unless a key ``x/n`` names another for ``x``.
+    """
+
+    def __call__(self, step: int, shard: int) -> Row: ...
+
+
+def train(
+    team: Team,
+    model: Any,
+    *,
+    phase: str,
+    steps: int,
+    optimizer_config: OptimizerConfig,
+    shard: Shard,
+    work: Workspace,
+    checkpoint_every: int,
+    done_before: int = 0,
+    steps_in_all: int | None = None,
+    after_step: Callable[[int, Row], Row] | None = None,
+) -> list[Row]:
+    """Train ``model`` in place for ``steps``; returns the curve, a row a step.
+
+    ``done_before`` and ``steps_in_all`` only shift the progress shown. ``after_step``
+    may add to a row (a validation score); it runs on every worker. Raises
+    ``Interrupted``, after saving, when the run is asked to stop.
+    """
+    optimizer = Optimizer(model, optimizer_config, steps)
+    curve: list[Row] = []
+    first = 0
+    found = checkpoint.load_latest(work, phase)
+    if found is not None:
+        first, state = found
+        model.load_state_dict(state["model"])
+        optimizer.load(state["optimizer"])
+        curve = state["curve"]
+        team.progress.note(f"{phase}: going on from step {first} of {steps}")
+    total = steps_in_all or steps
+    for step in range(first, steps):
+        row = _step(team, optimizer, shard, step)
+        stop = row.pop("interrupted") > 0
+        if after_step is not None:
+            row |= after_step(step, row)
+        curve.append({"step": float(done_before + step + 1), **row})
+        team.progress.update(done_before + step + 1, total, **row)
+        last = step + 1 == steps
+        if team.leads and (last or stop or (step + 1) % checkpoint_every == 0):
+            state = {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state(),
+                "curve": curve,
+            }
+            checkpoint.save(work, phase, step + 1, state)
+        if stop:
+            raise Interrupted(f"{phase} stopped after step {step + 1} of {steps}, saved")
+    return curve
+
+
+def _step(team: Team, optimizer: Optimizer, shard: Shard, step: int) -> Row:
+    """All shards of this worker, the sum over workers, and one update."""
+    sums: Row = {}
+    gradient: Tensor | None = None
+    for index in team.shards:
+        for key, value in shard(step, index).items():
+            sums[key] = sums.get(key, 0.0) + value
+        flat = _take_gradient(optimizer)
+        gradient = flat if gradient is None else gradient + flat
+    assert gradient is not None
+    names = sorted(sums)
+    values = [*(sums[name] for name in names), float(team.interrupted())]
+    totals = team.sum(torch.tensor(values, dtype=torch.float64)).tolist()
+    stop = totals.pop()
+    row = dict(zip(names, totals, strict=True))
+    team.sum(gradient)
+    denominator = row.pop("denominator")
+    _give_gradient(optimizer, gradient / max(denominator, 1.0))
+    row = _averages(row, denominator)
+    row["grad_norm"] = optimizer.step(step)
+    row["interrupted"] = stop
+    return row
+
+
+def _averages(sums: Row, denominator: float) -> Row:
+    """Sums to means; a mean over nothing is left out."""
+    row: Row = {}
+    for key, value in sums.items():
+        if key.endswith("/n"):
+            continue
+        count = sums.get(f"{key}/n", denominator)
+        if count:
+            row[key] = value / count
+    return row
+
+
+def _take_gradient(optimizer: Optimizer) -> Tensor:
+    """The gradients as one vector, taken off the parameters; zero where there is none."""
+    parts = [
+        torch.zeros(p.numel(), dtype=p.dtype) if p.grad is None else p.grad.flatten()
+        for p in optimizer.parameters
+    ]
+    for parameter in optimizer.parameters:
+        parameter.grad = None
+    return torch.cat(parts)
+
+
+def _give_gradient(optimizer: Optimizer, flat: Tensor) -> None:
+    at = 0
+    for parameter in optimizer.parameters:
+        parameter.grad = flat[at : at + parameter.numel()].view_as(parameter)
+        at += parameter.numel()

@@ -1,0 +1,87 @@
+"""Optimizers and learning-rate schedules, by configuration."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from pixel_core.config import OptimizerConfig
+
+
+def freeze_vision(model: Any) -> None:
+    """Keep the vision tower as it is (the paper's SFT does)."""
+    model.model.visual.requires_grad_(False)
+
+
+class Optimizer:
+    """AdamW alone, or Muon for the inner matrices beside AdamW for the rest.
+
+    Muon orthogonalises a matrix's momentum; embeddings, norms and biases are no such
+    matrices and stay with AdamW. From nothing, a tiny model learns far faster so.
+    """
+
+    def __init__(self, model: nn.Module, config: OptimizerConfig, steps: int) -> None:
+        self.config = config
+        self.steps = steps
+        named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        self.parameters = [parameter for _, parameter in named]
+        matrices = [p for name, p in named if config.kind == "muon" and _is_inner(name, p)]
+        chosen = {id(parameter) for parameter in matrices}
+        rest = [p for p in self.parameters if id(p) not in chosen]
+        decay = config.weight_decay
+        self.parts: list[tuple[torch.optim.Optimizer, float]] = [
+            (
+                torch.optim.AdamW(
+                    rest, lr=config.learning_rate, betas=config.betas, weight_decay=decay
+                ),
+                config.learning_rate,
+            )
+        ]
+        if matrices:
+            rate = config.muon_learning_rate
+            muon = torch.optim.Muon(matrices, lr=rate, weight_decay=decay)
+            self.parts.append((muon, rate))
+
+    def step(self, step: int) -> float:
+        """Clip, then update with the rate of ``step`` (from 0); returns the gradient norm.
+
+        A step whose gradient is not finite changes nothing, and its norm says so.
+        """
+        norm = float(nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm))
+        if math.isfinite(norm):
+            factor = rate_factor(self.config, step, self.steps)
+            for part, rate in self.parts:
+                for group in part.param_groups:
+                    group["lr"] = rate * factor
+                part.step()
+        for parameter in self.parameters:
+            parameter.grad = None
+        return norm
+
+    def state(self) -> list[dict[str, Any]]:
+        return [part.state_dict() for part, _ in self.parts]
+
+    def load(self, state: list[dict[str, Any]]) -> None:
+        for (part, _), saved in zip(self.parts, state, strict=True):
+            part.load_state_dict(saved)
+
+
+def _is_inner(name: str, parameter: nn.Parameter) -> bool:
+    return parameter.ndim == 2 and "embed_tokens" not in name and "lm_head" not in name
+
+
+def rate_factor(config: OptimizerConfig, step: int, steps: int) -> float:
+    """The share of the learning rate at ``step`` of ``steps``, counted from 0."""
+    warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
+    held = config.hold * steps
+    gone = max(0.0, min(1.0, (step - held) / max(1.0, steps - held)))
+    if config.schedule == "constant":
+        left = 1.0
+    elif config.schedule == "linear":
+        left = 1.0 - gone
+    else:
+        left = 0.5 * (1.0 + math.cos(math.pi * gone))
+    return warm * (config.final + (1.0 - config.final) * left)
