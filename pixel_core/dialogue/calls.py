@@ -135,6 +135,8 @@ def parse_turn(text: str, zoom: ZoomConfig) -> ZoomCall | None:
 
 def format_call(call: ZoomCall, zoom: ZoomConfig) -> str:
     """The canonical text of a call. ``ValueError`` for one that ``parse_turn`` refuses."""
+    if not all(map(math.isfinite, call.box)):
+        raise ValueError(f"{call} must not be written: its box is not finite")
     number = _whole if zoom.coordinates == "pixel" else float
     arguments = {"bbox_2d": [number(value) for value in call.box], "target_image": call.target}
     try:
@@ -204,8 +206,15 @@ def _arguments_of(call: Any, zoom: ZoomConfig) -> dict[str, Any]:
 
 
 def _validate(arguments: dict[str, Any], zoom: ZoomConfig) -> ZoomCall:
+    model = _arguments_model(zoom)
+    for argument in arguments:
+        if argument not in model.model_fields:
+            refuse(
+                CallErrorKind.UNKNOWN_ARGUMENT,
+                f"there is no argument {quote(argument)}: {_form(zoom)}",
+            )
     try:
-        parsed = _arguments_model(zoom).model_validate(arguments)
+        parsed = model.model_validate(arguments)
     except ValidationError as error:
         _refuse_argument(error.errors(include_url=False)[0], zoom)
     x1, y1, x2, y2 = parsed.bbox_2d
@@ -221,11 +230,6 @@ def _refuse_argument(fault: ErrorDetails, zoom: ZoomConfig) -> NoReturn:
     shown = quote(value)
     if rule == "missing":
         refuse(CallErrorKind.MISSING_ARGUMENT, f'there is no "{argument}": {_form(zoom)}')
-    if rule == "extra_forbidden":
-        refuse(
-            CallErrorKind.UNKNOWN_ARGUMENT,
-            f"there is no argument {quote(argument)}: {_form(zoom)}",
-        )
     if argument == "target_image":
         if rule == "greater_than_equal":
             refuse(
