@@ -350,8 +350,8 @@ TOKENS = [
 ]
 
 
-#: Parts of a call that mean something: a list, a key, a text, a number.
-PARTS = re.compile(r'\[[^\]]*\]|"\w+": |"\w+"|[\d.]+')
+#: Parts of a call that mean something: an entry, a list, a key, a text, a number.
+PARTS = re.compile(r', "\w+": \d|\[[^\]]*\]|"\w+": |"\w+"|[\d.]+')
 
 
 def mutate(text: str, dice: random.Random) -> str:
