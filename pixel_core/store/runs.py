@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from pixel_core.config import PipelineConfig
 from pixel_core.errors import StorageError
 from pixel_core.store import layout
 from pixel_core.store.process import ProcessId, this_process
+from pixel_core.store.redaction import without_credentials
 from pixel_core.store.storage import Storage
 
 RunStatus = Literal["running", "finished", "failed", "interrupted"]
@@ -20,7 +20,6 @@ StageStatus = Literal["running", "reused", "built", "failed", "interrupted"]
 
 #: Stages of one run end in threads of one process; its record is one object.
 _UPDATING = threading.Lock()
-_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 class _Value(BaseModel):
@@ -68,7 +67,7 @@ class Runs:
         run = RunRecord(
             id=layout.new_id(),
             profile=profile,
-            config=_without_credentials(config.model_dump(mode="json")),
+            config=_redacted(config.model_dump(mode="json")),
             status="running",
             process=this_process(),
             started=layout.now(),
@@ -120,10 +119,10 @@ class Runs:
         self._storage.write(layout.run_path(run.id), data)
 
 
-def _without_credentials(value: Any) -> Any:
+def _redacted(value: Any) -> Any:
     """A URL in a configuration may carry ``user:password@``; a record must not."""
     if isinstance(value, dict):
-        return {name: _without_credentials(item) for name, item in value.items()}
+        return {name: _redacted(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_without_credentials(item) for item in value]
-    return _USERINFO.sub("", value) if isinstance(value, str) else value
+        return [_redacted(item) for item in value]
+    return without_credentials(value) if isinstance(value, str) else value

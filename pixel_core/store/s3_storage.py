@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fsspec.exceptions import FSTimeoutError
 
 from pixel_core.errors import StorageError
+from pixel_core.store.redaction import without_credentials
 from pixel_core.store.storage import CHUNK, Content, Entry, Storage
 
 #: Seconds and tries that bound how long a service which is down keeps a run waiting.
@@ -148,11 +149,12 @@ class S3Storage(Storage):
             endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get(
                 "AWS_ENDPOINT_URL", "the AWS endpoint"
             )
-            raise StorageError(
+            text = (
                 f"cannot {action} {path!r} in the store {self.uri} at {endpoint}: {error}; "
                 f"check that the service answers, that the bucket {self.bucket!r} exists and "
                 "that AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are right"
-            ) from error
+            )
+            raise StorageError(without_credentials(text)) from error
 
 
 def _code(error: BaseException) -> str:
