@@ -17,20 +17,9 @@ from PIL import ExifTags, Image
 from pixel_core.errors import MediaError
 from pixel_core.vision.conversion import to_rgb
 
-#: Formats of pictures people have. Others are refused: some of Pillow's decoders start
-#: programs (EPS) or are barely tested.
-FORMATS = (
-    "AVIF",
-    "BMP",
-    "GIF",
-    "JPEG",
-    "JPEG2000",
-    "MPO",
-    "PNG",
-    "PPM",
-    "TIFF",
-    "WEBP",
-)
+#: Formats of pictures people have, the commonest first (JPEG covers cameras' MPO). Others
+#: are refused: some of Pillow's decoders start programs (EPS) or are barely tested.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 
 #: What Pillow's decoders raise on a damaged file; EOFError and UnidentifiedImageError too.
 _DAMAGE = (
