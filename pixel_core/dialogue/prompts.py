@@ -54,7 +54,7 @@ class Prompts:
         transcript = Transcript()
         transcript.append(self._head)
         for visual in visuals:
-            self._append_visual(transcript, visual)
+            self.picture(transcript, visual)
         transcript.append(self.vocabulary.encode_plain(_question(query)))
         transcript.append(self._guidelines)
         transcript.append(self._assistant)
@@ -68,7 +68,7 @@ class Prompts:
                 "crop", width=visual.size[0], height=visual.size[1], index=index
             )
             transcript.append(self.vocabulary.encode(text))
-        self._append_visual(transcript, visual)
+        self.picture(transcript, visual)
         transcript.append(self._assistant)
 
     def error(self, transcript: Transcript, message: str) -> None:
@@ -77,7 +77,8 @@ class Prompts:
         transcript.append(self.vocabulary.encode_plain(ERROR_PREFIX + message))
         transcript.append(self._assistant)
 
-    def _append_visual(self, transcript: Transcript, visual: Visual) -> None:
+    def picture(self, transcript: Transcript, visual: Visual) -> None:
+        """Append a picture between its vision tags."""
         transcript.append(self._vision_start)
         transcript.append_visual(visual, self.vocabulary.image)
         transcript.append(self._vision_end)
@@ -99,8 +100,8 @@ class Prompts:
         )
         return self.vocabulary.encode(text)
 
-    def _render(self, name: str, **values: object) -> str:
-        return self._templates.get_template(f"{name}.jinja").render(**values)
+    def _render(self, template: str, **values: object) -> str:
+        return self._templates.get_template(f"{template}.jinja").render(**values)
 
 
 def _question(query: Query) -> str:

@@ -8,6 +8,7 @@ once; a transcript that was continued before only feeds what came after its cach
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -175,3 +176,9 @@ def _nucleus(logprobs_bv: Tensor, top_p: float) -> Tensor:
     before = ordered.exp().cumsum(-1) - ordered.exp()
     ordered = ordered.masked_fill(before >= top_p, float("-inf"))
     return torch.empty_like(ordered).scatter(1, index, ordered)
+
+
+def stream_seed(*parts: object) -> int:
+    """A 63-bit seed from names and numbers: streams that differ in one part are apart."""
+    text = "/".join(map(str, parts)).encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1

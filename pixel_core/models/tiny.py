@@ -30,7 +30,12 @@ def build_tiny(
     half = config.hidden // config.heads // 2
     spatial = (half - half // 4) // 2
     sections = [half - 2 * spatial, spatial, spatial]  # they must sum to head_dim / 2
-    id_of = tokenizer.convert_tokens_to_ids
+
+    def id_of(token: str) -> int:
+        index = tokenizer.convert_tokens_to_ids(token)
+        assert isinstance(index, int)
+        return index
+
     shape = Qwen2_5_VLConfig(
         text_config={
             "vocab_size": len(tokenizer),

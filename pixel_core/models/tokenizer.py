@@ -35,10 +35,8 @@ _NUMBERS = 128
 def build_tokenizer(dialogue: DialogueConfig) -> PreTrainedTokenizerFast:
     """The tiny model's tokenizer; the same vocabulary for the same settings."""
     head, tail = _call_frame(dialogue)
-    pattern = "|".join(
-        [*map(re.escape, (head, *tail)), r"\d+", ", ", r"\\boxed\{", r"\}", r" ?[A-Za-z_]+"]
-        + [r"\s", r"[^\sA-Za-z_\d]"]
-    )
+    words = [r"\d+", ", ", r"\\boxed\{", r"\}", r" ?[A-Za-z_]+", r"\s", r"[^\sA-Za-z_\d]"]
+    pattern = "|".join([*map(re.escape, (head, *tail)), *words])
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [

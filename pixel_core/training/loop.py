@@ -7,7 +7,7 @@ A resumed run equals an uninterrupted one bit for bit: all randomness is derived
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,19 +16,15 @@ from pixel_core.config import OptimizerConfig
 from pixel_core.stage import Workspace
 from pixel_core.training import checkpoint
 from pixel_core.training.optimizer import Optimizer
-from pixel_core.training.team import Interrupted, Team
+from pixel_core.workers.team import Interrupted, Team
 
 Row = dict[str, float]
 
 
-class Shard(Protocol):
-    """One shard of a step: call ``backward`` on a SUM of losses, return sums.
-
-    The key ``denominator`` is what the summed gradient and every other sum are divided
-    by (after adding up the shards) unless a key ``x/n`` names another for ``x``.
-    """
-
-    def __call__(self, step: int, shard: int) -> Row: ...
+#: One shard of a step, called with (step, shard): calls ``backward`` on a SUM of losses and
+#: returns sums. The key ``denominator`` is what the summed gradient and every other sum are
+#: divided by (after adding up the shards), unless a key ``x/n`` names another for ``x``.
+Shard = Callable[[int, int], Row]
 
 
 def train(

@@ -73,10 +73,14 @@ class Team:
         return self._stop is not None and self._stop.is_set()
 
 
+def available(asked: int) -> int:
+    """Processes to use: as asked, or one for each core this process may run on."""
+    return asked or len(os.sched_getaffinity(0))
+
+
 def worker_count(asked: int, shards: int) -> int:
     """Workers for a stage: as asked, or one a core; never more than there are shards."""
-    available = asked or len(os.sched_getaffinity(0))
-    count = max(1, min(available, shards))
+    count = max(1, min(available(asked), shards))
     while shards % count:
         count -= 1
     return count
@@ -98,7 +102,7 @@ def run_team(
     """
     count = worker_count(workers, shards)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pixel_core.training.preload"])
+    context.set_forkserver_preload(["pixel_core.workers.preload"])
     stop = context.Event()
     with tempfile.TemporaryDirectory(prefix="pixel-team-") as meeting:
         pipes, processes = [], []

@@ -4,5 +4,4 @@ import torch  # noqa: F401
 import transformers.models.qwen2_5_vl.modeling_qwen2_5_vl  # noqa: F401
 
 import pixel_core.dialogue.episode
-import pixel_core.models.engine
-import pixel_core.training.loop  # noqa: F401
+import pixel_core.models.engine  # noqa: F401

@@ -1,0 +1,39 @@
+"""Model artifacts: a folder that transformers reads, with its tokenizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+
+from pixel_core.dialogue.vocabulary import Vocabulary
+from pixel_core.errors import DataError
+
+FOLDER = "model"
+
+
+def save_model(model: Any, tokenizer: Any, out: Path) -> None:
+    """Write weights, configuration and tokenizer under ``out/model``; stable bytes."""
+    model.save_pretrained(out / FOLDER)
+    tokenizer.save_pretrained(out / FOLDER)
+
+
+def load_model(artifact: Path, device: str = "cpu") -> tuple[Any, Vocabulary]:
+    """The model and its vocabulary from a stage's folder.
+
+    Float32 on a CPU, where bfloat16 is no faster and training needs the precision.
+    """
+    folder = artifact / FOLDER
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+            folder,
+            dtype=torch.float32 if device == "cpu" else torch.bfloat16,
+            attn_implementation="sdpa",
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder} is not a Qwen2.5-VL model: {error}") from error
+    model.eval().to(torch.device(device))  # type: ignore[arg-type]
+    return model, Vocabulary.of(tokenizer)

@@ -1,0 +1,82 @@
+"""The stage ``base_model``: the model every other one starts from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pixel_core.config import BaseModelConfig, DialogueConfig, PipelineConfig
+from pixel_core.dialogue.prompts import Prompts
+from pixel_core.dialogue.vocabulary import Vocabulary
+from pixel_core.errors import ConfigError
+from pixel_core.models import pretrained
+from pixel_core.models.loading import save_model
+from pixel_core.models.tiny import build_tiny
+from pixel_core.models.tokenizer import build_tokenizer
+from pixel_core.stage import StageContext, Workspace
+from pixel_core.training.curve import write_curve
+from pixel_core.training.loop import Row, train
+from pixel_core.training.perception import PerceptionShard
+from pixel_core.workers.team import Team, run_team
+
+
+def fingerprint(config: PipelineConfig) -> dict[str, Any]:
+    """What the key must know beside the settings: a pretrained folder's content."""
+    section = config.base_model
+    if section.source == "pretrained":
+        return pretrained.fingerprint(section.pretrained)
+    if not section.phases:
+        raise ConfigError(
+            "base_model.phases is empty: a tiny model needs pretraining (profile tiny has "
+            'it), or set base_model.source = "pretrained"'
+        )
+    return {}
+
+
+def run(context: StageContext) -> dict[str, Any]:
+    """Write ``model/`` and, for a tiny model, ``curve.jsonl``."""
+    section = context.config.base_model
+    if section.source == "pretrained":
+        return pretrained.fetch(section.pretrained, context.out, context.progress)
+    return run_team(
+        pretrain,
+        (section, context.config.dialogue, context.work, context.out),
+        shards=section.shards,
+        workers=context.config.runtime.workers,
+        progress=context.progress,
+    )
+
+
+def pretrain(
+    team: Team, config: BaseModelConfig, dialogue: DialogueConfig, work: Workspace, out: Path
+) -> dict[str, Any]:
+    """Build the tiny model and run the phases, each with a fresh optimizer."""
+    tokenizer = build_tokenizer(dialogue)
+    model = build_tiny(config.tiny, tokenizer, config.seed)
+    prompts = Prompts(dialogue, Vocabulary.of(tokenizer))
+    total = sum(phase.steps for phase in config.phases)
+    curve: list[Row] = []
+    for number, phase in enumerate(config.phases):
+        name = f"phase-{number}"
+        rows = train(
+            team,
+            model,
+            phase=name,
+            steps=phase.steps,
+            optimizer_config=phase.optimizer,
+            shard=PerceptionShard(model, prompts, config, phase, f"{config.seed}/{name}"),
+            work=work,
+            checkpoint_every=config.checkpoint_every,
+            done_before=len(curve),
+            steps_in_all=total,
+        )
+        curve += [{"phase": float(number), **row} for row in rows]
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    if team.leads:
+        save_model(model, tokenizer, out)
+        write_curve(out, curve)
+    return {
+        "parameters": parameters,
+        "steps": total,
+        "final": json.loads(json.dumps(curve[-1])),
+    }

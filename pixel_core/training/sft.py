@@ -1,0 +1,121 @@
+"""The stage ``sft``: the warm start, instruction tuning on synthesised trajectories.
+
+User turns, tool returns and designated wrong operations carry no loss (paper, section
+4.1); the loss is the mean over all trained tokens of a batch, whichever shard has them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pixel_core.config import DialogueConfig, SftConfig
+from pixel_core.dialogue.prompts import Prompts
+from pixel_core.dialogue.questions import Questions
+from pixel_core.dialogue.replay import replay
+from pixel_core.dialogue.transcript import Transcript
+from pixel_core.errors import DataError
+from pixel_core.models.batch import collate
+from pixel_core.models.loading import load_model, save_model
+from pixel_core.models.logprobs import trained_logits
+from pixel_core.records import Annotation, Query, Trajectory, read_jsonl
+from pixel_core.stage import StageContext, Workspace
+from pixel_core.training.curve import write_curve
+from pixel_core.training.loop import Row, train
+from pixel_core.training.microbatch import by_length
+from pixel_core.training.optimizer import freeze_vision
+from pixel_core.training.order import Order
+from pixel_core.workers.team import Team, run_team
+
+
+def run(context: StageContext) -> dict[str, Any]:
+    """Write ``model/`` and ``curve.jsonl``."""
+    section = context.config.sft
+    return run_team(
+        tune,
+        (section, context.config.dialogue, dict(context.inputs), context.work, context.out),
+        shards=section.shards,
+        workers=context.config.runtime.workers,
+        progress=context.progress,
+    )
+
+
+def tune(
+    team: Team,
+    config: SftConfig,
+    dialogue: DialogueConfig,
+    inputs: dict[str, Path],
+    work: Workspace,
+    out: Path,
+) -> dict[str, Any]:
+    model, vocabulary = load_model(inputs["base_model"])
+    if config.freeze_vision:
+        freeze_vision(model)
+    lessons = Lessons(inputs, Prompts(dialogue, vocabulary))
+    order = Order(len(lessons), config.batch, f"sft/{config.seed}")
+
+    def shard(step: int, index: int) -> Row:
+        taken = order.at(step)[index :: team.shard_count]
+        return learn(model, [lessons.transcript(item) for item in taken], vocabulary)
+
+    curve = train(
+        team,
+        model,
+        phase="sft",
+        steps=config.steps,
+        optimizer_config=config.optimizer,
+        shard=shard,
+        work=work,
+        checkpoint_every=config.checkpoint_every,
+    )
+    if team.leads:
+        save_model(model, vocabulary.tokenizer, out)
+        write_curve(out, curve)
+    return {
+        "steps": config.steps,
+        "trajectories": len(lessons),
+        "epochs": config.steps * config.batch / len(lessons),
+        "loss": curve[-1]["loss"],
+    }
+
+
+class Lessons:
+    """The trajectories with their questions; each is replayed when it is needed."""
+
+    def __init__(self, inputs: dict[str, Path], prompts: Prompts) -> None:
+        self._trajectories = list(
+            read_jsonl(inputs["synthesize"] / "trajectories.jsonl", Trajectory)
+        )
+        if not self._trajectories:
+            raise DataError("there are no trajectories to train on; see the synthesize stage")
+        wanted = {trajectory.seed_id for trajectory in self._trajectories}
+        self._queries = {
+            annotation.seed.id: Query.from_seed(annotation.seed)
+            for annotation in read_jsonl(inputs["annotate"] / "annotations.jsonl", Annotation)
+            if annotation.seed.id in wanted
+        }
+        self._questions = Questions(inputs["ingest"], prompts)
+        self._prompts = prompts
+
+    def __len__(self) -> int:
+        return len(self._trajectories)
+
+    def transcript(self, index: int) -> Transcript:
+        trajectory = self._trajectories[index]
+        opening = self._questions.open(self._queries[trajectory.seed_id])
+        return replay(trajectory, opening, self._prompts)
+
+
+def learn(model: Any, transcripts: list[Transcript], vocabulary: Any) -> Row:
+    """Backward on the summed loss; sums of loss, hits and trained tokens."""
+    row: Row = {"denominator": 0.0, "loss": 0.0, "token_accuracy": 0.0}
+    for group in by_length(transcripts, len):
+        batch = collate(group, vocabulary.pad, vocabulary.image)
+        logits, targets, chosen = trained_logits(model, batch, vocabulary.banned)
+        weights = batch.weights_bt[:, 1:][chosen]
+        losses = -logits.log_softmax(-1).gather(1, targets[:, None])[:, 0] * weights
+        losses.sum().backward()
+        row["denominator"] += float(weights.sum())
+        row["loss"] += float(losses.detach().sum())
+        row["token_accuracy"] += float(((logits.argmax(-1) == targets) * weights).sum())
+    return row | {"tokens": row["denominator"], "tokens/n": 1.0 if transcripts else 0.0}
