@@ -19,7 +19,8 @@ from rich.progress import (
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from pixel_core.stage import Progress
+from pixel_core.runner import Outcome
+from pixel_core.stage import Progress, SilentProgress
 from tasks.pace import Pace, duration, metrics_line
 
 PLAIN_INTERVAL_S = 5.0
@@ -45,9 +46,7 @@ class LiveProgress:
 
     def update(self, done: int, total: int, **metrics: float) -> None:
         self._pace.update(done, total)
-        self._bar.update(
-            self._row, completed=done, total=total, metrics=metrics_line(metrics)
-        )
+        self._bar.update(self._row, completed=done, total=total, metrics=metrics_line(metrics))
 
     def note(self, text: str) -> None:
         self._bar.console.print(Text(f"  {self._stage}: {text}"))
@@ -91,13 +90,17 @@ class PlainProgress:
 
 
 class Terminal:
-    """Shows the stages of one run on a console; ``tasks.stages.Watcher`` in the CLI."""
+    """Shows the stages of one run on a console; ``tasks.run.Watcher`` in the CLI."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        #: What a person wants to know when the run is cut short.
+        self.finished: list[str] = []
+        self.current: str | None = None
 
     @contextmanager
     def watch(self, stage: str) -> Iterator[Progress]:
+        self.current = stage
         if not self._console.is_terminal:
             yield PlainProgress(self._console, stage)
             return
@@ -115,10 +118,32 @@ class Terminal:
         ) as bar:
             yield LiveProgress(bar, stage)
 
-    def ended(self, stage: str, status: str, reason: str, seconds: float) -> None:
+    def ended(self, stage: str, outcome: Outcome) -> None:
         """The line that stays: what became of the stage, and why."""
-        style = "blue" if status == "reused" else "green"
+        self.finished.append(stage)
+        self.current = None
         line = Text.assemble(
-            f"{stage:<20}", (f"{status:<8}", style), f"{duration(seconds):>8}  {reason}"
+            f"{stage:<20}",
+            (f"{outcome.status:<8}", "blue" if outcome.status == "reused" else "green"),
+            f"{duration(outcome.seconds):>8}  {outcome.reason}",
         )
         self._console.print(line, soft_wrap=True)
+        if outcome.warning:
+            self._console.print(Text(f"  warning: {outcome.warning}", "yellow"), soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        self._console.print(Text(text), soft_wrap=True)
+
+
+class Unwatched:
+    """For a run that nobody follows on a terminal; Prefect's page and log still do."""
+
+    @contextmanager
+    def watch(self, stage: str) -> Iterator[Progress]:
+        yield SilentProgress()
+
+    def ended(self, stage: str, outcome: Outcome) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass

@@ -17,6 +17,8 @@ from pixel_core.errors import ConfigError, PixelError
 HOST = "127.0.0.1"
 #: A cold start on a busy machine was seen to take over half a minute.
 START_TIMEOUT_S = 120.0
+#: How long the end of a run may wait for its last states to be written.
+DELIVERY_S = 5.0
 
 
 class ServerError(PixelError):
@@ -137,9 +139,19 @@ def server_for_runs() -> Iterator[LocalServer | None]:
     try:
         yield server
     finally:
+        _deliver()
         del os.environ["PREFECT_API_URL"]
         refresh_global_settings_context()
         server.stop()
+
+
+def _deliver() -> None:
+    """Wait until states and log lines that are still under way have reached the server."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all(timeout=DELIVERY_S)
+    EventsWorker.drain_all(timeout=DELIVERY_S)
 
 
 def _answers(api_url: str, timeout_s: float) -> bool:

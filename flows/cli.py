@@ -1,0 +1,150 @@
+"""The command line: ``pixel run | plan | show | report | ui``.
+
+Nothing heavy is imported here; each command imports what it needs once its input is read.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from flows.endings import clear_endings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Train a vision-language model to zoom into pictures while it thinks: seeds, "
+    "synthesis, SFT, curiosity RL, evaluation and a report, as one resumable pipeline.",
+)
+
+Profile = Annotated[
+    str,
+    typer.Option("--profile", metavar="NAME|FILE", help="A profile's name, or a .toml file."),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="SECTION.FIELD=VALUE", help="Lay a value over the profile; repeatable."
+    ),
+]
+StoreUri = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="PIXEL_STORE",
+        metavar="URI",
+        help="Where artifacts are: a folder or s3://bucket/prefix. "
+        "Default: the profile's runtime.store.",
+    ),
+]
+ForceFrom = Annotated[
+    str | None,
+    typer.Option("--from", metavar="STAGE", help="Make this stage and what follows anew."),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until", metavar="STAGE", help="Make this stage and what it needs, no more."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+@app.command()
+def run(
+    profile: Profile = "tiny",
+    overrides: Overrides = None,
+    store: StoreUri = None,
+    force_from: ForceFrom = None,
+    until: Until = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show Prefect's own log.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Make what is missing, reuse the rest, end with scores and a report."""
+    with clear_endings(debug):
+        from flows.request import Request
+        from flows.run_command import run_pipeline
+
+        request = Request(profile, tuple(overrides or ()), store, force_from, until)
+        run_pipeline(request, verbose=verbose)
+
+
+@app.command()
+def plan(
+    profile: Profile = "tiny",
+    overrides: Overrides = None,
+    store: StoreUri = None,
+    force_from: ForceFrom = None,
+    until: Until = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Say for every stage whether it would be reused or run, and why."""
+    with clear_endings(debug):
+        from flows.plan_command import print_plan
+        from flows.request import Request
+
+        print_plan(Request(profile, tuple(overrides or ()), store, force_from, until), as_json)
+
+
+@app.command()
+def show(
+    stage: Annotated[
+        str | None, typer.Argument(metavar="[STAGE]", help="One stage; else the whole run.")
+    ] = None,
+    profile: Profile = "tiny",
+    store: StoreUri = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Print the latest run, or one stage's artifact and metrics (for evaluate: scores)."""
+    with clear_endings(debug):
+        from flows.request import Request
+        from flows.show_command import show_run, show_stage
+
+        request = Request(profile, store=store)
+        opened = request.open_store(request.config())
+        if stage is None:
+            show_run(opened, as_json)
+        else:
+            show_stage(opened, stage, as_json)
+
+
+@app.command()
+def report(
+    profile: Profile = "tiny",
+    store: StoreUri = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Print the path of the latest report."""
+    with clear_endings(debug):
+        from flows.request import Request
+        from flows.show_command import show_report
+
+        request = Request(profile, store=store)
+        show_report(request.open_store(request.config()), open_it)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 4200,
+    debug: Debug = False,
+) -> None:
+    """Serve Prefect's page on this machine until Ctrl-C; shows earlier runs too."""
+    with clear_endings(debug):
+        from flows.ui_command import serve_page
+
+        serve_page(port)
+
+
+def main() -> None:
+    # Training uses one process a core; threads below would fight over the same cores.
+    # Both are read when the libraries load, so they are set before anything heavy is.
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    app()

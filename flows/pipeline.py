@@ -1,0 +1,53 @@
+"""The whole path, from seeds to a report: the recipe, and nothing else.
+
+Started by ``pixel run``, or by any Prefect deployment of ``pipeline``: its parameters are
+plain JSON. Each line is one task; finished stages are reused from the store.
+"""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows.request import Request
+from flows.start import running
+from tasks.stages import stage_task
+
+ingest = stage_task("ingest")
+annotate = stage_task("annotate")
+synthesize = stage_task("synthesize")
+base_model = stage_task("base_model")
+sft = stage_task("sft")
+rl = stage_task("rl")
+answers_base = stage_task("answers_base")
+answers_warm_start = stage_task("answers_warm_start")
+answers_policy = stage_task("answers_policy")
+evaluate = stage_task("evaluate")
+report = stage_task("report")
+
+
+@flow(name="pixel-reasoner", description=__doc__)
+def pipeline(
+    profile: str = "tiny",
+    overrides: list[str] | None = None,
+    store: str | None = None,
+    force_from: str | None = None,
+    until: str | None = None,
+) -> dict[str, str]:
+    """Make what is missing; return each stage's artifact key."""
+    request = Request(profile, tuple(overrides or ()), store, force_from, until)
+    with running(request) as run:
+        seeds = ingest(run)
+        annotations = annotate(run, seeds)
+        trajectories = synthesize(run, seeds, annotations)
+        base = base_model(run)
+        warm_start = sft(run, seeds, annotations, trajectories, base)
+        policy = rl(run, seeds, annotations, warm_start)
+        answers = (
+            answers_base(run, seeds, base),
+            answers_warm_start(run, seeds, warm_start),
+            answers_policy(run, seeds, policy),
+        )
+        scores = evaluate(run, *answers)
+        made = seeds, annotations, trajectories, base, warm_start, policy, *answers, scores
+        report(run, *made)
+    return run.keys()

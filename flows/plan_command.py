@@ -1,0 +1,50 @@
+"""``pixel plan``: every stage, reuse or run, and why."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from flows.request import Request
+from pixel_core.planning import Decision
+
+
+def print_plan(request: Request, as_json: bool) -> None:
+    config, store, decisions = request.plan()
+    if as_json:
+        print(json.dumps([_values(decision) for decision in decisions], indent=1))
+        return
+    console = Console(highlight=False)
+    console.print(f"profile {config.name}, store {store.uri}", soft_wrap=True)
+    for decision in decisions:
+        console.print(_line(decision), soft_wrap=True)
+        if decision.warning:
+            console.print(Text(f"  warning: {decision.warning}", "yellow"), soft_wrap=True)
+    console.print(summary(decisions))
+
+
+def summary(decisions: Sequence[Decision]) -> str:
+    """``11 stages: 9 to reuse, 2 to run``."""
+    counts = Counter(decision.action for decision in decisions)
+    return f"{len(decisions)} stages: {counts['reuse']} to reuse, {counts['run']} to run"
+
+
+def _line(decision: Decision) -> Text:
+    style = "blue" if decision.action == "reuse" else "green"
+    return Text.assemble(
+        f"{decision.stage:<20}", (f"{decision.action:<7}", style), decision.reason
+    )
+
+
+def _values(decision: Decision) -> dict[str, str | None]:
+    return {
+        "stage": decision.stage,
+        "action": decision.action,
+        "reason": decision.reason,
+        "warning": decision.warning,
+        "key": decision.key,
+    }

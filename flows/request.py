@@ -1,0 +1,46 @@
+"""What a run is asked for, in plain values; checked before any work or server starts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from pixel_core.config import PipelineConfig, load_profile
+from pixel_core.errors import ConfigError
+from pixel_core.planning import Decision, forced_stages, plan, stages_until
+from pixel_core.store import Store
+
+
+@dataclass(frozen=True)
+class Request:
+    """The flow's parameters; the fields' names are the command line's."""
+
+    profile: str = "tiny"
+    overrides: tuple[str, ...] = ()
+    #: Where artifacts are; None: ``PIXEL_STORE``, else the profile's ``runtime.store``.
+    store: str | None = None
+    force_from: str | None = None
+    until: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse stages there are none of, and a forced one that would not be reached."""
+        forced_stages(self.force_from)
+        wanted = [stage.name for stage in stages_until(self.until)]
+        if self.force_from is not None and self.force_from not in wanted:
+            raise ConfigError(
+                f"--from {self.force_from} forces a stage that --until {self.until} does not "
+                f"need; choose one of {', '.join(wanted)}"
+            )
+
+    def config(self) -> PipelineConfig:
+        return load_profile(self.profile, self.overrides)
+
+    def open_store(self, config: PipelineConfig) -> Store:
+        return Store.open(self.store or os.environ.get("PIXEL_STORE") or config.runtime.store)
+
+    def plan(self) -> tuple[PipelineConfig, Store, list[Decision]]:
+        """Reuse or run for each stage; raises every error that bad input can cause."""
+        config = self.config()
+        store = self.open_store(config)
+        decisions = plan(config, store, force_from=self.force_from, until=self.until)
+        return config, store, decisions

@@ -1,0 +1,87 @@
+"""``pixel run``: check, plan, start Prefect, follow the flow, show what came out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.text import Text
+
+from flows.endings import say
+from flows.plan_command import summary
+from flows.progress import Terminal
+from flows.request import Request
+from flows.results import place_report, read_scores
+from flows.server import server_for_runs
+from flows.show_command import score_table
+from pixel_core.store import Store
+
+
+def run_pipeline(request: Request, *, verbose: bool) -> None:
+    """Raises what the stages raise, and ``KeyboardInterrupt`` after saying what is kept."""
+    console = Console(highlight=False)
+    terminal = Terminal(console)
+    # Before anything starts: bad input must cost nothing.
+    config, store, decisions = request.plan()
+    console.print(
+        f"profile {config.name}, store {store.uri}\n{summary(decisions)}", soft_wrap=True
+    )
+    try:
+        keys = _follow(request, terminal, verbose=verbose)
+    except KeyboardInterrupt:
+        say("stopped", "yellow", _kept(terminal, store))
+        raise
+    _show_results(console, store, keys)
+
+
+def _follow(request: Request, terminal: Terminal, *, verbose: bool) -> dict[str, str]:
+    os.environ.setdefault(
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "NOTSET" if verbose else "WARNING"
+    )
+    with server_for_runs() as server:
+        # Imported while the server starts.
+        from flows.pipeline import pipeline
+        from flows.start import watcher
+
+        if server is not None:
+            server.wait_until_healthy()
+        for runs in ("prefect.flow_runs", "prefect.task_runs"):
+            # How runs end is told by the terminal and by the error itself; the page has
+            # these lines all the same.
+            logging.getLogger(runs).propagate = verbose
+        token = watcher.set(terminal)
+        try:
+            return pipeline(
+                profile=request.profile,
+                overrides=list(request.overrides),
+                store=request.store,
+                force_from=request.force_from,
+                until=request.until,
+            )
+        finally:
+            watcher.reset(token)
+
+
+def _kept(terminal: Terminal, store: Store) -> str:
+    finished = ", ".join(terminal.finished) or "no stage was finished yet"
+    kept = f"kept in {store.uri}: {finished}"
+    if terminal.current is not None:
+        kept += f"; and what {terminal.current} has saved so far (its last checkpoint)"
+    again = shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
+    return f"{kept}. The same command goes on from there: {again}"
+
+
+def _show_results(console: Console, store: Store, keys: Mapping[str, str]) -> None:
+    made = {
+        name: store.load(name, keys[name]) for name in ("evaluate", "report") if name in keys
+    }
+    if evaluated := made.get("evaluate"):
+        console.print()
+        console.print(score_table(read_scores(evaluated)["scores"]))
+    if page := made.get("report"):
+        console.print()
+        console.print(Text(f"report: {place_report(page, store)}"), soft_wrap=True)

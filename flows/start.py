@@ -1,0 +1,38 @@
+"""The beginning and the end of a recipe: opening the run, closing it with the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from prefect.logging import get_run_logger
+
+from flows.progress import Unwatched
+from flows.request import Request
+from flows.results import read_scores
+from tasks.markdown import scores_markdown
+from tasks.page import show_markdown
+from tasks.run import Run, Watcher
+
+#: Set by the command line; a run that a Prefect worker starts has only the page.
+watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def running(request: Request) -> Iterator[Run]:
+    """The run that a recipe's stages share; its record tells how the block ended."""
+    config = request.config()
+    run = Run(
+        config,
+        request.open_store(config),
+        watcher.get() or Unwatched(),
+        force_from=request.force_from,
+        until=request.until,
+    )
+    with run.recorded():
+        yield run
+        evaluated = run.outcomes.get("evaluate")
+        if evaluated is not None:
+            scores = read_scores(evaluated.artifact)["scores"]
+            show_markdown("scores", scores_markdown(scores), get_run_logger())

@@ -1,0 +1,129 @@
+"""One run of the pipeline: what its stages share, and the record it keeps of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from pixel_core.config import PipelineConfig
+from pixel_core.planning import forced_stages, stages_until
+from pixel_core.runner import Outcome, run_stage
+from pixel_core.stage import Progress, Stage
+from pixel_core.store import Artifact, RunRecord, StageRun, Store
+from pixel_core.store.layout import new_id
+from pixel_core.store.runs import RunStatus
+
+#: How the generation of a forced computation begins.
+FORCED = "forced-"
+
+
+class Watcher(Protocol):
+    """Who follows a run beside Prefect's page; the terminal is one."""
+
+    def watch(self, stage: str) -> AbstractContextManager[Progress]:
+        """The progress of one stage, shown while the block lasts."""
+
+    def ended(self, stage: str, outcome: Outcome) -> None:
+        """The stage has its artifact."""
+
+    def note(self, text: str) -> None:
+        """A sentence about the run as a whole."""
+
+
+class Run:
+    """Makes stages one by one and keeps ``store.runs`` up to date.
+
+    A forced stage works in a generation of its own, so that it never goes on from an older
+    computation. When the latest run forced the same stage with the same configuration and
+    was interrupted or killed, its generation is taken up: the same command goes on.
+    """
+
+    def __init__(
+        self,
+        config: PipelineConfig,
+        store: Store,
+        watcher: Watcher,
+        *,
+        force_from: str | None = None,
+        until: str | None = None,
+    ) -> None:
+        self.config = config
+        self.store = store
+        self.watcher = watcher
+        self.wanted = frozenset(stage.name for stage in stages_until(until))
+        self.forced = frozenset(forced_stages(force_from)) & self.wanted
+        #: By stage, filled as they end.
+        self.outcomes: dict[str, Outcome] = {}
+        earlier = store.runs.latest() if force_from else None
+        self._record = store.runs.start(config.name, config)
+        self._generation = self._take_up(earlier, force_from) if force_from else None
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Note how the run ends, whatever ends it."""
+        status: RunStatus = "interrupted"
+        try:
+            yield
+            status = "finished"
+        except Exception:
+            status = "failed"
+            raise
+        finally:
+            self.store.runs.finish(self._record.id, status)
+
+    def make(self, stage: Stage, inputs: Mapping[str, Artifact], progress: Progress) -> Outcome:
+        """The stage's artifact, reused or made; raises what ``run_stage`` raises."""
+        forced = stage.name in self.forced
+        generation = self._generation if forced else None
+        note = StageRun(stage=stage.name, status="running", generation=generation)
+        self.store.runs.record(self._record.id, note)
+        ending = note.model_copy(update={"status": "interrupted"})
+        try:
+            outcome = run_stage(
+                stage,
+                self.config,
+                inputs,
+                self.store,
+                forced=forced,
+                generation=generation,
+                progress=progress,
+                say=progress.note,
+            )
+            ending = StageRun(
+                stage=stage.name,
+                status=outcome.status,
+                reason=outcome.reason,
+                warning=outcome.warning,
+                key=outcome.artifact.key,
+                digest=outcome.artifact.digest,
+                generation=outcome.artifact.manifest.generation,
+                seconds=outcome.seconds,
+                metrics=dict(outcome.artifact.metrics),
+            )
+        except Exception as error:
+            ending = note.model_copy(update={"status": "failed", "reason": str(error)})
+            raise
+        finally:
+            self.store.runs.record(self._record.id, ending)
+        self.outcomes[stage.name] = outcome
+        self.watcher.ended(stage.name, outcome)
+        return outcome
+
+    def keys(self) -> dict[str, str]:
+        """Each ended stage's artifact key."""
+        return {name: outcome.artifact.key for name, outcome in self.outcomes.items()}
+
+    def _take_up(self, earlier: RunRecord | None, force_from: str) -> str:
+        """The generation of forced stages: the broken-off earlier run's, or a new one."""
+        if (
+            earlier is not None
+            and (earlier.status == "interrupted" or earlier.was_killed)
+            and earlier.config == self._record.config
+        ):
+            known = earlier.stages.get(force_from)
+            generation = known.generation if known else None
+            if generation is not None and generation.startswith(FORCED):
+                self.watcher.note(f"going on with the forced run of {earlier.started}")
+                return generation
+        return FORCED + new_id()

@@ -1,0 +1,59 @@
+"""One thin Prefect task a stage: reuse or run, and say so on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed
+
+from pixel_core.pipeline import BY_NAME
+from pixel_core.store import Artifact
+from tasks.markdown import outcome_markdown
+from tasks.page import PageProgress, artifact_key, show_markdown
+from tasks.run import Run
+
+#: What a stage hands to the next in a recipe; None where the run ends before it.
+Made = State[Artifact] | None
+
+
+def stage_task(name: str) -> Callable[..., Made]:
+    """The stage as a recipe's function: ``f(run, *inputs)``, inputs as the table says.
+
+    Its state is *Cached*, with the reason, where the store already held the artifact. A
+    stage that fails raises its own error, which fails the flow run with that text.
+    """
+    stage = BY_NAME[name]
+
+    @task(
+        name=name,
+        description=stage.summary,
+        task_run_name=name,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )
+    def make(run: Run, *inputs: Any) -> State[Artifact]:
+        log = get_run_logger()
+        with run.watcher.watch(name) as terminal:
+            progress = PageProgress(name, terminal, log)
+            outcome = run.make(stage, dict(zip(stage.needs, inputs, strict=True)), progress)
+        log.info("%s: %s", outcome.status, outcome.reason)
+        if outcome.warning:
+            log.warning(outcome.warning)
+        show_markdown(artifact_key("stage", name), outcome_markdown(name, outcome), log)
+        reused = outcome.status == "reused"
+        return Completed(
+            name="Cached" if reused else "Completed",
+            message=f"{outcome.status} because {outcome.reason}",
+            data=outcome.artifact,
+        )
+
+    def step(run: Run, *inputs: Made) -> Made:
+        # States go in as they are: Prefect draws the arrows from them.
+        return make(run, *inputs) if name in run.wanted else None
+
+    return step
