@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
@@ -17,12 +19,26 @@ from PIL import Image
 
 from pixel_core.errors import DataError, MediaError
 from pixel_core.records import Picture
-from pixel_core.vision.loading import load_picture
+from pixel_core.vision.loading import MAX_PIXELS, load_picture
 
 #: The earliest date a zip can hold.
 _DATE = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _MODE = 0o100644 << 16
+
+#: What ``zipfile`` raises on damage, by where the damage is: a header's text, version,
+#: encryption flag, method or offset, or the content. KeyError, a lost name, comes first.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 
 
 class PictureArchive:
@@ -37,7 +53,8 @@ class PictureArchive:
         """The picture's pixels, RGB and upright. ``MediaError`` unless sized as recorded."""
         image = load_picture(
             self.read(picture),
-            max_pixels=max(picture.width * picture.height, 1),
+            # What was stored was accepted then, under whatever limit; its digest holds.
+            max_pixels=max(picture.width * picture.height, MAX_PIXELS),
             name=self._name(picture),
         )
         if image.size != (picture.width, picture.height):
@@ -49,13 +66,14 @@ class PictureArchive:
 
     def read(self, picture: Picture) -> bytes:
         """The picture's file. ``MediaError`` unless its digest is the recorded one."""
+        archive = self._opened()
         try:
-            data = self._opened().read(picture.member)
+            data = archive.read(picture.member)
         except KeyError:
             raise MediaError(
                 f"picture {self._name(picture)} is not in the archive: rebuild the artifact"
             ) from None
-        except (zipfile.BadZipFile, EOFError) as error:
+        except _DAMAGE as error:
             raise MediaError(
                 f"picture {self._name(picture)} is damaged ({error}): rebuild the artifact"
             ) from error
@@ -81,7 +99,7 @@ class PictureArchive:
                 raise MediaError(
                     f"picture archive {self.path} does not exist: rebuild the artifact"
                 ) from None
-            except zipfile.BadZipFile as error:
+            except _DAMAGE as error:
                 raise MediaError(
                     f"picture archive {self.path} is damaged ({error}): rebuild the artifact"
                 ) from error

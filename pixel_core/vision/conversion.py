@@ -27,12 +27,13 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def _deep_grey(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ValueError("its samples are floating point, whose range is unknown; use 8 bits")
-    samples = np.asarray(image).astype(np.int64)
+    samples = np.asarray(image)
     if samples.min() < 0 or samples.max() > _FULL_16:
         raise ValueError(
             f"its samples go from {samples.min()} to {samples.max()}, over 16 bits; use 8 bits"
         )
-    grey = ((samples * 255 + _FULL_16 // 2) // _FULL_16).astype(np.uint8)
+    # At most 255 * 65535, so 32 bits do.
+    grey = ((samples.astype(np.uint32) * 255 + _FULL_16 // 2) // _FULL_16).astype(np.uint8)
     key = image.info.get("transparency")
     if isinstance(key, int):
         grey[samples == key] = 255

@@ -21,6 +21,9 @@ from pixel_core.vision.conversion import to_rgb
 #: are refused: some of Pillow's decoders start programs (EPS) or are barely tested.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 
+#: Of a picture, unless the caller says otherwise. Pillow's own bound, 179 million, stands.
+MAX_PIXELS = 100_000_000
+
 #: What Pillow's decoders raise on a damaged file; EOFError and UnidentifiedImageError too.
 _DAMAGE = (
     OSError,
@@ -47,7 +50,7 @@ _UPRIGHT = {
 
 
 def load_picture(
-    data: bytes | Path, *, max_pixels: int = 100_000_000, name: str = ""
+    data: bytes | Path, *, max_pixels: int = MAX_PIXELS, name: str = ""
 ) -> Image.Image:
     """Decode a picture file: RGB, upright (EXIF), transparency on white, first frame.
 
