@@ -1,0 +1,157 @@
+"""The viewer: the same question answered by the three models, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pixel_core.records import Query, Rollout
+from pixel_core.reporting.gallery import Cutting, Gallery, Mark, Role, Shot
+from pixel_core.reporting.material import MODELS, Material
+from pixel_core.reporting.wording import MODEL_NAMES, STOPS, clipped, plain
+
+RULE = (
+    "Not picked by hand: kind by kind in turn, the first questions of the benchmark's own "
+    "order; then, for each kind shown, the first question that the policy's greedy answer "
+    "gets wrong, if there is one."
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A question to show, and why."""
+
+    query: Query
+    reason: str
+
+
+@dataclass(frozen=True)
+class StepCard:
+    text: str
+    number: int
+    crop: Cutting | None
+    error: str
+
+
+@dataclass(frozen=True)
+class EpisodeCard:
+    """One model's greedy episode, and how its sampled answers to the question fared."""
+
+    model: str
+    correct: bool
+    answer: str
+    stop: str
+    operations: int
+    failed: int
+    shots: list[Shot]
+    steps: list[StepCard]
+    sampled_right: int
+    sampled: int
+
+
+@dataclass(frozen=True)
+class QuestionCard:
+    kind: str
+    question: str
+    answer: str
+    choices: tuple[str, ...]
+    reason: str
+    episodes: list[EpisodeCard]
+
+
+def question_cards(material: Material, gallery: Gallery, examples: int) -> list[QuestionCard]:
+    """Cards of the questions that ``choose`` picks."""
+    policy = {
+        name: group[0].correct for name, group in material.answers["policy"]["greedy"].items()
+    }
+    return [
+        QuestionCard(
+            kind=plain(choice.query.kind or "other"),
+            question=choice.query.question,
+            answer=" / ".join(choice.query.answers),
+            choices=choice.query.choices,
+            reason=choice.reason,
+            episodes=[_episode(model, choice.query, material, gallery) for model in MODELS],
+        )
+        for choice in choose(material.queries, policy, examples)
+    ]
+
+
+def choose(queries: Sequence[Query], correct: dict[str, bool], examples: int) -> list[Choice]:
+    """The questions to show, by ``RULE``: ``examples`` of them, then the wrong ones.
+
+    ``correct`` says by question id whether the policy's greedy answer is right.
+    """
+    kinds: dict[str, list[Query]] = {}
+    for query in queries:
+        kinds.setdefault(query.kind or "other", []).append(query)
+    kinds = dict(sorted(kinds.items()))
+    picked: dict[str, Choice] = {}
+    longest = max(map(len, kinds.values()), default=0)
+    for place in range(longest):
+        for kind, group in kinds.items():
+            if len(picked) < examples and place < len(group):
+                reason = f"question {place + 1} of {len(group)} of kind “{plain(kind)}”"
+                picked[group[place].id] = Choice(group[place], reason)
+    shown = {choice.query.kind or "other" for choice in picked.values()}
+    for kind in kinds:
+        wrong = next((q for q in kinds[kind] if not correct[q.id]), None)
+        if kind in shown and wrong is not None and wrong.id not in picked:
+            reason = f"the first question of kind “{plain(kind)}” that the policy gets wrong"
+            picked[wrong.id] = Choice(wrong, reason)
+    return sorted(picked.values(), key=lambda choice: choice.query.kind or "other")
+
+
+def _episode(model: str, query: Query, material: Material, gallery: Gallery) -> EpisodeCard:
+    rollout = material.answers[model]["greedy"][query.id][0]
+    sampled = material.answers[model]["sampled"][query.id]
+    name = MODEL_NAMES[model]
+    steps, marks = _steps(rollout, query, gallery, name)
+    shots = [
+        gallery.shot(
+            picture,
+            [mark for place, mark in marks if place == n],
+            f"{name}: {_count(len(marks), 'box', 'boxes')} looked at",
+        )
+        for n, picture in enumerate(query.pictures)
+    ]
+    return EpisodeCard(
+        model=model,
+        correct=rollout.correct,
+        answer=clipped(rollout.answer, 200),
+        stop=STOPS[rollout.stop],
+        operations=rollout.operations,
+        failed=rollout.failed_operations,
+        shots=shots,
+        steps=steps,
+        sampled_right=sum(r.correct for r in sampled),
+        sampled=len(sampled),
+    )
+
+
+def _steps(
+    rollout: Rollout, query: Query, gallery: Gallery, name: str
+) -> tuple[list[StepCard], list[tuple[int, Mark]]]:
+    """The steps, and every executed box with the query picture it lies in.
+
+    A step's ``picture`` counts crops too; a crop's boxes lie in the picture it was cut from.
+    """
+    origin = list(range(len(query.pictures)))
+    marks: list[tuple[int, Mark]] = []
+    cards = []
+    for step in rollout.steps:
+        crop, number = None, 0
+        if step.box is not None:
+            place = origin[step.picture or 0]
+            origin.append(place)
+            number = len(marks) + 1
+            marks.append((place, Mark(step.box, str(number), Role.LOOK)))
+            crop = gallery.crop(
+                query.pictures[place], step.box, f"{name}, what box {number} shows"
+            )
+        cards.append(StepCard(clipped(step.text), number, crop, plain(step.error)))
+    return cards, marks
+
+
+def _count(n: int, one: str, many: str) -> str:
+    return f"{n} {one if n == 1 else many}"

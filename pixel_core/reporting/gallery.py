@@ -1,0 +1,125 @@
+"""Pictures inside the page: each is embedded once and drawn wherever it is looked at."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from PIL import Image
+
+from pixel_core.records import Box, Picture
+from pixel_core.vision.archive import PictureArchive
+
+#: Longest side, in pixels, of an embedded picture and of a crop beside it.
+PICTURE_SIDE = 560
+CROP_SIDE = 240
+_JPEG_QUALITY = 82
+
+
+class Role(StrEnum):
+    """What a drawn box stands for; the page has a colour for each."""
+
+    LOOK = "look"  #: an executed operation
+    WRONG = "wrong"  #: a designated wrong operation of a trajectory
+    CUE = "cue"  #: where the evidence is
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A box on a picture, in the picture's own pixels; ``label`` is drawn at its corner."""
+
+    box: Box
+    label: str
+    role: Role
+
+
+@dataclass(frozen=True)
+class Shot:
+    """An embedded picture with boxes drawn over it."""
+
+    ref: str
+    width: int
+    height: int
+    marks: tuple[Mark, ...]
+    alt: str
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """A small picture of its own: a crop, or a view as the model sees it."""
+
+    uri: str
+    width: int
+    height: int
+    alt: str
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """One entry of the page's hidden picture store."""
+
+    ref: str
+    width: int
+    height: int
+    uri: str
+
+
+class Gallery:
+    """Loads pictures from the archive and keeps those that the page embeds."""
+
+    def __init__(self, archive: PictureArchive) -> None:
+        self._archive = archive
+        self._embedded: dict[str, Embedded] = {}
+        self._last: tuple[str, Image.Image] | None = None
+
+    @property
+    def embedded(self) -> list[Embedded]:
+        return list(self._embedded.values())
+
+    def load(self, picture: Picture) -> Image.Image:
+        """The picture's pixels; the last one is kept, since a card looks at it repeatedly."""
+        if self._last is None or self._last[0] != picture.sha256:
+            self._last = picture.sha256, self._archive.load(picture)
+        return self._last[1]
+
+    def shot(self, picture: Picture, marks: Sequence[Mark], alt: str) -> Shot:
+        if picture.sha256 not in self._embedded:
+            ref = f"picture-{len(self._embedded)}"
+            uri = data_uri(reduced(self.load(picture), PICTURE_SIDE))
+            entry = Embedded(ref, picture.width, picture.height, uri)
+            self._embedded[picture.sha256] = entry
+        ref = self._embedded[picture.sha256].ref
+        return Shot(ref, picture.width, picture.height, tuple(marks), alt)
+
+    def crop(self, picture: Picture, box: Box, alt: str) -> Cutting:
+        return cutting(self.load(picture).crop(box.as_tuple()), alt)
+
+
+def cutting(image: Image.Image, alt: str) -> Cutting:
+    small = reduced(image, CROP_SIDE)
+    return Cutting(data_uri(small), small.width, small.height, alt)
+
+
+def reduced(image: Image.Image, side: int) -> Image.Image:
+    """At most ``side`` pixels long; never enlarged."""
+    if max(image.size) <= side:
+        return image
+    scale = side / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def data_uri(image: Image.Image) -> str:
+    """PNG with a palette for drawings (at most 256 colours), else JPEG."""
+    rgb = image.convert("RGB")
+    out = io.BytesIO()
+    if rgb.getcolors(256) is not None:
+        rgb.quantize(256, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        kind = "png"
+    else:
+        rgb.save(out, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+        kind = "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(out.getvalue()).decode('ascii')}"

@@ -1,0 +1,86 @@
+"""What went in: counts of the data, and the settings that shaped the result."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from pixel_core.config import PipelineConfig
+from pixel_core.records import Split
+from pixel_core.reporting.material import Material
+from pixel_core.reporting.wording import plain
+from pixel_core.store.identity import canonical
+
+Table = dict[str, Any]
+
+
+def seed_table(material: Material) -> Table:
+    """Questions by kind and split."""
+    counts = Counter((seed.kind or "other", seed.split) for seed in material.seeds.values())
+    kinds = sorted({kind for kind, _ in counts})
+    splits = list(Split)
+    return {
+        "title": "Questions",
+        "head": ["kind", *(split.value for split in splits)],
+        "rows": [[plain(kind), *(counts[kind, split] for split in splits)] for kind in kinds]
+        + [["all", *(sum(counts[kind, split] for kind in kinds) for split in splits)]],
+    }
+
+
+def trajectory_table(material: Material) -> Table:
+    """Trajectories by kind, with the turns that are and are not trained."""
+    kinds: dict[str, list[int]] = {}
+    for trajectory in material.trajectories:
+        trained = sum(turn.trained for turn in trajectory.turns)
+        row = kinds.setdefault(trajectory.kind.value, [0, 0, 0])
+        row[0] += 1
+        row[1] += trained
+        row[2] += len(trajectory.turns) - trained
+    total = [sum(column) for column in zip(*kinds.values(), strict=True)]
+    return {
+        "title": "Trajectories",
+        "head": ["kind", "trajectories", "trained turns", "untrained turns"],
+        "rows": [[plain(kind), *row] for kind, row in sorted(kinds.items())]
+        + ([["all", *total]] if total else []),
+    }
+
+
+def author_table(material: Material) -> Table:
+    """Who said where the cue is."""
+    counts = Counter(
+        (annotation.author, annotation.cue is not None)
+        for annotation in material.annotations.values()
+    )
+    authors = sorted({author for author, _ in counts})
+    return {
+        "title": "Annotations",
+        "head": ["author", "with a cue", "whole picture"],
+        "rows": [[author, counts[author, True], counts[author, False]] for author in authors],
+    }
+
+
+def settings_lines(config: PipelineConfig) -> str:
+    """``section.field = value``, one a line, as ``--set`` takes them.
+
+    Only what shapes the result: where a run happened (paths, addresses, workers) is left out.
+    """
+    lines: list[str] = []
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if isinstance(value, BaseModel):
+            _flatten(canonical(value, name), name, lines)
+    return "\n".join(lines)
+
+
+def _flatten(value: Any, where: str, lines: list[str]) -> None:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _flatten(item, f"{where}.{key}", lines)
+    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        for place, item in enumerate(value):
+            _flatten(item, f"{where}.{place}", lines)
+    else:
+        lines.append(f"{where} = {value!r}")

@@ -1,0 +1,105 @@
+"""The report stage: one HTML page that shows what was trained, and how well it went.
+
+The page is self-contained: no script, no request, pictures as data URIs. What models wrote
+is untrusted text: every value is escaped by the templates, only charts (serialised from an
+XML tree) enter as markup, and a content security policy forbids everything else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from pixel_core.reporting.curves import training_panels
+from pixel_core.reporting.episode_cards import RULE, question_cards
+from pixel_core.reporting.findings import (
+    comparison_rows,
+    findings,
+    kind_chart,
+    kind_rows,
+    score_rows,
+    tiles,
+)
+from pixel_core.reporting.gallery import Gallery
+from pixel_core.reporting.inventory import (
+    author_table,
+    seed_table,
+    settings_lines,
+    trajectory_table,
+)
+from pixel_core.reporting.material import TRAINING_STAGES, Material, read_material
+from pixel_core.reporting.trajectory_cards import sight, trajectory_cards
+from pixel_core.stage import StageContext
+
+FILE = "report.html"
+#: A page larger than this is slow to open; the stage says so.
+_LARGE = 3_000_000
+_STAGE_TITLES = {
+    "base_model": "Base model: perception pretraining",
+    "sft": "Warm start: instruction tuning on trajectories",
+    "rl": "Policy: GRPO with the curiosity reward",
+}
+
+
+def run(context: StageContext) -> dict[str, Any]:
+    """The stage: all artifacts in, ``report.html`` out. Metrics: bytes and what is shown."""
+    config = context.config
+    material = read_material(context.inputs)
+    context.progress.update(1, 3)
+    gallery = Gallery(material.archive)
+    cards = trajectory_cards(material, gallery, config.dialogue)
+    questions = question_cards(material, gallery, config.report.examples)
+    page = _page(context, material, gallery, cards=cards, questions=questions)
+    context.progress.update(2, 3)
+    data = page.encode("utf-8")
+    (context.out / FILE).write_bytes(data)
+    if len(data) > _LARGE:
+        context.progress.note(
+            f"the report takes {len(data) / 1e6:.1f} MB; a smaller report.examples shrinks it"
+        )
+    context.progress.update(3, 3)
+    return {"bytes": len(data), "trajectories": len(cards), "questions": len(questions)}
+
+
+def _page(context: StageContext, material: Material, gallery: Gallery, **cards: Any) -> str:
+    config = context.config
+    training = [
+        (_STAGE_TITLES[stage], training_panels(stage, material.curves[stage]))
+        for stage in TRAINING_STAGES
+    ]
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            title=config.report.title,
+            profile=config.name,
+            benchmark=config.evaluate.benchmark,
+            tiles=tiles(material),
+            findings=findings(material),
+            hidden_kinds=material.hidden_kinds(),
+            scores=score_rows(material),
+            comparisons=comparison_rows(material),
+            kinds=kind_chart(material),
+            kind_rows=kind_rows(material),
+            training=[(title, panels) for title, panels in training if panels],
+            sight=sight(material, gallery, config.dialogue),
+            rule=RULE,
+            tables=[seed_table(material), author_table(material), trajectory_table(material)],
+            settings=settings_lines(config),
+            resamples=config.evaluate.resamples,
+            reward=config.rl.reward,
+            gallery=gallery,
+            **cards,
+        )
+    )
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("pixel_core.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
