@@ -72,6 +72,8 @@ class Annotator:
         self._prompts = _Prompts(config.prompt_version)
         self._format = response_format()
         self._reading = threading.Lock()
+        # Pillow loads its formats when first used, and not safely from several threads.
+        Image.init()
 
     def annotate(self, seed: Seed) -> Outcome:
         """Ask until an answer can be used, at most ``MAX_ASKS`` times."""

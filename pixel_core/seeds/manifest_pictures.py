@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+from PIL import Image
+
 from pixel_core.errors import MediaError
 from pixel_core.seeds.problems import Problems
 from pixel_core.vision.loading import load_picture
@@ -84,6 +86,8 @@ def inspect_all(
         except Fault as fault:
             return fault
 
+    # Pillow loads its formats when first used, and not safely from several threads.
+    Image.init()
     facts: dict[Path, PictureFacts] = {}
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         for path, found in zip(uses, pool.map(look, uses), strict=True):

@@ -1,0 +1,45 @@
+"""Annotation by the source's own boxes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pixel_core.annotation import annotate
+from pixel_core.config import PipelineConfig
+from pixel_core.errors import DataError
+from pixel_core.records import Annotation, Box, Cue, Seed, read_jsonl, write_jsonl
+from pixel_core.stage import StageContext
+
+
+@pytest.fixture
+def context(context_for, tmp_path: Path) -> StageContext:
+    return replace(context_for("http://127.0.0.1:9"), config=PipelineConfig())
+
+
+def test_cues_are_taken_over_and_counted(context: StageContext) -> None:
+    metrics = annotate.run(context)
+    found = list(read_jsonl(context.out / "annotations.jsonl", Annotation))
+    seeds = list(read_jsonl(context.inputs["ingest"] / "seeds.jsonl", Seed))
+    assert [a.seed for a in found] == seeds
+    assert [a.cue for a in found] == [seed.cue for seed in seeds]
+    assert metrics == {"annotations": 5, "located": 1, "whole_picture": 4, "dropped": 0}
+
+
+@pytest.mark.parametrize(
+    ("cue", "fault"),
+    [
+        (Cue(box=Box(x1=0, y1=0, x2=81, y2=60)), "reaches outside the picture of 80x60"),
+        (Cue(box=Box(x1=0, y1=0, x2=8, y2=6), picture=1), "in picture 1"),
+    ],
+)
+def test_a_cue_outside_its_picture_is_a_bug(
+    context: StageContext, cue: Cue, fault: str
+) -> None:
+    path = context.inputs["ingest"] / "seeds.jsonl"
+    seeds = list(read_jsonl(path, Seed))
+    write_jsonl(path, [*seeds[:-1], seeds[-1].model_copy(update={"cue": cue})])
+    with pytest.raises(DataError, match=f"seed-4.*{fault}"):
+        annotate.run(context)
