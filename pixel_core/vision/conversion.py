@@ -10,7 +10,7 @@ _FULL_16 = 65_535
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """A new RGB picture; transparent parts are laid on white.
+    """The picture in RGB, itself if it is that already; transparent parts on white.
 
     Grey of more than 8 bits is scaled, not clipped. Raises ``ValueError`` for samples
     without a known range (floating point, more than 16 bits).
@@ -21,7 +21,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         picture = image.convert("RGBA")
         ground = Image.new("RGBA", picture.size, "white")
         return Image.alpha_composite(ground, picture).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _deep_grey(image: Image.Image) -> Image.Image:

@@ -84,7 +84,7 @@ def test_the_canonical_text():
         '<tool_call>{"name": "zoom_in", "arguments": '
         '{"bbox_2d": [10, 20, 30, 40], "target_image": 2}}</tool_call>'
     )
-    assert format_call(ZoomCall((0, 0.25, 0.5, 1), 1), NORMALIZED) == (
+    assert format_call(ZoomCall((-0.0, 0.25, 0.5, 1), 1), NORMALIZED) == (
         '<tool_call>{"name": "zoom_in", "arguments": '
         '{"bbox_2d": [0.0, 0.25, 0.5, 1.0], "target_image": 1}}</tool_call>'
     )
@@ -260,6 +260,8 @@ def test_an_error_crosses_processes():
         (ZoomCall((float("nan"), 0, 1, 1), 1), NORMALIZED),
         (ZoomCall((float("nan"), 0, 1, 1), 1), PIXEL),
         (ZoomCall((0, 0, 1, float("inf")), 1), PIXEL),
+        (ZoomCall((0, 0, 1, 10**12), 1), PIXEL),
+        (ZoomCall((0, 0, 1, 1), 1), ZoomConfig(name="</tool_call>")),
     ],
 )
 def test_a_call_that_would_be_refused_is_not_written(call, zoom):

@@ -1,6 +1,7 @@
 """Loading: every picture people have comes out right; every bad file is named and refused."""
 
 import io
+import pickle
 import random
 import struct
 import warnings
@@ -57,8 +58,11 @@ def test_lossless_formats_keep_every_pixel(kind, tmp_path):
     path = tmp_path / "picture"  # the content decides, not the suffix
     path.write_bytes(data)
     assert near(load_picture(path), scene())
+    loaded = load_picture(path)
     path.unlink()
-    image.load()  # nothing of the file is still needed
+    # Nothing of the file is needed any more, here or in another process.
+    assert near(loaded.copy(), scene())
+    assert near(pickle.loads(pickle.dumps(loaded)), scene())
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "MPO", "AVIF"])
