@@ -16,6 +16,9 @@ from pixel_core.reporting.svg import INK, MUTED, SERIES, canvas, css_colour, inl
 #: A curve with fewer points than this is drawn as it is.
 SMOOTH_FROM = 30
 
+#: Bars are coloured by model, in the order of ``SERIES``; curves begin with the policy's.
+_LINE_COLOURS = (SERIES[2], SERIES[1], SERIES[3], SERIES[4], SERIES[5], SERIES[6], SERIES[0])
+
 
 @dataclass(frozen=True)
 class Line:
@@ -25,6 +28,8 @@ class Line:
     x: Sequence[float]
     y: Sequence[float]
     sparse: bool = False
+    #: Lines with the same number share a colour.
+    colour: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,15 @@ def line_chart(
 ) -> Chart:
     """Curves over steps: every step thin, a running mean over it thick.
 
-    ``share`` fixes the axis to 0..100 %; ``breaks`` are steps marked with a vertical line.
+    ``share`` is for values in [0, 1]: percent, from 0 on; ``breaks`` are steps to mark with
+    a vertical line. A sparse line that shares its colour with another has no legend entry.
     """
-    with canvas(380, 190) as (figure, axes):
-        legend = []
-        for number, line in enumerate(lines):
-            colour = SERIES[number % len(SERIES)]
-            legend.append((line.label, css_colour(colour)))
+    with canvas(340, 190) as (figure, axes):
+        legend: list[tuple[str, str]] = []
+        for line in lines:
+            colour = _LINE_COLOURS[line.colour % len(_LINE_COLOURS)]
+            if not (line.sparse and css_colour(colour) in dict(legend).values()):
+                legend.append((line.label, css_colour(colour)))
             _draw_line(axes, line, colour)
         for place in breaks:
             axes.axvline(place, color=MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
@@ -66,8 +73,9 @@ def line_chart(
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.margins(x=0.01)
         if share:
-            axes.set_ylim(-0.02, 1.02)
-            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            axes.set_ylim(*_share_limits(lines))
+            axes.yaxis.set_major_locator(MaxNLocator(5))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:.3g}%"))
         else:
             axes.yaxis.set_major_locator(MaxNLocator(5))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
@@ -128,6 +136,13 @@ def _draw_line(axes: Axes, line: Line, colour: str) -> None:
         window = max(3, len(line.y) // 25) | 1
         axes.plot(line.x, line.y, color=colour, linewidth=0.6, alpha=0.35)
         axes.plot(line.x, running_mean(line.y, window), color=colour, linewidth=1.9)
+
+
+def _share_limits(lines: Sequence[Line]) -> tuple[float, float]:
+    """All of 0..100 % unless the values need less than half of it."""
+    top = max((y for line in lines for y in line.y if isfinite(y)), default=1.0)
+    top = 1.02 if top > 0.5 else max(0.05, 1.15 * top)
+    return -0.02 * top, top
 
 
 def _in_words(lines: Sequence[Line]) -> str:

@@ -33,7 +33,8 @@ _RL = (
     _Plan(
         "Accuracy and RaPR",
         ("accuracy", "rapr", "validation_accuracy", "validation_rapr"),
-        "RaPR: the share of answers that used at least one operation.",
+        "RaPR: the share of answers that used at least one operation. Dashed: greedy answers "
+        "to validation questions, where they were asked.",
         share=True,
     ),
     _Plan(
@@ -43,13 +44,13 @@ _RL = (
         share=True,
     ),
     _Plan(
-        "Reward parts: curiosity and penalty",
+        "Curiosity and penalty in the reward",
         ("reward_curiosity", "reward_penalty"),
         "Mean over answers. Curiosity is paid only while operations are rare; "
         "the penalty is for calls beyond the free ones.",
     ),
     _Plan(
-        "Truncated answers and uniform groups",
+        "Truncated answers, uniform groups",
         ("truncated", "uniform_groups"),
         "A group whose answers all earn the same teaches nothing.",
         share=True,
@@ -62,6 +63,17 @@ _RL = (
         "How far the trained policy is from the one that sampled.",
     ),
 )
+_LABELS = {
+    "rapr": "RaPR",
+    "validation_rapr": "RaPR, validation",
+    "validation_accuracy": "accuracy, validation",
+    "op_error_rate": "failed calls of those attempted",
+    "reward_curiosity": "curiosity",
+    "reward_penalty": "penalty",
+    "truncated": "truncated answers",
+    "grad_norm": "gradient norm",
+    "kl_sampler": "KL divergence",
+}
 #: Columns of the pretraining curve that are no accuracies.
 _NOT_ACCURACY = frozenset(
     {"step", "phase", "loss", "tokens", "grad_norm", "learning_rate", "seconds"}
@@ -84,7 +96,10 @@ def training_panels(stage: str, rows: Sequence[CurveRow]) -> list[Panel]:
     breaks = _phase_starts(rows, steps)
     panels: list[Panel] = []
     for plan in plans:
-        lines = [_line(rows, steps, key) for key in plan.keys if _known(rows, key)]
+        colours = _colours(plan.keys)
+        lines = [
+            _line(rows, steps, key, colours[key]) for key in plan.keys if _known(rows, key)
+        ]
         if lines:
             name = f"{stage}-{len(panels)}"
             chart = line_chart(name, lines, share=plan.share, breaks=breaks)
@@ -109,16 +124,24 @@ def _is_share(rows: Sequence[CurveRow], key: str) -> bool:
     return bool(values) and all(0 <= value <= 1 for value in values)
 
 
-def _line(rows: Sequence[CurveRow], steps: Sequence[float], key: str) -> Line:
+def _line(rows: Sequence[CurveRow], steps: Sequence[float], key: str, colour: int) -> Line:
     """A column that few rows have is a line through those rows alone."""
     known = [
         (x, row[key]) for x, row in zip(steps, rows, strict=True) if _is_number(row.get(key))
     ]
-    label = "RaPR" if key == "rapr" else plain(key).replace("rapr", "RaPR")
+    label = _LABELS.get(key, plain(key))
     if len(known) < len(rows) / 2:
-        return Line(label, [x for x, _ in known], [y for _, y in known], sparse=True)
+        return Line(
+            label, [x for x, _ in known], [y for _, y in known], sparse=True, colour=colour
+        )
     values = [row[key] if _is_number(row.get(key)) else nan for row in rows]
-    return Line(label, steps, values)
+    return Line(label, steps, values, colour=colour)
+
+
+def _colours(keys: Sequence[str]) -> dict[str, int]:
+    """A validation curve has the colour of the training curve it belongs to."""
+    families = list(dict.fromkeys(key.removeprefix("validation_") for key in keys))
+    return {key: families.index(key.removeprefix("validation_")) for key in keys}
 
 
 def _steps(rows: Sequence[CurveRow]) -> list[float]:

@@ -61,18 +61,8 @@ def tiles(material: Material) -> list[Tile]:
 
 def findings(material: Material) -> list[Finding]:
     """What was found, in the order a reader asks: did it get better, where, and how sure."""
-    confidence = _confidence(material)
-    rows = [
-        _difference(
-            material.comparison("warm_start", "policy", "greedy"), "over RL", confidence
-        ),
-        _difference(
-            material.comparison("base", "warm_start", "greedy"),
-            "over the warm start's training",
-            confidence,
-        ),
-    ]
-    rows += _hidden_findings(material, confidence)
+    rows = [_overall(material, "warm_start", "policy"), *_hidden_findings(material)]
+    rows.append(_overall(material, "base", "warm_start"))
     policy, start = (material.score(model, "sampled") for model in ("policy", "warm_start"))
     rows.append(
         Finding(
@@ -86,48 +76,51 @@ def findings(material: Material) -> list[Finding]:
     return rows
 
 
-def _hidden_findings(material: Material, confidence: str) -> list[Finding]:
-    kinds = material.hidden_kinds()
-    if not kinds:
-        return []
-    scores = {m: _hidden(material, material.score(m, "greedy")["by"]) for m in MODELS}
-    numbers = ", ".join(
-        f"{MODEL_NAMES[m].lower()} {percent(row['accuracy'])}"
-        for m, row in scores.items()
-        if row
-    )
-    n = sum(int(material.score("policy", "greedy")["by"][kind]["n"]) for kind in kinds)
-    rows = [
-        Finding(
-            "none",
-            f"On the {n} questions whose answer can't be read without zooming "
-            f"({', '.join(map(plain, kinds))}): {numbers}.",
-        )
-    ]
-    if len(kinds) == 1:
+def _overall(material: Material, a: str, b: str) -> Finding:
+    row = material.comparison(a, b, "greedy")
+    shares = tuple(material.score(model, "greedy")["accuracy"] for model in (a, b))
+    where = f"On all {row['n']} questions"
+    return _difference(row, shares, where, _confidence(material))
+
+
+def _hidden_findings(material: Material) -> list[Finding]:
+    """The questions that need a zoom, kind by kind: where the gain should come from."""
+    rows = []
+    for kind in material.hidden_kinds():
         pair = material.comparison("warm_start", "policy", "greedy")
-        part = pair["by"][kinds[0]] | {"a": pair["a"], "b": pair["b"]}
-        rows.append(_difference(part, "over RL, on these questions", confidence))
+        part = pair["by"][kind] | {"a": pair["a"], "b": pair["b"]}
+        base, start, policy = (
+            material.score(model, "greedy")["by"][kind]["accuracy"] for model in MODELS
+        )
+        where = (
+            f"On the {part['n']} questions that can't be answered without zooming "
+            f"({plain(kind)}; base model {percent(base)})"
+        )
+        rows.append(_difference(part, (start, policy), where, _confidence(material)))
     return rows
 
 
-def _difference(row: Mapping[str, Any], when: str, confidence: str) -> Finding:
-    names = MODEL_NAMES[row["b"]].lower(), MODEL_NAMES[row["a"]].lower()
+def _difference(
+    row: Mapping[str, Any], shares: tuple[float, float], where: str, confidence: str
+) -> Finding:
+    """``shares``: accuracy of the comparison's ``a`` and ``b`` on the same questions."""
+    a, b = MODEL_NAMES[row["a"]].lower(), MODEL_NAMES[row["b"]].lower()
     size = f"{abs(100 * row['difference']):.1f} points"
-    sure = row["p_value"] < SIGNIFICANT
-    if not sure:
-        verdict = f"no clear difference between the {names[1]} and the {names[0]}"
-    elif row["difference"] > 0:
-        verdict = f"the {names[0]} gained {size} on the {names[1]}"
+    if row["difference"] > 0:
+        relation = f"{size} more than the {a}'s {percent(shares[0])}"
+    elif row["difference"] < 0:
+        relation = f"{size} less than the {a}'s {percent(shares[0])}"
     else:
-        verdict = f"the {names[0]} lost {size} against the {names[1]}"
+        relation = f"as many as the {a}"
+    sure = row["p_value"] < SIGNIFICANT
     tone = "none" if not sure else "good" if row["difference"] > 0 else "bad"
+    doubt = "" if sure or not row["difference"] else ", which may be chance"
     return Finding(
         tone,
-        f"{when[0].upper()}{when[1:]}, {verdict}: {points(row['difference'])} points on "
-        f"the same {row['n']} questions ({confidence} interval {100 * row['low']:+.1f} to "
-        f"{100 * row['high']:+.1f}; {row['won']} questions won, {row['lost']} lost; "
-        f"{row['test']}, {p_value(row['p_value'])}).",
+        f"{where}, the {b} answers {percent(shares[1])} right, {relation}{doubt} "
+        f"({confidence} interval of the difference {points(row['low'])} to "
+        f"{points(row['high'])} points; better on {row['won']} questions, worse on "
+        f"{row['lost']}; {row['test']}, {p_value(row['p_value'])}).",
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +21,7 @@ from matplotlib.figure import Figure
 
 #: Colours drawn by matplotlib stand for the page's CSS variables, so that dark mode works.
 INK, MUTED, GRID = "#0a0b01", "#0a0b02", "#0a0b03"
-SERIES = tuple(f"#0a0c{n:02x}" for n in range(1, 7))
+SERIES = tuple(f"#0a0c{n:02x}" for n in range(1, 8))
 _VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--line"} | {
     colour: f"--series-{n}" for n, colour in enumerate(SERIES, 1)
 }
@@ -33,7 +34,7 @@ _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: small, selectable, in the page's font
     "text.parse_math": False,  # a kind named "$x" is no formula
     "font.family": ["DejaVu Sans"],
-    "font.size": 9,
+    "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": MUTED,
     "axes.edgecolor": GRID,
@@ -75,7 +76,9 @@ def inline(figure: Figure, name: str, label: str) -> Markup:
     ``name`` must be unique on the page; ``label`` says in words what the chart shows.
     """
     out = io.BytesIO()
-    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}):
+    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}), warnings.catch_warnings():
+        # Text stays text: a glyph missing here is the reader's browser's to find.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
     root = ElementTree.fromstring(out.getvalue())
     for child in list(root):

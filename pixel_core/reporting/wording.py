@@ -13,13 +13,17 @@ STOPS = {
 }
 
 
+#: Keeps a number and its sign on one line.
+_SPACE = "\N{NO-BREAK SPACE}"
+
+
 def percent(share: float, digits: int = 1) -> str:
-    return f"{100 * share:.{digits}f} %"
+    return f"{100 * share:.{digits}f}{_SPACE}%"
 
 
 def span(low: float, high: float) -> str:
     """An interval in percent: "78.8 to 85.5 %"."""
-    return f"{100 * low:.1f} to {100 * high:.1f} %"
+    return f"{100 * low:.1f} to {100 * high:.1f}{_SPACE}%"
 
 
 def points(difference: float) -> str:
