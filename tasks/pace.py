@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 
 class Pace:
-    """Time left from the work done since the first update.
+    """Time left from the work done since the first update of a phase.
 
     A resumed stage starts at its checkpoint, so what was done before does not count as
     done in this time.
@@ -20,8 +20,9 @@ class Pace:
 
     def update(self, done: int, total: int) -> None:
         now = self._clock()
-        if self._first is None or done < self._first[1]:
-            self._first = (now, done)
+        last = self._latest
+        if self._first is None or last is None or done < last[1] or total != last[2]:
+            self._first = (now, done)  # the start, or the start of another phase
         self._latest = (now, done, total)
 
     def seconds_left(self) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -72,7 +72,13 @@ class Run:
         finally:
             self.store.runs.finish(self._record.id, status)
 
-    def make(self, stage: Stage, inputs: Mapping[str, Artifact], progress: Progress) -> Outcome:
+    def make(
+        self,
+        stage: Stage,
+        inputs: Mapping[str, Artifact],
+        progress: Progress,
+        say: Callable[[str], None],
+    ) -> Outcome:
         """The stage's artifact, reused or made; raises what ``run_stage`` raises."""
         forced = stage.name in self.forced
         generation = self._generation if forced else None
@@ -88,7 +94,7 @@ class Run:
                 forced=forced,
                 generation=generation,
                 progress=progress,
-                say=progress.note,
+                say=say,
             )
             ending = StageRun(
                 stage=stage.name,

@@ -38,9 +38,15 @@ def stage_task(name: str) -> Callable[..., Made]:
     )
     def make(run: Run, *inputs: Any) -> State[Artifact]:
         log = get_run_logger()
+
+        def say(sentence: str) -> None:
+            run.watcher.note(sentence)
+            log.info(sentence)
+
         with run.watcher.watch(name) as terminal:
             progress = PageProgress(name, terminal, log)
-            outcome = run.make(stage, dict(zip(stage.needs, inputs, strict=True)), progress)
+            needed = dict(zip(stage.needs, inputs, strict=True))
+            outcome = run.make(stage, needed, progress, say)
         log.info("%s: %s", outcome.status, outcome.reason)
         if outcome.warning:
             log.warning(outcome.warning)

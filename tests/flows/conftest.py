@@ -1,0 +1,66 @@
+"""Starting ``pixel`` as a person does: in a process of its own, with real Prefect."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from flows.server import LocalServer
+
+SCRIPT = Path(__file__).with_name("tiny_pixel.py")
+
+
+@dataclass
+class Pixel:
+    """Runs ``tiny_pixel.py`` on one store."""
+
+    store: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, str(SCRIPT), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={
+                **os.environ,
+                "PIXEL_STORE": str(self.store),
+                **self.environment,
+                **environment,
+            },
+        )
+
+    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.fixture(scope="session")
+def page() -> Iterator[LocalServer]:
+    """One Prefect server with its page for the whole session."""
+    server = LocalServer(page=True)
+    try:
+        server.wait_until_healthy()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def pixel(tmp_path: Path, page: LocalServer) -> Pixel:
+    """Reports to the session's server."""
+    return Pixel(tmp_path / "store", {"PREFECT_API_URL": page.api_url})
+
+
+@pytest.fixture
+def lone_pixel(tmp_path: Path) -> Pixel:
+    """Starts a private server, as on a machine where none was configured."""
+    return Pixel(tmp_path / "store")
