@@ -120,32 +120,33 @@ def test_every_flipped_byte_of_an_archive_is_noticed_or_harmless(tmp_path):
     assert noticed > len(picture_file("red"))
 
 
-def _first_and_last(archive: PictureArchive, pictures: list[Picture], answers) -> None:
-    for _ in range(200):
+def _read_often(archive: PictureArchive, pictures: list[Picture], answers) -> None:
+    for _ in range(1000):
         for picture in pictures:
-            archive.load(picture)
+            archive.read(picture)
     answers.put(os.getpid())
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_processes_share_an_archive(stored, method):
-    """Forked readers would move one another's file position."""
-    archive, pictures = stored
-    archive.load(pictures[0])
+def test_processes_share_an_archive(tmp_path, method):
+    """Forked readers of one open file would move one another's position."""
+    with PictureArchiveWriter(tmp_path / "p.zip") as writer:
+        pictures = [writer.add(f"{n}.bin", os.urandom(50_000), 1, 1) for n in range(3)]
+    archive = PictureArchive(tmp_path / "p.zip")
+    archive.read(pictures[0])
     context = multiprocessing.get_context(method)
     answers = context.Queue()
     workers = [
-        context.Process(target=_first_and_last, args=(archive, pictures, answers))
-        for _ in range(2)
+        context.Process(target=_read_often, args=(archive, pictures, answers)) for _ in range(2)
     ]
     for worker in workers:
         worker.start()
-    for _ in range(200):
-        archive.load(pictures[2])
+    _read_often(archive, pictures, answers)
     for worker in workers:
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0, 0]
-    assert len({answers.get(timeout=5) for _ in workers}) == 2
+    assert len({answers.get(timeout=5) for _ in range(3)}) == 3
+    archive.close()
 
 
 def test_an_archive_reopens_after_close_and_pickling(stored):

@@ -69,6 +69,13 @@ def test_pixels_are_those_of_the_shown_picture():
     assert crop.size == fit(112, 392, SMALL)
 
 
+def test_a_crop_has_a_budget_of_its_own():
+    budget = PixelBudget(min_pixels=84 * 84, max_pixels=84 * 84)
+    shown = [show(coordinates_picture(448, 448), 0, SMALL)]
+    crop = zoom(ZoomCall((0, 0, 28, 28), 1), shown, dialogue(padding=0, crop=budget))
+    assert crop.size == (84, 84)
+
+
 def test_one_is_the_edge_and_not_a_pixel():
     shown = [show(coordinates_picture(448, 448), 0, SMALL)]
     crop = zoom(ZoomCall((0.0, 0.0, 1.0, 1.0), 1), shown, dialogue("normalized"))
