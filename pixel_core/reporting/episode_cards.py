@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pixel_core.records import Query, Rollout
@@ -11,9 +11,9 @@ from pixel_core.reporting.material import MODELS, Material
 from pixel_core.reporting.wording import MODEL_NAMES, STOPS, clipped, plain
 
 RULE = (
-    "Not picked by hand: kind by kind in turn, the first questions of the benchmark's own "
-    "order; then, for each kind shown, the first question that the policy's greedy answer "
-    "gets wrong, if there is one."
+    "Not picked by hand: kind by kind in turn (kinds that need zooming first), the first "
+    "questions of the benchmark's own order; then, for each kind shown, the first question "
+    "that the policy's greedy answer gets wrong, if there is one."
 )
 
 
@@ -73,19 +73,25 @@ def question_cards(material: Material, gallery: Gallery, examples: int) -> list[
             reason=choice.reason,
             episodes=[_episode(model, choice.query, material, gallery) for model in MODELS],
         )
-        for choice in choose(material.queries, policy, examples)
+        for choice in choose(material.queries, policy, examples, material.hidden_kinds())
     ]
 
 
-def choose(queries: Sequence[Query], correct: dict[str, bool], examples: int) -> list[Choice]:
+def choose(
+    queries: Sequence[Query],
+    correct: Mapping[str, bool],
+    examples: int,
+    first: Collection[str] = (),
+) -> list[Choice]:
     """The questions to show, by ``RULE``: ``examples`` of them, then the wrong ones.
 
-    ``correct`` says by question id whether the policy's greedy answer is right.
+    ``correct`` says by question id whether the policy's greedy answer is right; ``first``
+    names the kinds to begin with. Choices of a kind stand together.
     """
     kinds: dict[str, list[Query]] = {}
     for query in queries:
         kinds.setdefault(query.kind or "other", []).append(query)
-    kinds = dict(sorted(kinds.items()))
+    kinds = {kind: kinds[kind] for kind in sorted(kinds, key=lambda k: (k not in first, k))}
     picked: dict[str, Choice] = {}
     longest = max(map(len, kinds.values()), default=0)
     for place in range(longest):
@@ -99,7 +105,8 @@ def choose(queries: Sequence[Query], correct: dict[str, bool], examples: int) ->
         if kind in shown and wrong is not None and wrong.id not in picked:
             reason = f"the first question of kind “{plain(kind)}” that the policy gets wrong"
             picked[wrong.id] = Choice(wrong, reason)
-    return sorted(picked.values(), key=lambda choice: choice.query.kind or "other")
+    order = list(kinds)
+    return sorted(picked.values(), key=lambda c: order.index(c.query.kind or "other"))
 
 
 def _episode(model: str, query: Query, material: Material, gallery: Gallery) -> EpisodeCard:

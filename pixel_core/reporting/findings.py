@@ -41,6 +41,7 @@ class Finding:
 def tiles(material: Material) -> list[Tile]:
     """Greedy accuracies, base to policy."""
     rows = []
+    confidence = _confidence(material)
     for model in MODELS:
         score = material.score(model, "greedy")
         hidden = _hidden(material, score["by"])
@@ -49,7 +50,7 @@ def tiles(material: Material) -> list[Tile]:
                 model=model,
                 name=MODEL_NAMES[model],
                 accuracy=percent(score["accuracy"]),
-                interval=span(score["low"], score["high"]),
+                interval=f"{confidence} interval {span(score['low'], score['high'])}",
                 low=score["low"],
                 value=score["accuracy"],
                 high=score["high"],

@@ -160,6 +160,12 @@ def test_a_wrong_answer_already_shown_is_not_added_twice() -> None:
     assert [choice.query.id for choice in picked] == ["q0"]
 
 
+def test_kinds_that_need_zooming_come_first() -> None:
+    right = {f"q{n}": True for n in range(4)}
+    picked = choose(asked("a", "b", "b", "c"), right, 3, first=["b"])
+    assert [choice.query.id for choice in picked] == ["q1", "q0", "q3"]
+
+
 def test_kinds_without_an_example_add_nothing() -> None:
     picked = choose(asked("a", "b"), {"q0": True, "q1": False}, 1)
     assert [choice.query.id for choice in picked] == ["q0"]
