@@ -83,7 +83,19 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "report",
         1,
-        ("report", "dialogue"),
+        # The page lists every setting that shaped the result, so all of them join its key.
+        (
+            "report",
+            "dialogue",
+            "ingest",
+            "annotate",
+            "synthesize",
+            "base_model",
+            "sft",
+            "rl",
+            "answers",
+            "evaluate",
+        ),
         (
             "ingest",
             "annotate",

@@ -73,7 +73,7 @@ def _page(context: StageContext, material: Material, gallery: Gallery, **cards: 
         .get_template("report.html.jinja")
         .render(
             title=config.report.title,
-            profile=config.name,
+            questions_asked=len(material.queries),
             benchmark=config.evaluate.benchmark,
             tiles=tiles(material),
             findings=findings(material),

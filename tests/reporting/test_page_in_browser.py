@@ -61,7 +61,7 @@ def test_nothing_is_complained_of_and_nothing_is_fetched(visit: Visit) -> None:
 
 def test_what_a_model_wrote_is_text(visit: Visit) -> None:
     page = visit.page
-    assert page.title() == "Pixel Reasoner · tiny"
+    assert page.title() == "Pixel Reasoner · drawn"
     assert page.locator("script").count() == 0
     assert page.locator("#bold").count() == 0
     said = page.locator(".episode.warm_start .said").all_inner_texts()

@@ -44,6 +44,15 @@ def test_the_same_inputs_give_the_same_bytes(context: StageContext, tmp_path: Pa
     assert metrics["questions"] >= 6
 
 
+def test_the_profiles_name_and_the_place_of_the_run_leave_no_trace(context, tmp_path) -> None:
+    """Neither is part of the report's identity, so neither may shape its bytes."""
+    made = variant(context, tmp_path)
+    elsewhere = {"name": "other", "runtime": {"store": "s3://elsewhere", "workers": 7}}
+    config = PipelineConfig.model_validate(made.config.model_dump() | elsewhere)
+    run(replace(made, config=config))
+    assert page(made) == page(context)
+
+
 def test_the_headline_has_the_scores_numbers(context: StageContext) -> None:
     scores = json.loads((context.inputs["evaluate"] / "scores.json").read_text())
     material = read_material(context.inputs)
