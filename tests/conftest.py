@@ -8,6 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
+# Names a test asks for by argument; they live in a file of their own.
+from real_storage import s3_endpoint, s3_environment, s3_uri, store_uri
+
+__all__ = ["s3_endpoint", "s3_environment", "s3_uri", "store_uri"]
+
 for variable in ("PREFECT_API_URL", "PREFECT_PROFILE", "PIXEL_STORE"):
     os.environ.pop(variable, None)
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -80,10 +80,8 @@ class LocalStorage(Storage):
     def entries(self, folder: str) -> list[Entry]:
         found = []
         with self._errors("list", folder):
-            base = self.root / folder
-            if base.exists() and not base.is_dir():
-                raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(base))
-            for path in base.rglob("*"):
+            self._refuse_other_root()
+            for path in (self.root / folder).rglob("*"):
                 try:
                     status = path.lstat()
                 except FileNotFoundError:
@@ -99,10 +97,16 @@ class LocalStorage(Storage):
 
     def delete_folder(self, folder: str) -> None:
         with self._errors("delete", folder):
+            self._refuse_other_root()
             remove_tree(self.root / folder)
 
     def local_path(self, path: str) -> Path:
         return self.root / path
+
+    def _refuse_other_root(self) -> None:
+        """Python's walks find nothing below a file; a store there is a mistake, not empty."""
+        if self.root.exists() and not self.root.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.uri)
 
     @contextmanager
     def _temporary(self, *parts: bytes) -> Iterator[Path]:

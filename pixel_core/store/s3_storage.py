@@ -7,9 +7,10 @@ objects are told by GET, not HEAD: only a GET's answer distinguishes "no such ke
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,12 @@ from pixel_core.store.storage import CHUNK, Content, Entry, Storage
 
 #: Seconds and tries that bound how long a service which is down keeps a run waiting.
 CONNECT_TIMEOUT = 3
-READ_TIMEOUT = 20
+READ_TIMEOUT = 10
 TRIES = 2
+#: A write asks leave first (``Expect: 100-continue``) and the client waits for that answer
+#: without a limit of its own: so a limit on the whole write, longer for more bytes.
+WRITE_TIMEOUT = 30.0
+SLOWEST_WRITE = 1 << 20  #: bytes a second
 
 
 class _FileSystem(s3fs.S3FileSystem):
@@ -68,12 +73,14 @@ class S3Storage(Storage):
 
     def write(self, path: str, *parts: bytes) -> None:
         with self._errors("write", path):
-            self._s3.pipe_file(self._full(path), b"".join(parts))
+            data = b"".join(parts)
+            self._within(self._s3._pipe_file(self._full(path), data), len(data))
 
     def create(self, path: str, data: bytes) -> bool:
         with self._errors("create", path):
             try:
-                self._s3.pipe_file(self._full(path), data, mode="create")
+                exclusive = self._s3._pipe_file(self._full(path), data, mode="create")
+                self._within(exclusive, len(data))
                 return True
             except OSError as error:
                 if not _lost_the_race(error):
@@ -97,7 +104,8 @@ class S3Storage(Storage):
 
     def upload(self, source: Path, path: str) -> None:
         with self._errors("write", path):
-            self._s3.put_file(str(source), self._full(path))
+            sending = self._s3._put_file(str(source), self._full(path))
+            self._within(sending, source.stat().st_size)
 
     def download(self, path: str, target: Path) -> bool:
         with self._errors("read", path):
@@ -136,6 +144,11 @@ class S3Storage(Storage):
 
     def _full(self, path: str) -> str:
         return "/".join(part for part in (self.bucket, self.prefix, path) if part)
+
+    def _within(self, write: Coroutine[Any, Any, Any], size: int) -> None:
+        seconds = WRITE_TIMEOUT + size / SLOWEST_WRITE
+        limited = asyncio.wait_for(write, seconds)
+        asyncio.run_coroutine_threadsafe(limited, self._s3.loop).result()
 
     def _refuse_missing_bucket(self, error: FileNotFoundError) -> None:
         if _code(error) == "NoSuchBucket":
