@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -29,6 +29,11 @@ class Watcher(Protocol):
 
     def note(self, text: str) -> None:
         """A sentence about the run as a whole."""
+
+
+def address(artifact: Artifact) -> str:
+    """What one stage's task hands to the next."""
+    return f"{artifact.stage}/{artifact.key}"
 
 
 class Run:
@@ -75,11 +80,20 @@ class Run:
     def make(
         self,
         stage: Stage,
-        inputs: Mapping[str, Artifact],
+        inputs: Sequence[str],
         progress: Progress,
         say: Callable[[str], None],
     ) -> Outcome:
-        """The stage's artifact, reused or made; raises what ``run_stage`` raises."""
+        """The stage's artifact, reused or made; raises what ``run_stage`` raises.
+
+        ``inputs`` are addresses that this run's stages gave, in the order of the table.
+        """
+        made = {
+            address(outcome.artifact): outcome.artifact for outcome in self.outcomes.values()
+        }
+        needed = {made[given].stage: made[given] for given in inputs}
+        if tuple(needed) != stage.needs:
+            raise ValueError(f"{stage.name} needs {stage.needs}, the recipe gives {[*needed]}")
         forced = stage.name in self.forced
         generation = self._generation if forced else None
         note = StageRun(stage=stage.name, status="running", generation=generation)
@@ -89,7 +103,7 @@ class Run:
             outcome = run_stage(
                 stage,
                 self.config,
-                inputs,
+                needed,
                 self.store,
                 forced=forced,
                 generation=generation,

@@ -12,13 +12,15 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from pixel_core.pipeline import BY_NAME
-from pixel_core.store import Artifact
 from tasks.markdown import outcome_markdown
 from tasks.page import PageProgress, artifact_key, show_markdown
-from tasks.run import Run
+from tasks.run import Run, address
 
-#: What a stage hands to the next in a recipe; None where the run ends before it.
-Made = State[Artifact] | None
+#: What a stage hands to the next in a recipe: the state whose data is the artifact's address
+#: in the run, ``stage/key``; None where the run ends before it. An address and not the
+#: artifact, because Prefect tells what follows from what by the identity of (parts of) these
+#: values: an artifact's parts come and go in memory, and arrows would be drawn at random.
+Made = State[str] | None
 
 
 def stage_task(name: str) -> Callable[..., Made]:
@@ -36,7 +38,7 @@ def stage_task(name: str) -> Callable[..., Made]:
         cache_policy=NO_CACHE,
         persist_result=False,
     )
-    def make(run: Run, *inputs: Any) -> State[Artifact]:
+    def make(run: Run, *inputs: Any) -> State[str]:
         log = get_run_logger()
 
         def say(sentence: str) -> None:
@@ -45,8 +47,7 @@ def stage_task(name: str) -> Callable[..., Made]:
 
         with run.watcher.watch(name) as terminal:
             progress = PageProgress(name, terminal, log)
-            needed = dict(zip(stage.needs, inputs, strict=True))
-            outcome = run.make(stage, needed, progress, say)
+            outcome = run.make(stage, inputs, progress, say)
         log.info("%s: %s", outcome.status, outcome.reason)
         if outcome.warning:
             log.warning(outcome.warning)
@@ -55,7 +56,7 @@ def stage_task(name: str) -> Callable[..., Made]:
         return Completed(
             name="Cached" if reused else "Completed",
             message=f"{outcome.status} because {outcome.reason}",
-            data=outcome.artifact,
+            data=address(outcome.artifact),
         )
 
     def step(run: Run, *inputs: Made) -> Made:
