@@ -148,3 +148,7 @@ def main() -> None:
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
     app()
+
+
+if __name__ == "__main__":
+    main()

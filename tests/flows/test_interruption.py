@@ -58,7 +58,7 @@ def test_ctrl_c_ends_quickly_says_what_is_kept_and_the_next_run_goes_on(
     assert servers, "the run started no private server"
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=30)
     took = time.monotonic() - began
     assert process.returncode == 130
     assert took < 3.0
