@@ -20,8 +20,15 @@ from pixel_core.vision.budget import MAX_ASPECT_RATIO, fit
 #: Steps of a normalised coordinate: three decimals, as a model writes them.
 THOUSANDTHS = 1000
 
+#: Longer side over the shorter: half of what the operation allows, as rounding adds to it.
+_LONGEST = MAX_ASPECT_RATIO / 2
+
 #: Sizes at which a wrong box is tried, as shares of the right one's sides; then the least.
 _SHRINKING = (1.0, 0.75, 0.5)
+
+
+#: Draws of a too-large box's place.
+_ATTEMPTS = 8
 
 
 @dataclass(frozen=True)
@@ -86,14 +93,12 @@ class Axis:
         after = math.ceil(Fraction(stop * self.ticks, self.source) + self.padding * self.ticks)
         return before - length, after
 
-    def around(self, start: int, stop: int, margin: float) -> Interval:
+    def around(self, start: int, stop: int, margin: float, least: int) -> Interval:
         """Pixels with a margin on both sides, at least ``least`` wide where there is room."""
-        extra = max(
-            math.ceil(margin * (stop - start)), -(-(self.least - (stop - start)) // 2), 0
-        )
+        extra = max(math.ceil(margin * (stop - start)), -(-(least - (stop - start)) // 2), 0)
         low, high = max(0, start - extra), min(self.source, stop + extra)
-        if high - low < self.least:  # an edge cut it: take the rest from the other side
-            low, high = max(0, high - self.least), min(self.source, low + self.least)
+        if high - low < least:  # an edge cut it: take the rest from the other side
+            low, high = max(0, high - least), min(self.source, low + least)
         return self.cover(low, high)
 
 
@@ -145,9 +150,15 @@ class Plane:
 
 
 def right_box(plane: Plane, cue: Box, margin: float) -> TickBox | None:
-    """The cue with a margin (a share of its sides); None if it can't be zoomed into."""
+    """The cue with a margin (a share of its sides); None if it can't be zoomed into.
+
+    Widened where the operation would refuse it: below the least side, or a thin strip.
+    """
+    longest = max(cue.x2 - cue.x1, cue.y2 - cue.y1) * (1 + 2 * margin)
+    least = max(plane.min_side + 1, math.ceil(longest / _LONGEST))
     box = TickBox(
-        plane.x.around(cue.x1, cue.x2, margin), plane.y.around(cue.y1, cue.y2, margin)
+        plane.x.around(cue.x1, cue.x2, margin, least),
+        plane.y.around(cue.y1, cue.y2, margin, least),
     )
     return box if plane.accepts(box) else None
 
@@ -183,12 +194,16 @@ def too_large_box(
     # An axis that met the picture's edge leaves its share to the other.
     width = max(width, _ticks_for(plane.x, needed / _pixels(plane.y, height)))
     height = max(height, _ticks_for(plane.y, needed / _pixels(plane.x, width)))
-    box = TickBox(
-        _holding(right.x, width, plane.x, rng), _holding(right.y, height, plane.y, rng)
-    )
-    enough = plane.executed(box, padded=False).area >= needed
-    wider = plane.executed(box).area > plane.executed(right).area
-    return box if enough and wider and plane.accepts(box) else None
+    for _ in range(_ATTEMPTS):
+        box = TickBox(
+            _holding(right.x, width, plane.x, rng), _holding(right.y, height, plane.y, rng)
+        )
+        if plane.executed(box, padded=False).area < needed or not plane.accepts(box):
+            continue
+        # Beside the picture's edge all growth may fall where padding reaches anyway.
+        if plane.executed(box).area > plane.executed(right).area:
+            return box
+    return None
 
 
 def _length(axis: Axis, wanted: float) -> int:

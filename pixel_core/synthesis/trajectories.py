@@ -117,16 +117,26 @@ class Writer:
             "boxed": f"\\boxed{{{seed.answers[0]}}}",
             "whole_view": annotation.whole_view,
             "local_view": annotation.local_view,
+            "at": "",
         }
-        if not boxes or cue is None:
+        if cue is None:
             return (Turn(text=self._texts.write("direct", values, rng)),)
         picture = seed.pictures[cue.picture]
         plane = self._plane(picture.width, picture.height)
+        if not boxes:
+            right = right_box(plane, cue.box, self._settings.margin)
+            values["at"] = _at(plane.written(right)) if right else ""
+            return (Turn(text=self._texts.write("direct", values, rng)),)
         retry = "after_too_large" if kind is TrajectoryKind.FURTHER_ZOOM else "after_wrong"
         turns = []
         for place, box in enumerate(boxes):
             call = ZoomCall(box=plane.written(box), target=cue.picture + 1)
-            values["call"] = format_call(call, self._dialogue.zoom)
+            values |= {"call": format_call(call, self._dialogue.zoom), "at": _at(call.box)}
             text = self._texts.write(retry if place else "first", values, rng)
             turns.append(Turn(text=text, trained=place == len(boxes) - 1))
         return (*turns, Turn(text=self._texts.write("final", values, rng)))
+
+
+def _at(box: tuple[float, ...]) -> str:
+    """The box's corner as words of a turn; templates may point before they act."""
+    return f"{box[0]:g} {box[1]:g}"
