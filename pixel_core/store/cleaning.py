@@ -49,7 +49,7 @@ def clean(storage: Storage, *, older_than: float = WEEK, dry_run: bool = False) 
         size += sum(entry.size for entry in entries)
         if not dry_run:
             storage.delete_folder(folder)
-            storage.delete(folder) if [entry.path for entry in entries] == [folder] else None
+            storage.delete(folder)  # where the thing is a single object
     return Cleaned(tuple(removed), size)
 
 

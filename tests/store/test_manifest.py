@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,6 @@ def reparse(envelope: dict[str, Any], stage: str = "numbers") -> None:
 
 def sealed(manifest: dict[str, Any]) -> dict[str, Any]:
     """An envelope whose checksum fits, as a wrong writer would make it."""
-    import hashlib
-
     checksum = hashlib.sha256(canonical_json(manifest)).hexdigest()
     return {"checksum": checksum, "manifest": manifest}
 
