@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import pickle
-import re
-import signal
-import time
 from pathlib import Path
 
 import pytest
-from tiny_stages import NUMBERS, SQUARES, STAGES, TOTAL, small, stage
+from tiny_stages import (
+    STAGES,
+    TOTAL,
+    below,
+    make_squares,
+    small,
+    squares_of,
+    stage,
+)
 
 from pixel_core.config import PipelineConfig
-from pixel_core.errors import StageFailed, StorageError
+from pixel_core.errors import StageFailed
 from pixel_core.runner import Outcome, run_stage
-from pixel_core.store import Artifact, Store
-
-FORK = multiprocessing.get_context("fork")
+from pixel_core.store import Store
 
 
 @pytest.fixture
@@ -43,19 +44,6 @@ def run_all(store: Store, config: PipelineConfig | None = None) -> dict[str, Out
 
 def statuses(outcomes: dict[str, Outcome]) -> dict[str, str]:
     return {name: outcome.status for name, outcome in outcomes.items()}
-
-
-def squares_of(artifact: Artifact) -> list[int]:
-    return json.loads((artifact.local() / "squares.json").read_text())
-
-
-def make_squares(store: Store, **options: object) -> Outcome:
-    numbers = run_stage(NUMBERS, small(), {}, store).artifact
-    return run_stage(SQUARES, small(), {"numbers": numbers}, store, **options)  # type: ignore[arg-type]
-
-
-def below(store: Store, folder: str) -> list[str]:
-    return [entry.path for entry in store.storage.entries(folder)]
 
 
 def test_stages_are_built_once_and_then_reused(store: Store) -> None:
@@ -109,78 +97,6 @@ def test_failed_stage_keeps_its_work_and_nothing_else(
     assert outcome.artifact.metrics["resumed"] == 4
     assert squares_of(outcome.artifact) == [0, 4, 16, 1, 9, 25]
     assert below(store, "work") == []
-
-
-@pytest.mark.parametrize(
-    ("harm", "told"),
-    [
-        (lambda file: os.truncate(file, 5), r"squares.json: size 5, expected 20"),
-        (lambda file: file.unlink(), r"squares.json: missing"),
-        (
-            lambda file: file.write_bytes(file.read_bytes().replace(b"25", b"26")),
-            r"squares.json: sha256",
-        ),
-    ],
-)
-def test_damaged_file_is_rebuilt_under_the_same_key(folder: Store, harm, told: str) -> None:
-    before = make_squares(folder).artifact
-    harm(before.local() / "squares.json")
-    outcome = make_squares(folder)
-    assert outcome.status == "built"
-    assert outcome.reason.startswith("damaged: ")
-    assert outcome.artifact.key == before.key
-    assert outcome.artifact.digest == before.digest
-    assert re.search(told, outcome.reason)
-    assert squares_of(outcome.artifact) == [0, 4, 16, 1, 9, 25]
-    assert make_squares(folder).status == "reused"
-
-
-@pytest.mark.parametrize(
-    "harm",
-    [
-        lambda text: text[: len(text) // 2],
-        lambda text: "",
-        lambda text: text.replace('"resumed": 0', '"resumed": 1'),
-        lambda text: text.replace("squares.json", "../squares.json"),
-        lambda text: text.replace('"size": 20', '"size": -1'),
-    ],
-)
-def test_damaged_manifest_is_rebuilt_under_the_same_key(folder: Store, harm) -> None:
-    before = make_squares(folder).artifact
-    path = Path(folder.uri) / "artifacts" / "squares" / before.key / "manifest.json"
-    whole = path.read_text()
-    path.write_text(harm(whole))
-    assert path.read_text() != whole
-    outcome = make_squares(folder)
-    assert outcome.status == "built"
-    assert outcome.reason.startswith("damaged: manifest.json: ")
-    assert outcome.artifact.key == before.key
-
-
-def test_damaged_object_on_s3_is_rebuilt(s3_uri: str) -> None:
-    store = Store.open(s3_uri)
-    before = make_squares(store).artifact
-    store.storage.write(f"{before.folder}/squares.json", b"[0, 4")
-    outcome = make_squares(store)
-    assert outcome.reason == "damaged: squares.json: size 5, expected 20"
-    assert squares_of(outcome.artifact) == [0, 4, 16, 1, 9, 25]
-
-
-def test_remote_files_are_fetched_whole_or_not_at_all(
-    s3_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = Store.open(s3_uri)
-    artifact = make_squares(store).artifact
-    monkeypatch.setenv("PIXEL_CACHE", str(tmp_path / "another"))
-    place = artifact.local()
-    assert place.is_relative_to(tmp_path / "another")
-    (place / "squares.json").write_text("[]")
-    assert squares_of(artifact) == [0, 4, 16, 1, 9, 25]  # the spoilt copy was replaced
-    monkeypatch.setenv("PIXEL_CACHE", str(tmp_path / "third"))
-    store.storage.write(f"{artifact.folder}/squares.json", b"[0, 4")
-    with pytest.raises(StorageError, match="size 5, expected 20"):
-        artifact.local()
-    assert not list((tmp_path / "third").rglob("*.json"))
 
 
 def test_forced_run_starts_over_and_readers_keep_the_old_files(store: Store) -> None:
@@ -262,74 +178,6 @@ def test_artifacts_and_stores_travel_between_processes(store: Store) -> None:
     there = pickle.loads(pickle.dumps((store, outcome.artifact)))
     assert squares_of(there[1]) == [0, 4, 16, 1, 9, 25]
     assert there[0].load("squares", outcome.artifact.key) == there[1]
-
-
-def wait_for(path: Path, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} never appeared"
-        time.sleep(0.02)
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_ended_run_is_continued_at_once(
-    store: Store, how: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_stage(NUMBERS, small(), {}, store)
-    monkeypatch.setenv("STOP_AT", "4")
-    monkeypatch.setenv("STOPPED", str(tmp_path / "stopped"))
-    child = FORK.Process(target=make_squares, args=(store,))
-    child.start()
-    wait_for(tmp_path / "stopped")
-    os.kill(child.pid or 0, how)
-    child.join(20)
-    assert child.exitcode != 0
-    monkeypatch.delenv("STOP_AT")
-    started = time.monotonic()
-    outcome = make_squares(store)
-    assert outcome.artifact.metrics["resumed"] == 4
-    assert time.monotonic() - started < 10  # well below the lease's 20 s
-    if how == signal.SIGINT:
-        assert below(store, "staging") == []
-
-
-def test_two_runs_at_once_compute_once(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_stage(NUMBERS, small(), {}, store)
-    monkeypatch.setenv("STARTED", str(tmp_path / "started"))
-    children = [FORK.Process(target=make_squares, args=(store,)) for _ in range(4)]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join(60)
-    assert [child.exitcode for child in children] == [0, 0, 0, 0]
-    assert len((tmp_path / "started").read_text().splitlines()) == 1
-    assert make_squares(store).status == "reused"
-
-
-def test_waiting_run_says_for_whom_and_joins(
-    folder: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_stage(NUMBERS, small(), {}, folder)
-    monkeypatch.setenv("STOP_AT", "2")
-    monkeypatch.setenv("STOPPED", str(tmp_path / "stopped"))
-    child = FORK.Process(target=_briefly_stopped, args=(folder,))
-    child.start()
-    wait_for(tmp_path / "stopped")
-    monkeypatch.delenv("STOP_AT")
-    said: list[str] = []
-    outcome = make_squares(folder, say=said.append)
-    child.join(20)
-    assert said == [f"waiting for {os.uname().nodename}:{child.pid}, which computes squares"]
-    assert (outcome.status, outcome.reason) == ("reused", "another run made it meanwhile")
-
-
-def _briefly_stopped(store: Store) -> None:
-    """The stage's long sleep, cut to a second in this child."""
-    nap = time.sleep
-    time.sleep = lambda seconds: nap(min(seconds, 1.0))
-    make_squares(store)
 
 
 def test_total_depends_on_its_constant_arguments(folder: Store) -> None:

@@ -8,7 +8,10 @@ import time
 from pathlib import Path
 
 from pixel_core.config import PipelineConfig
+from pixel_core.runner import Outcome, run_stage
 from pixel_core.stage import Stage, StageContext
+from pixel_core.store import Artifact, Store
+from pixel_core.store.storage import open_storage
 
 
 def numbers(context: StageContext) -> dict[str, object]:
@@ -61,6 +64,18 @@ def seal(context: StageContext) -> dict[str, object]:
     return {}
 
 
+def overtaken(context: StageContext) -> dict[str, object]:
+    """While it works, a process of another machine takes its lease (``STORE``)."""
+    (context.out / "file").write_text("too late")
+    storage = open_storage(os.environ["STORE"])
+    (held,) = storage.entries("leases/overtaken")
+    folder, _, name = held.path.rpartition("/")
+    claim = {**json.loads(storage.read(held.path) or b""), "token": "another"}
+    number = int(name.removesuffix(".json")) + 1
+    storage.create(f"{folder}/{number:08d}.json", json.dumps(claim).encode())
+    return {}
+
+
 def nothing(context: StageContext) -> dict[str, object]:
     return {}
 
@@ -99,6 +114,21 @@ STAGES = (NUMBERS, SQUARES, TOTAL)
 def small(**sections: object) -> PipelineConfig:
     """A configuration with six numbers, so that everything is quick."""
     return PipelineConfig.model_validate({"ingest": {"drawn": {"train": 6}}, **sections})
+
+
+def squares_of(artifact: Artifact) -> list[int]:
+    return json.loads((artifact.local() / "squares.json").read_text())
+
+
+def make_squares(store: Store, **options: object) -> Outcome:
+    """Run both stages; options go to the second."""
+    numbers = run_stage(NUMBERS, small(), {}, store).artifact
+    return run_stage(SQUARES, small(), {"numbers": numbers}, store, **options)  # type: ignore[arg-type]
+
+
+def below(store: Store, folder: str) -> list[str]:
+    """The paths of all objects below a folder of the store."""
+    return [entry.path for entry in store.storage.entries(folder)]
 
 
 def _log_start() -> None:
