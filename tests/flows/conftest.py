@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,6 +59,21 @@ def page() -> Iterator[LocalServer]:
 def pixel(tmp_path: Path, page: LocalServer) -> Pixel:
     """Reports to the session's server."""
     return Pixel(tmp_path / "store", {"PREFECT_API_URL": page.api_url})
+
+
+@pytest.fixture(scope="session")
+def _made(tmp_path_factory: pytest.TempPathFactory, page: LocalServer) -> Pixel:
+    pixel = Pixel(tmp_path_factory.mktemp("made") / "store", {"PREFECT_API_URL": page.api_url})
+    ended = pixel("run")
+    assert ended.returncode == 0, ended.stderr
+    return pixel
+
+
+@pytest.fixture
+def made(pixel: Pixel, _made: Pixel) -> Pixel:
+    """Like ``pixel``, on a copy of a store where a whole run ended."""
+    shutil.copytree(_made.store, pixel.store)
+    return pixel
 
 
 @pytest.fixture

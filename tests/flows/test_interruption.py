@@ -50,9 +50,9 @@ def first_step(output: str) -> int:
 
 
 def test_ctrl_c_ends_quickly_says_what_is_kept_and_the_next_run_goes_on(
-    lone_pixel: Pixel,
+    lone_pixel: Pixel, pixel: Pixel
 ) -> None:
-    process = lone_pixel.start("run", TINY_SFT_STEP_S=STEP_S)
+    process = lone_pixel.start("run", "--until", "sft", TINY_SFT_STEP_S=STEP_S)
     wait_for_step(lone_pixel, 5, process)
     servers = children(process.pid)
     assert servers, "the run started no private server"
@@ -65,13 +65,13 @@ def test_ctrl_c_ends_quickly_says_what_is_kept_and_the_next_run_goes_on(
     [line] = err.splitlines()
     assert f"kept in {lone_pixel.store}: ingest, annotate, synthesize, base_model" in line
     assert "what sft has saved so far" in line
-    assert line.endswith("tiny_pixel.py run")
+    assert line.endswith("tiny_pixel.py run --until sft")
     assert not any(Path(f"/proc/{server}").exists() for server in servers)
     run = json.loads(lone_pixel("show", "--json").stdout)
     assert run["status"] == "interrupted"
     assert run["stages"]["sft"]["status"] == "interrupted"
 
-    after = lone_pixel("run")
+    after = pixel("run", "--until", "sft")
     assert after.returncode == 0, after.stderr
     assert first_step(after.stdout) >= 5
 
@@ -90,33 +90,35 @@ def test_an_interrupted_run_is_not_shown_as_running(pixel: Pixel, page: LocalSer
     assert states["sft"] == "CRASHED"
 
 
-def test_a_killed_run_leaves_no_server_and_the_next_goes_on(lone_pixel: Pixel) -> None:
-    process = lone_pixel.start("run", TINY_SFT_STEP_S=STEP_S)
+def test_a_killed_run_leaves_no_server_and_the_next_goes_on(
+    lone_pixel: Pixel, pixel: Pixel
+) -> None:
+    process = lone_pixel.start("run", "--until", "sft", TINY_SFT_STEP_S=STEP_S)
     wait_for_step(lone_pixel, 5, process)
     servers = children(process.pid)
     assert servers
     process.kill()
     process.communicate(timeout=30)
     assert json.loads(lone_pixel("show", "--json").stdout)["status"] == "killed"
-    after = lone_pixel("run")
+    after = pixel("run", "--until", "sft")
     assert after.returncode == 0, after.stderr
     assert first_step(after.stdout) >= 5
     assert not any(Path(f"/proc/{server}").exists() for server in servers)
 
 
-def test_a_forced_run_starts_anew_and_goes_on_when_it_was_interrupted(pixel: Pixel) -> None:
-    assert pixel("run").returncode == 0
-    process = pixel.start("run", "--from", "sft", TINY_SFT_STEP_S=STEP_S)
-    wait_for_step(pixel, 5, process)
+def test_a_forced_run_starts_anew_and_goes_on_when_it_was_interrupted(made: Pixel) -> None:
+    forced = ("run", "--from", "sft", "--until", "sft")
+    process = made.start(*forced, TINY_SFT_STEP_S=STEP_S)
+    wait_for_step(made, 5, process)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=30)
     assert first_step(out) == 0
-    again = pixel("run", "--from", "sft")
+    again = made(*forced)
     assert again.returncode == 0, again.stderr
     assert "going on with the forced run" in again.stdout
     assert first_step(again.stdout) >= 5
     # That one was finished: the same command now means a new one.
-    assert first_step(pixel("run", "--from", "sft").stdout) == 0
+    assert first_step(made(*forced).stdout) == 0
 
 
 def test_two_runs_at_once_with_private_servers_make_each_stage_once(

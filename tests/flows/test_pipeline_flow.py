@@ -78,10 +78,6 @@ def test_a_run_then_its_reuse(pixel: Pixel, page: LocalServer) -> None:
     )
     assert pixel("report").stdout.strip() == str(pixel.store / "report.html")
 
-
-def test_tasks_hand_artifacts_on_as_the_table_says(pixel: Pixel, page: LocalServer) -> None:
-    """The arrows of Prefect's graph are the table's needs."""
-    assert pixel("run").returncode == 0
     query = {"flow_runs": {"id": {"any_": [latest_flow_run(page)["id"]]}}}
     runs = httpx.post(f"{page.api_url}/task_runs/filter", json=query).json()
     names = {run["id"]: run["name"] for run in runs}
@@ -89,14 +85,13 @@ def test_tasks_hand_artifacts_on_as_the_table_says(pixel: Pixel, page: LocalServ
         run["name"]: {names[item["id"]] for item in run["task_inputs"].get("inputs", [])}
         for run in runs
     }
-    assert arrows == {stage.name: set(stage.needs) for stage in STAGES}
+    assert arrows == {stage.name: set(stage.needs) for stage in STAGES}, "not the table's needs"
 
 
 def test_a_changed_setting_rebuilds_what_follows_from_it(
-    pixel: Pixel, page: LocalServer
+    made: Pixel, page: LocalServer
 ) -> None:
-    assert pixel("run").returncode == 0
-    changed = pixel("run", "--set", "rl.steps=7")
+    changed = made("run", "--set", "rl.steps=7")
     assert changed.returncode == 0, changed.stderr
     states = task_states(page, latest_flow_run(page)["id"])
     rebuilt = {name for name, state in states.items() if state["name"] == "Completed"}
@@ -104,12 +99,14 @@ def test_a_changed_setting_rebuilds_what_follows_from_it(
     assert "`rl.steps`" in states["rl"]["message"]
 
 
-def test_from_forces_what_follows_and_until_ends_early(pixel: Pixel, page: LocalServer) -> None:
+def test_until_makes_only_what_the_stage_needs(pixel: Pixel, page: LocalServer) -> None:
     assert pixel("run", "--until", "base_model").returncode == 0
     flow_run = latest_flow_run(page)
     assert set(task_states(page, flow_run["id"])) == {"base_model"}
 
-    assert pixel("run").returncode == 0
+
+def test_from_forces_what_follows_and_until_ends_early(made: Pixel) -> None:
+    pixel = made
     before = json.loads(pixel("show", "--json").stdout)["stages"]
     assert pixel("run", "--from", "sft", "--until", "rl").returncode == 0
     after = json.loads(pixel("show", "--json").stdout)["stages"]
@@ -139,15 +136,13 @@ def test_a_failed_stage_fails_the_flow_and_keeps_what_was_done(
     assert run["status"] == "failed"
     assert run["stages"]["rl"]["reason"].startswith("rl failed as asked")
     assert actions(pixel)["sft"] == "reuse"
-    assert pixel("run").returncode == 0
 
 
-def test_damage_is_noticed_repaired_and_told(pixel: Pixel, page: LocalServer) -> None:
-    assert pixel("run").returncode == 0
-    [value] = (pixel.store / "artifacts" / "synthesize").glob("*/*/value.txt")
+def test_damage_is_noticed_repaired_and_told(made: Pixel, page: LocalServer) -> None:
+    [value] = (made.store / "artifacts" / "synthesize").glob("*/*/value.txt")
     whole = value.read_bytes()
     value.write_bytes(whole[:-5])
-    repaired = pixel("run")
+    repaired = made("run")
     assert repaired.returncode == 0
     assert "synthesize          built" in repaired.stdout
     assert "damaged: value.txt" in repaired.stdout
