@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -136,29 +137,31 @@ def test_every_kind_replays_as_designed(config: PipelineConfig, kind: Trajectory
 def test_terse_turns_have_exactly_the_taught_forms() -> None:
     call = r'<tool_call>{"name": "zoom_in", "arguments": {"bbox_2d": '
     starts = {
-        TrajectoryKind.DIRECT: ["the red card shows \\boxed{7}"],
-        TrajectoryKind.SINGLE_PASS: ["zoom in on the red card " + call],
+        TrajectoryKind.DIRECT: ["on the red card "],
+        TrajectoryKind.SINGLE_PASS: ["zoom in on the red card {at} " + call],
         TrajectoryKind.RECROP_ONCE: [
-            "zoom in on the red card " + call,
-            "wrong place zoom in on the red card " + call,
+            "zoom in on the red card {at} " + call,
+            "wrong place zoom in on the red card {at} " + call,
         ],
         TrajectoryKind.FURTHER_ZOOM: [
-            "zoom in on the red card " + call,
-            "too far zoom in on the red card " + call,
+            "zoom in on the red card {at} " + call,
+            "too far zoom in on the red card {at} " + call,
         ],
     }
     for kind, expected in starts.items():
         turns = Writer(only(kind, TERSE)).write(annotation(7)).trajectory.turns
         for turn, start in zip(turns, expected, strict=False):
-            assert turn.text.startswith(start)
+            found = parse_turn(turn.text, TERSE.dialogue.zoom)
+            at = f"{found.box[0]:g} {found.box[1]:g}" if found else ""
+            assert turn.text.startswith(start.replace("{at}", at))
         if kind is not TrajectoryKind.DIRECT:
             assert turns[-1].text == "the crop shows \\boxed{7}"
             assert turns[0].text.endswith('"target_image": 1}}</tool_call>')
         else:
-            assert turns[0].text == expected[0]
+            assert re.fullmatch(r"on the red card \S+ \S+ \\boxed\{7\}", turns[0].text)
     nameless = annotation(7, subject="", cue=None)
     only_turn = Writer(TERSE).write(nameless).trajectory.turns[0]
-    assert only_turn.text == "the picture shows \\boxed{7}"
+    assert only_turn.text == "on the picture \\boxed{7}"
 
 
 def test_plain_texts_vary_and_use_the_annotators_words() -> None:
