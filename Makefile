@@ -39,7 +39,7 @@ ifeq ($(strip $(PYTHON)),)
 else
 	@test -x $(BIN)/python || { echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing the locked packages into $(VENV) (a few minutes the first time)"
-	@PIP_CONSTRAINT=requirements.lock $(BIN)/python -m pip install --quiet \
+	@PIP_CONSTRAINT=requirements.lock $(BIN)/python -m pip install --quiet --quiet \
 		--disable-pip-version-check --no-input -e '.[dev]'
 	@touch $(STAMP)
 endif
