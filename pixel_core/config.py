@@ -228,8 +228,8 @@ class PerceptionPhase(Section):
     steps: Positive
     #: Name every card in raster order, with its place and its digit.
     listing: Count = 0
-    #: Given a colour, say where the card is and what is on it.
-    lookup: Count = 0
+    #: Given which card, say where it is and what is on it.
+    pointing: Count = 0
     #: Read the digit of a zoomed card.
     reading: Count = 0
     #: Answer a question at once.

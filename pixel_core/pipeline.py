@@ -42,7 +42,7 @@ STAGES: tuple[Stage, ...] = (
         (),
         "pixel_core.training.base_model:run",
         "the model to start from",
-        fingerprint="pixel_core.training.base_model:fingerprint",
+        fingerprint="pixel_core.models.identity:fingerprint",
     ),
     Stage(
         "sft",

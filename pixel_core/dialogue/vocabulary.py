@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pixel_core.errors import ConfigError
@@ -53,11 +54,16 @@ class Vocabulary:
 
     def encode_plain(self, text: str) -> list[int]:
         """Untrusted text: a special token's name in it is only its letters."""
-        return self.tokenizer(
-            text, add_special_tokens=False, split_special_tokens=True
-        ).input_ids
+        return list(_encode_plain(self.tokenizer, text))
 
     def decode(self, tokens: list[int]) -> str:
         return self.tokenizer.decode(
             tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False
         )
+
+
+@lru_cache(maxsize=65536)
+def _encode_plain(tokenizer: Any, text: str) -> tuple[int, ...]:
+    # Words and questions come again and again; a call of the tokenizer takes 50 us.
+    ids = tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
+    return tuple(ids)

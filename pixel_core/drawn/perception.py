@@ -1,13 +1,12 @@
 """Perception tasks on drawn scenes: what a vision-language model knows before it reasons.
 
-A task is a list of parts: text with a loss weight, the scene's picture, or a zoomed card.
 Coordinates are given in pixels of the picture as shown, as the zoom call will need them.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from pixel_core.config import QuestionShares
 from pixel_core.drawn.questions import Question, ask, subject_of
@@ -15,76 +14,50 @@ from pixel_core.drawn.scene import Card, Scene
 from pixel_core.records import Box
 
 INSTRUCTION = "list the cards"
-UNREADABLE = "?"
-#: The corner's far side follows from the near one; it need not be learnt as hard. Commas
-#: follow from the grammar.
-_FAR, _COMMA = 0.3, 0.1
+UNREADABLE = "unclear"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    text: str
-    weight: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Zoomed:
-    """A zoomed-in region of the scene."""
-
-    box: Box
-
-
-Part = Text | Zoomed
-
-
-def _box_text(box: Box, scale: float) -> list[int]:
-    return [round(value * scale) for value in box.as_tuple()]
-
-
-def _digit(card: Card) -> str:
-    return card.digit if card.big else UNREADABLE
+#: A piece of text with the loss weight of its tokens.
+Part = tuple[str, float]
 
 
 def listing(scene: Scene, scale: float) -> list[Part]:
-    """Every card in raster order: colour, left, top, digit (or unreadable)."""
+    """Every card in raster order: which, left, top, digit (or unreadable)."""
+    cards = sorted(scene.cards, key=lambda card: card.cell)
+    return _entries(scene, cards, scale, subject_weight=1.0)
+
+
+def pointing(scene: Scene, rng: random.Random, scale: float) -> list[Part]:
+    """The same entries in random order: the card is given, the rest is to be found."""
+    cards = rng.sample(scene.cards, len(scene.cards))
+    return _entries(scene, cards, scale, subject_weight=0.0)
+
+
+def point(subject: str, left: float, top: float) -> str:
+    """How a turn says where a card is, before it acts on it or answers."""
+    return f"{subject} {left:g} {top:g}"
+
+
+def _entries(
+    scene: Scene, cards: Sequence[Card], scale: float, subject_weight: float
+) -> list[Part]:
     parts: list[Part] = []
-    for card in sorted(scene.cards, key=lambda card: card.cell):
-        left, top, _, _ = _box_text(scene.world.slot(card.cell), scale)
+    for card in cards:
+        slot = scene.world.slot(card.cell)
+        digit = card.digit if card.big else UNREADABLE
         parts += [
-            Text(f" {card.colour}", 1.0),
-            Text(str(left), 1.0),
-            Text(str(top), 1.0),
-            Text(_digit(card), 1.0),
+            (f" {subject_of(card.colour)}", subject_weight),
+            (f" {round(slot.x1 * scale)}", 1.0),
+            (f" {round(slot.y1 * scale)}", 1.0),
+            (f" {digit}", 1.0),
         ]
     return parts
 
 
-def lookup(scene: Scene, rng: random.Random, scale: float) -> list[Part]:
-    """Cards named in random order: each one's box and digit are to be found."""
-    parts: list[Part] = []
-    for card in rng.sample(scene.cards, len(scene.cards)):
-        x1, y1, x2, y2 = _box_text(scene.world.slot(card.cell), scale)
-        parts += [
-            Text(f" {subject_of(card.colour)} "),
-            Text(str(x1), 1.0),
-            Text(", ", _COMMA),
-            Text(str(y1), 1.0),
-            Text(", ", _COMMA),
-            Text(str(x2), _FAR),
-            Text(", ", _COMMA),
-            Text(str(y2), _FAR),
-            Text(" "),
-            Text(_digit(card), 1.0),
-        ]
-    return parts
-
-
-def reading(scene: Scene, rng: random.Random, count: int = 4) -> list[Part]:
-    """Zoomed cards one after the other, each followed by its digit."""
-    parts: list[Part] = []
-    for card in rng.choices(scene.cards, k=count):
-        parts += [Zoomed(scene.world.slot(card.cell)), Text(card.digit, 1.0)]
-    return parts
+def reading(scene: Scene, rng: random.Random, count: int = 4) -> list[tuple[Box, str]]:
+    """Cards to zoom into, and the digit that each is then seen to bear."""
+    cards = rng.choices(scene.cards, k=count)
+    return [(scene.world.slot(card.cell), f" {card.digit}") for card in cards]
 
 
 def question(scene: Scene, rng: random.Random, digits_only: bool = False) -> Question:

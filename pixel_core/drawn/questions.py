@@ -37,10 +37,12 @@ def ask(scene: Scene, rng: random.Random, shares: QuestionShares) -> Question:
         absent = [name for name in NAMES if all(card.colour != name for card in scene.cards)]
         if absent:
             colour = rng.choice(absent)
-            return Question(f"is there a {colour} card?", "no", "exists")
+            return Question(f"can you see {subject_of(colour)}?", "no", "exists")
     card = rng.choice(scene.cards)
     if kind == "exists":
-        return _about(scene, card, f"is there a {card.colour} card?", "yes", "exists", True)
+        return _about(
+            scene, card, f"can you see {subject_of(card.colour)}?", "yes", "exists", True
+        )
     return _about(
         scene,
         card,

@@ -7,11 +7,15 @@ from typing import Any
 
 import torch
 from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+from transformers.utils import logging
 
 from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.errors import DataError
 
 FOLDER = "model"
+
+# Bars over a fraction of a second, from every worker, would bury our own progress.
+logging.disable_progress_bar()
 
 
 def save_model(model: Any, tokenizer: Any, out: Path) -> None:
@@ -35,5 +39,5 @@ def load_model(artifact: Path, device: str = "cpu") -> tuple[Any, Vocabulary]:
         )
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} is not a Qwen2.5-VL model: {error}") from error
-    model.eval().to(torch.device(device))  # type: ignore[arg-type]
+    model.eval().to(torch.device(device))
     return model, Vocabulary.of(tokenizer)

@@ -1,7 +1,8 @@
 """A small byte-level tokenizer with Qwen2.5-VL's special tokens.
 
-The fixed parts of a tool call and every coordinate are single tokens, so that a call
-costs a tiny model a dozen decisions instead of fifty.
+The fixed parts of a tool call, every coordinate and every subject of the drawn world
+(" the red card") are single tokens, so that a call costs a tiny model a dozen decisions
+instead of fifty, and what follows a subject is one look at the picture away.
 """
 
 from __future__ import annotations
@@ -35,7 +36,15 @@ _NUMBERS = 128
 def build_tokenizer(dialogue: DialogueConfig) -> PreTrainedTokenizerFast:
     """The tiny model's tokenizer; the same vocabulary for the same settings."""
     head, tail = _call_frame(dialogue)
-    words = [r"\d+", ", ", r"\\boxed\{", r"\}", r" ?[A-Za-z_]+", r"\s", r"[^\sA-Za-z_\d]"]
+    subjects = "|".join(map(subject_of, NAMES))
+    words = [
+        f" ?(?:{subjects})",
+        r" ?\d+",
+        r"\\boxed\{",
+        r" ?[A-Za-z_]+",
+        r"\s",
+        r"[^\sA-Za-z_\d]",
+    ]
     pattern = "|".join([*map(re.escape, (head, *tail)), *words])
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -72,20 +81,28 @@ def _call_frame(dialogue: DialogueConfig) -> tuple[str, tuple[str, str]]:
 def _corpus(dialogue: DialogueConfig) -> list[str]:
     """Each word the drawn world speaks. Repeated, so that BPE merges all of them."""
     head, (middle, last) = _call_frame(dialogue)
-    lines = [head, middle, last, "user\n", "assistant\n", "system\n", "\\boxed{}", "}", ", "]
-    lines += [str(number) for number in range(_NUMBERS)]
-    for colour in NAMES:
-        subject = subject_of(colour)
-        lines += [f"which digit is on {subject}?", f"is there a {colour} card?"]
-        lines += [f"{subject} shows \\boxed{{7}}", f" {colour}"]
+    lines = [
+        head,
+        middle,
+        last,
+        "user\n",
+        "assistant\n",
+        "system\n",
+        "\\boxed{}",
+        "Execution error: ",
+    ]
+    lines += [form for number in range(_NUMBERS) for form in (f"{number}", f" {number}")]
+    lines += [f" {subject_of(colour)}" for colour in NAMES]
     lines += [
+        "which digit is on",
+        "can you see",
         "how many cards are there?",
         "list the cards",
-        "the picture shows \\boxed{yes}",
+        "unclear",
+        "on the picture \\boxed{yes}",
         "the crop shows \\boxed{no}",
-        "zoom in on the picture",
+        "zoom in on",
         "wrong place zoom in on",
         "too far zoom in on",
-        " nothing",
     ]
     return lines * 3

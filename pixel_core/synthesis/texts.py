@@ -2,8 +2,8 @@
 
 A style is a folder of ``templates/`` with one file for each part of a trajectory; in a
 file, variants are separated by a line of three dashes. A template may use ``subject``,
-``question``, ``call``, ``at`` (the box's corner as shown), ``boxed``, ``whole_view`` and
-``local_view``.
+``question``, ``call``, ``at`` (the box's corner as shown), ``answer``, ``boxed``,
+``whole_view`` and ``local_view``.
 """
 
 from __future__ import annotations

@@ -114,6 +114,7 @@ class Writer:
         values = {
             "subject": seed.subject or _NAMELESS[self._settings.templates],
             "question": seed.question,
+            "answer": seed.answers[0],
             "boxed": f"\\boxed{{{seed.answers[0]}}}",
             "whole_view": annotation.whole_view,
             "local_view": annotation.local_view,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pixel_core.config import BaseModelConfig, DialogueConfig, PipelineConfig
+from pixel_core.config import BaseModelConfig, DialogueConfig
 from pixel_core.dialogue.prompts import Prompts
 from pixel_core.dialogue.vocabulary import Vocabulary
-from pixel_core.errors import ConfigError
 from pixel_core.models import pretrained
 from pixel_core.models.loading import save_model
 from pixel_core.models.tiny import build_tiny
@@ -18,19 +17,6 @@ from pixel_core.training.curve import write_curve
 from pixel_core.training.loop import Row, train
 from pixel_core.training.perception import PerceptionShard
 from pixel_core.workers.team import Team, run_team
-
-
-def fingerprint(config: PipelineConfig) -> dict[str, Any]:
-    """What the key must know beside the settings: a pretrained folder's content."""
-    section = config.base_model
-    if section.source == "pretrained":
-        return pretrained.fingerprint(section.pretrained)
-    if not section.phases:
-        raise ConfigError(
-            "base_model.phases is empty: a tiny model needs pretraining (profile tiny has "
-            'it), or set base_model.source = "pretrained"'
-        )
-    return {}
 
 
 def run(context: StageContext) -> dict[str, Any]:
@@ -78,5 +64,5 @@ def pretrain(
     return {
         "parameters": parameters,
         "steps": total,
-        "final": json.loads(json.dumps(curve[-1])),
+        "final": curve[-1],
     }

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from PIL import Image
+import torch
 
 from pixel_core.config import BaseModelConfig, PerceptionPhase
 from pixel_core.dialogue.calls import ZoomCall, format_call
@@ -24,7 +25,20 @@ from pixel_core.models.batch import collate
 from pixel_core.models.logprobs import trained_logits
 from pixel_core.records import Box, Picture, Query
 from pixel_core.training.loop import Row
+from pixel_core.training.microbatch import by_length
 from pixel_core.vision.operations import ShownPicture, show, zoom
+
+#: The counts of ``PerceptionPhase``, in the order a step builds them.
+TASKS = ("listing", "pointing", "reading", "answering", "crop_answering")
+
+
+@dataclass(frozen=True)
+class View:
+    """A scene as shown. Its tasks share it, and so share one pass through the tower."""
+
+    scene: Scene
+    shown: ShownPicture
+    visual: Visual
 
 
 class PerceptionShard:
@@ -46,94 +60,108 @@ class PerceptionShard:
         self.stream = stream
 
     def __call__(self, step: int, shard: int) -> Row:
-        rng = random.Random(f"{self.stream}/{step}/{shard}")
-        phase = self.phase
-        row: Row = {"denominator": 1.0}
-        for task, count in (
-            ("listing", phase.listing),
-            ("lookup", phase.lookup),
-            ("reading", phase.reading),
-            ("answering", phase.answering),
-            ("crop_answering", phase.crop_answering),
-        ):
-            share = [item for item in range(count) if item % self.shards == shard]
-            if share:
-                row |= self._learn(task, [self._item(task, rng) for _ in share])
+        counts = {task: getattr(self.phase, task) for task in TASKS}
+        items: list[tuple[str, Transcript]] = []
+        for number in range(shard, max(counts.values()), self.shards):
+            rng = random.Random(f"{self.stream}/{step}/{number}")
+            view = self._view(rng)
+            items += [(t, self._item(t, view, rng)) for t in TASKS if number < counts[t]]
+        return {"denominator": 1.0} | self._learn(items)
+
+    def _learn(self, items: Sequence[tuple[str, Transcript]]) -> Row:
+        """Backward on the sum of the tasks' weighted token means; their losses and hits.
+
+        Tasks share batches of similar length: a small pass for each would cost far more.
+        """
+        vocabulary = self.prompts.vocabulary
+        total_n = torch.zeros(len(TASKS))
+        for task, transcript in items:
+            total_n[TASKS.index(task)] += sum(transcript.weights)
+        loss_n, hit_n = torch.zeros(len(TASKS)), torch.zeros(len(TASKS))
+        for group in by_length(items, lambda item: len(item[1])):
+            batch = collate([item for _, item in group], vocabulary.pad, vocabulary.image)
+            logits, targets, chosen = trained_logits(self.model, batch, vocabulary.banned)
+            loss_k = -logits.log_softmax(-1).gather(1, targets[:, None])[:, 0]
+            task_b = torch.tensor([TASKS.index(task) for task, _ in group])
+            task_k = task_b[:, None].expand(chosen.shape)[chosen]
+            share_k = batch.weights_bt[:, 1:][chosen] / total_n[task_k]
+            (loss_k * share_k).sum().backward()
+            loss_n.index_add_(0, task_k, loss_k.detach() * share_k)
+            hit_n.index_add_(0, task_k, (logits.argmax(-1) == targets) * share_k)
+        row: Row = {}
+        for number, task in enumerate(TASKS):
+            if total_n[number]:
+                row[f"{task}_loss"] = float(loss_n[number])
+                row[f"{task}_accuracy"] = float(hit_n[number])
         return row
 
-    def _learn(self, task: str, items: Sequence[Transcript]) -> Row:
-        """Backward on the task's weighted token mean; loss and token accuracy."""
-        vocabulary = self.prompts.vocabulary
-        batch = collate(items, vocabulary.pad, vocabulary.image)
-        logits, targets, chosen = trained_logits(self.model, batch, vocabulary.banned)
-        weights = batch.weights_bt[:, 1:][chosen]
-        losses = -logits.log_softmax(-1).gather(1, targets[:, None])[:, 0]
-        loss = (losses * weights).sum() / weights.sum()
-        loss.backward()
-        full = weights >= 1.0
-        hits = (logits.argmax(-1) == targets)[full].float().mean()
-        return {
-            f"{task}_loss": float(loss.detach()),
-            f"{task}_accuracy": float(hits),
-        }
-
-    def _item(self, task: str, rng: random.Random) -> Transcript:
+    def _view(self, rng: random.Random) -> View:
         scene = self.world.scene(rng, self.phase.min_cards, self.phase.max_cards)
-        if task == "answering":
-            return self._answering(scene, rng)
-        if task == "crop_answering":
-            return self._crop_answering(scene, rng)
         shown = show(draw(scene), 0, self.prompts.dialogue.picture)
-        scale = shown.size[0] / self.world.config.side
+        return View(scene, shown, Visual(shown))
+
+    def _item(self, task: str, view: View, rng: random.Random) -> Transcript:
+        if task == "answering":
+            return self._answering(view, rng)
+        if task == "crop_answering":
+            return self._crop_answering(view, rng)
         if task == "reading":
-            transcript = Transcript()
-            parts = perception.reading(scene, rng)
-        else:
-            transcript = self._open(perception.INSTRUCTION, shown)
-            parts = (
-                perception.listing(scene, scale)
-                if task == "listing"
-                else perception.lookup(scene, rng, scale)
-            )
-        for part in parts:
-            if isinstance(part, perception.Text):
-                tokens = self.prompts.vocabulary.encode_plain(part.text)
-                transcript.append(tokens, part.weight)
-            else:
-                self.prompts.picture(transcript, Visual(self._zoomed(shown, part.box)))
+            return self._reading(view, rng)
+        scale = view.shown.size[0] / self.world.config.side
+        transcript = self._open(perception.INSTRUCTION, view)
+        parts = (
+            perception.listing(view.scene, scale)
+            if task == "listing"
+            else perception.pointing(view.scene, rng, scale)
+        )
+        for text, weight in parts:
+            transcript.append(self.prompts.vocabulary.encode_plain(text), weight)
         return transcript
 
-    def _answering(self, scene: Scene, rng: random.Random) -> Transcript:
-        question = perception.question(scene, rng)
-        transcript = self._open(question.question, _shown(scene, self.prompts))
-        self._say(transcript, f"{_subject(question)} shows \\boxed{{{question.answer}}}", 1.0)
+    def _reading(self, view: View, rng: random.Random) -> Transcript:
+        transcript = Transcript()
+        for box, digit in perception.reading(view.scene, rng):
+            self.prompts.picture(transcript, Visual(self._zoomed(view, box)))
+            transcript.append(self.prompts.vocabulary.encode_plain(digit), 1.0)
         return transcript
 
-    def _crop_answering(self, scene: Scene, rng: random.Random) -> Transcript:
+    def _answering(self, view: View, rng: random.Random) -> Transcript:
+        question = perception.question(view.scene, rng)
+        transcript = self._open(question.question, view)
+        place = "the picture"
+        if question.cue is not None:
+            place = self._point(question, self._call(view.shown, question.cue))
+        answer = question.answer
+        self._say(transcript, f"on {place} {answer} \\boxed{{{answer}}}", 1.0)
+        return transcript
+
+    def _crop_answering(self, view: View, rng: random.Random) -> Transcript:
         """A call that is not trained, its crop, and the answer, which is."""
-        question = perception.question(scene, rng, digits_only=True)
+        question = perception.question(view.scene, rng, digits_only=True)
         assert question.cue is not None
-        shown = _shown(scene, self.prompts)
-        transcript = self._open(question.question, shown)
-        call = self._call(shown, question.cue)
-        text = f"zoom in on {question.subject} {format_call(call, self.prompts.dialogue.zoom)}"
-        self._say(transcript, text, 0.0)
-        self.prompts.crop(transcript, Visual(zoom(call, [shown], self.prompts.dialogue)), 2)
+        transcript = self._open(question.question, view)
+        call = self._call(view.shown, question.cue)
+        written = format_call(call, self.prompts.dialogue.zoom)
+        self._say(transcript, f"zoom in on {self._point(question, call)} {written}", 0.0)
+        self.prompts.crop(transcript, Visual(self._zoomed(view, question.cue)), 2)
         self._say(transcript, f"the crop shows \\boxed{{{question.answer}}}", 1.0)
         return transcript
 
-    def _open(self, question: str, shown: ShownPicture) -> Transcript:
-        width, height = shown.image.size
+    def _point(self, question: Question, call: ZoomCall) -> str:
+        return perception.point(question.subject, call.box[0], call.box[1])
+
+    def _open(self, question: str, view: View) -> Transcript:
+        width, height = view.shown.image.size
         picture = Picture(member="drawn", width=width, height=height, sha256="")
         query = Query(id="drawn", question=question, pictures=(picture,), answers=("-",))
-        return self.prompts.open(query, [Visual(shown)])
+        return self.prompts.open(query, [view.visual])
 
     def _say(self, transcript: Transcript, text: str, weight: float) -> None:
         vocabulary = self.prompts.vocabulary
         transcript.append([*vocabulary.encode_plain(text), vocabulary.turn_end], weight)
 
-    def _zoomed(self, shown: ShownPicture, box: Box) -> ShownPicture:
-        return zoom(self._call(shown, box), [shown], self.prompts.dialogue)
+    def _zoomed(self, view: View, box: Box) -> ShownPicture:
+        return zoom(self._call(view.shown, box), [view.shown], self.prompts.dialogue)
 
     def _call(self, shown: ShownPicture, box: Box) -> ZoomCall:
         """The call for a region given in pixels of the original."""
@@ -144,12 +172,3 @@ class PerceptionShard:
         x, y = (span / side for span, side in zip(spans, shown.image.size, strict=True))
         x1, y1, x2, y2 = box.as_tuple()
         return ZoomCall(box=(x1 * x, y1 * y, x2 * x, y2 * y), target=1)
-
-
-def _shown(scene: Scene, prompts: Prompts) -> ShownPicture:
-    image: Image.Image = draw(scene)
-    return show(image, 0, prompts.dialogue.picture)
-
-
-def _subject(question: Question) -> str:
-    return question.subject or "the picture"

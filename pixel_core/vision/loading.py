@@ -17,6 +17,10 @@ from PIL import ExifTags, Image
 from pixel_core.errors import MediaError
 from pixel_core.vision.conversion import to_rgb
 
+# Pillow registers its formats when first needed, and not thread-safely: a good picture
+# opened by two threads at once could be taken for an unknown format.
+Image.init()
+
 #: Formats of pictures people have, the commonest first (JPEG covers cameras' MPO). Others
 #: are refused: some of Pillow's decoders start programs (EPS) or are barely tested.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")

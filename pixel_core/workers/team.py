@@ -48,7 +48,9 @@ class Team:
     shards: tuple[int, ...]
     shard_count: int
     progress: Progress
-    _stop: Any = None
+    #: The run is to stop once this file exists. A file, because a semaphore that a killed
+    #: process leaves behind would be reported as leaked.
+    _stop: Path = Path("never")
 
     @property
     def leads(self) -> bool:
@@ -70,7 +72,7 @@ class Team:
 
     def interrupted(self) -> bool:
         """Whether this worker has been asked to stop; workers may hear it a step apart."""
-        return self._stop is not None and self._stop.is_set()
+        return self._stop.exists()
 
 
 def available(asked: int) -> int:
@@ -103,8 +105,8 @@ def run_team(
     count = worker_count(workers, shards)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["pixel_core.workers.preload"])
-    stop = context.Event()
     with tempfile.TemporaryDirectory(prefix="pixel-team-") as meeting:
+        stop = Path(meeting) / "stop"
         pipes, processes = [], []
         for rank in range(count):
             ours, theirs = context.Pipe(duplex=False)
@@ -119,9 +121,12 @@ def run_team(
             pipes.append(ours)
             processes.append(process)
         try:
-            return _follow(pipes, progress)
+            result = _follow(pipes, progress)
+            for process in processes:
+                process.join(_GRACE_S)
+            return result
         except KeyboardInterrupt:
-            stop.set()
+            stop.touch()
             progress.note("stopping: the last step is being saved")
             with suppress(PixelError, Interrupted, KeyboardInterrupt):
                 _follow(pipes, progress, _GRACE_S)
@@ -194,7 +199,7 @@ def _work(
     shards: int,
     store: str,
     pipe: Connection,
-    stop: Any,
+    stop: Path,
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
 ) -> None:

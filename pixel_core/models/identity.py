@@ -1,0 +1,56 @@
+"""What the key of ``base_model`` must know beside its settings. Imports no torch: planning
+is quick."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+from pixel_core.config import PipelineConfig, PretrainedConfig
+from pixel_core.errors import ConfigError
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def fingerprint(config: PipelineConfig) -> dict[str, Any]:
+    """The content's identity; ``ConfigError`` for settings that can't make a model."""
+    section = config.base_model
+    if section.source == "pretrained":
+        return _pretrained(section.pretrained)
+    if not section.phases:
+        raise ConfigError(
+            "base_model.phases is empty: a tiny model needs pretraining (profile tiny has "
+            'it), or set base_model.source = "pretrained"'
+        )
+    return {}
+
+
+def model_files(folder: Path) -> list[Path]:
+    """The files of a local model folder, in a stable order."""
+    files = sorted(file for file in folder.iterdir() if file.is_file())
+    if not any(file.name == "config.json" for file in files):
+        raise ConfigError(f"{folder} holds no config.json: it is not a model folder")
+    return files
+
+
+def _pretrained(config: PretrainedConfig) -> dict[str, Any]:
+    """The files' digests, or the hub id and the commit it is pinned to."""
+    if not config.path:
+        raise ConfigError("base_model.pretrained.path is empty: name a folder or a hub id")
+    folder = Path(config.path)
+    if folder.is_dir():
+        digest = hashlib.sha256()
+        for file in model_files(folder):
+            digest.update(file.name.encode())
+            with file.open("rb") as data:
+                digest.update(hashlib.file_digest(data, "sha256").digest())
+        return {"pretrained_files": digest.hexdigest()}
+    if not _COMMIT.fullmatch(config.revision):
+        raise ConfigError(
+            f"base_model.pretrained.path {config.path!r} is no folder, and as a hub id it "
+            f"needs base_model.pretrained.revision to be a 40-digit commit, not "
+            f"{config.revision!r}"
+        )
+    return {"pretrained_hub": config.path, "pretrained_commit": config.revision}

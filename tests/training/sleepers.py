@@ -1,0 +1,20 @@
+"""Workers that say who they are and then wait."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from pixel_core.stage import SilentProgress
+from pixel_core.workers.team import Team, run_team
+
+
+def sleep(team: Team, folder: str) -> None:
+    (Path(folder) / str(os.getpid())).touch()
+    time.sleep(120)
+
+
+def start(folder: str) -> None:
+    Path(folder).mkdir()
+    run_team(sleep, (folder,), shards=2, workers=2, progress=SilentProgress())
