@@ -18,6 +18,7 @@ from flows.request import Request
 from flows.results import place_report, read_scores
 from flows.server import server_for_runs
 from flows.show_command import score_table
+from pixel_core.planning import check_ready
 from pixel_core.store import Store
 
 
@@ -27,6 +28,7 @@ def run_pipeline(request: Request, *, verbose: bool) -> None:
     terminal = Terminal(console)
     # Before anything starts: bad input must cost nothing.
     config, store, decisions = request.plan()
+    check_ready(config, decisions)
     console.print(
         f"profile {config.name}, store {store.uri}\n{summary(decisions)}", soft_wrap=True
     )

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -25,6 +25,8 @@ Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Momentum = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Section(BaseModel):
@@ -81,16 +83,36 @@ class DialogueConfig(Section):
     max_new_tokens: Positive = 2048
     max_tokens: Positive = 12_000
 
+    @model_validator(mode="after")
+    def _room(self) -> Self:
+        if self.max_tokens <= self.max_new_tokens:
+            raise ValueError(
+                f"max_tokens {self.max_tokens} leaves no room for a prompt beside a turn of "
+                f"max_new_tokens {self.max_new_tokens}: every episode would end unasked"
+            )
+        return self
+
 
 # --- ingest ---------------------------------------------------------------------------
 
 
-class QuestionShares(Section):
+class Weights(Section):
+    """Weights that are not all 0: something must be drawn."""
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        names = type(self).model_fields
+        if not any(getattr(self, name) for name in names):
+            raise ValueError(f"all weights ({', '.join(names)}) are 0: raise at least one")
+        return self
+
+
+class QuestionShares(Weights):
     """How often each question kind is asked in the drawn world; weights, not shares."""
 
-    digit: Annotated[float, Field(ge=0)] = 0.6
-    count: Annotated[float, Field(ge=0)] = 0.15
-    exists: Annotated[float, Field(ge=0)] = 0.25
+    digit: Weight = 0.6
+    count: Weight = 0.15
+    exists: Weight = 0.25
 
 
 class WorldConfig(Section):
@@ -122,6 +144,14 @@ class SplitShares(Section):
 
     validation: Share = 0.1
     test: Share = 0.2
+
+    @model_validator(mode="after")
+    def _rest(self) -> Self:
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"validation {self.validation} and test {self.test} leave nothing to train on"
+            )
+        return self
 
 
 class ManifestConfig(Section):
@@ -168,15 +198,15 @@ class AnnotateConfig(Section):
         return frozenset() if self.by == "openai" else frozenset({"openai"})
 
 
-class KindShares(Section):
+class KindShares(Weights):
     """Weights of the trajectory kinds for seeds with a cue. The paper's image shares are
     30/20/20/30 over the last four; ``direct`` stands beside them."""
 
-    direct: Annotated[float, Field(ge=0)] = 0.27
-    single_pass: Annotated[float, Field(ge=0)] = 0.3
-    recrop_once: Annotated[float, Field(ge=0)] = 0.2
-    recrop_twice: Annotated[float, Field(ge=0)] = 0.2
-    further_zoom: Annotated[float, Field(ge=0)] = 0.3
+    direct: Weight = 0.27
+    single_pass: Weight = 0.3
+    recrop_once: Weight = 0.2
+    recrop_twice: Weight = 0.2
+    further_zoom: Weight = 0.3
 
 
 class SynthesizeConfig(Section):
@@ -201,7 +231,7 @@ class OptimizerConfig(Section):
     learning_rate: Rate = 1e-6
     muon_learning_rate: Rate = 0.005
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    betas: tuple[float, float] = (0.9, 0.95)
+    betas: tuple[Momentum, Momentum] = (0.9, 0.95)
     warmup_steps: Count = 0
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     hold: Share = 0.0
@@ -221,17 +251,30 @@ class TinyModelConfig(Section):
     rope_theta: Rate = 50.0
     init_std: Rate = 0.06
 
+    @model_validator(mode="after")
+    def _divisible(self) -> Self:
+        if self.hidden % (8 * self.heads) or self.vision_hidden % 32:
+            raise ValueError(
+                f"hidden {self.hidden} must be a multiple of 8 x heads ({8 * self.heads}), "
+                f"vision_hidden {self.vision_hidden} of 32"
+            )
+        return self
+
 
 class PerceptionPhase(Section):
-    """A stretch of pretraining: how many scenes of each task a step sees."""
+    """A stretch of pretraining: how many items of each task a step has, over how many
+    scenes. Items that share a scene share its pass through the vision tower."""
 
     steps: Positive
+    scenes: Positive = 24
     #: Name every card in raster order, with its place and its digit.
     listing: Count = 0
     #: Given which card, say where it is and what is on it.
     pointing: Count = 0
     #: Read the digit of a zoomed card.
     reading: Count = 0
+    #: Give a card's box as JSON, as Qwen2.5-VL does when asked where something is.
+    grounding: Count = 0
     #: Answer a question at once.
     answering: Count = 0
     #: Answer after a crop that was shown without being asked for.
@@ -313,6 +356,14 @@ class RlConfig(Section):
     validation_questions: Count = 100
     seed: int = 0
     checkpoint_every: Annotated[Positive, Placement()] = 10
+
+    @model_validator(mode="after")
+    def _explores(self) -> Self:
+        if self.sampling.temperature == 0:
+            raise ValueError(
+                "sampling.temperature 0 makes all rollouts of a group equal: nothing is learnt"
+            )
+        return self
 
 
 # --- evaluation and report ------------------------------------------------------------
@@ -402,7 +453,12 @@ def _read_profile(profile: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
         path = Path(profile)
         if not path.is_file():
             raise ConfigError(f"profile file {profile!r} does not exist")
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ConfigError(
+                f"profile file {profile!r} is not UTF-8 text ({error}); save it as UTF-8"
+            ) from error
     elif profile in profile_names():
         text = files("profiles").joinpath(f"{profile}.toml").read_text(encoding="utf-8")
     else:

@@ -26,6 +26,7 @@ STAGES: tuple[Stage, ...] = (
         ("ingest",),
         "pixel_core.annotation.annotate:run",
         "where the cue of each question is",
+        ready="pixel_core.annotation.ready:check",
     ),
     Stage(
         "synthesize",

@@ -13,6 +13,7 @@ from pixel_core.stage import Stage
 from pixel_core.store import Artifact, Damaged, Store, Valid
 from pixel_core.store.differences import explain
 from pixel_core.store.identity import identity, key_of
+from pixel_core.store.named_function import named_function
 from pixel_core.store.source import changed_rooms, source_hashes
 
 
@@ -87,6 +88,16 @@ def plan(
         if decision.action == "reuse" and decision.artifact is not None:
             made[stage.name] = decision.artifact
     return decisions
+
+
+def check_ready(
+    config: PipelineConfig, decisions: Sequence[Decision], stages: Sequence[Stage] = STAGES
+) -> None:
+    """Raise what would stop a stage that is to run, before any of them has begun."""
+    running = {decision.stage for decision in decisions if decision.action == "run"}
+    for stage in stages:
+        if stage.ready and stage.name in running:
+            named_function(stage.ready)(config)
 
 
 def forced_stages(force_from: str | None, stages: Sequence[Stage] = STAGES) -> set[str]:

@@ -77,5 +77,8 @@ class Stage:
     summary: str
     #: "module:function" from the config to JSON parts that join the key (content digests).
     fingerprint: str = ""
+    #: "module:function" of the config, asked before a run begins if the stage will run:
+    #: raises a ``PixelError`` for what is missing (a key, a program).
+    ready: str = ""
     #: Constant arguments passed to ``run`` beside the context.
     arguments: Mapping[str, Any] = field(default_factory=dict)

@@ -69,7 +69,7 @@ class Annotator:
         self._endpoint = endpoint
         self._archive = archive
         self._work = work
-        self._prompts = _Prompts(config.prompt_version)
+        self._prompts = prompts_of(config.prompt_version)
         self._format = response_format()
         self._reading = threading.Lock()
         # Pillow loads its formats when first used, and not safely from several threads.
@@ -155,6 +155,11 @@ class Annotator:
         out = io.BytesIO()
         image.save(out, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
         return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def prompts_of(version: str) -> _Prompts:
+    """The messages of a prompt version. ``ConfigError`` for one that does not exist."""
+    return _Prompts(version)
 
 
 class _Prompts:

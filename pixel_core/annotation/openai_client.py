@@ -43,7 +43,7 @@ class Endpoint:
 
     def __init__(self, config: OpenAIConfig) -> None:
         self._config = config
-        self._key = _key(config.api_key_env)
+        self._key = key_of(config.api_key_env)
         self._client = openai.OpenAI(
             api_key=self._key,
             base_url=config.base_url,
@@ -152,7 +152,7 @@ def _count(usage: Any, name: str) -> int:
     return value if isinstance(value, int) and value >= 0 else 0
 
 
-def _key(variable: str) -> str:
+def key_of(variable: str) -> str:
     key = os.environ.get(variable, "").strip()
     if not key:
         raise EndpointError(

@@ -137,6 +137,10 @@ def take_turn(episode: Episode, completion: Completion, prompts: Prompts) -> Non
         episode.failures += 1
         _end(episode, text, StopReason.TOO_MANY_OPERATIONS)
         return
+    if len(episode.shown) >= dialogue.max_pictures:
+        episode.failures += 1
+        _end(episode, text, StopReason.CONTEXT_FULL)
+        return
     try:
         if isinstance(call, CallError):
             raise call

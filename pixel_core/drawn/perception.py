@@ -60,6 +60,12 @@ def reading(scene: Scene, rng: random.Random, count: int = 4) -> list[tuple[Box,
     return [(scene.world.slot(card.cell), f" {card.digit}") for card in cards]
 
 
+def grounding(scene: Scene, rng: random.Random) -> tuple[str, Box]:
+    """A card, and where it is."""
+    card = rng.choice(scene.cards)
+    return subject_of(card.colour), scene.world.slot(card.cell)
+
+
 def question(scene: Scene, rng: random.Random, digits_only: bool = False) -> Question:
     """A question as the benchmark asks it."""
     shares = QuestionShares(digit=1, count=0, exists=0) if digits_only else QuestionShares()

@@ -99,7 +99,6 @@ def answer(
         team.progress.update(done, len(mine), accuracy=right / asked)
         if team.interrupted():
             raise Interrupted(f"{chunk.name} and what came before it are kept")
-    team.gather(None)  # the leader's return ends the stage: wait for everybody's chunks
 
 
 def _collect(

@@ -21,7 +21,7 @@ from pixel_core.dialogue.engine import Completion
 from pixel_core.dialogue.transcript import Transcript
 from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.models.batch import VisualTable, embed
-from pixel_core.models.language import KeyValues, extend
+from pixel_core.models.language import KeyValues, extend, rotary_of
 from pixel_core.models.logprobs import forbid
 from pixel_core.models.positions import positions
 
@@ -109,7 +109,8 @@ class EmbeddedEngine:
         embedded = embed(
             self.model, torch.from_numpy(tokens), torch.from_numpy(source), table.groups()
         )
-        return extend(self.model, embedded, torch.from_numpy(place), torch.tensor(new), cache)
+        rotary = rotary_of(self.model, torch.from_numpy(place))
+        return extend(self.model, embedded, rotary, torch.tensor(new), cache)
 
     def _decode(
         self,
@@ -121,7 +122,8 @@ class EmbeddedEngine:
     ) -> list[Completion]:
         """Sample a token a row until all rows ended their turn; ended rows idle."""
         rows = len(ends)
-        place_b = torch.tensor(ends)
+        place_bt = torch.tensor(ends)[:, None] + torch.arange(max_new_tokens)
+        cos, sin = rotary_of(self.model, place_bt.expand(3, -1, -1))
         tokens_bt = torch.zeros((rows, max_new_tokens), dtype=torch.long)
         logprobs_bt = torch.zeros((rows, max_new_tokens))
         running_b = torch.ones(rows, dtype=torch.bool)
@@ -139,11 +141,10 @@ class EmbeddedEngine:
             hidden_bd = extend(
                 self.model,
                 embed_tokens(token_b)[:, None],
-                place_b[None, :, None].expand(3, -1, -1),
+                (cos[:, :, step, None], sin[:, :, step, None]),
                 running_b.long(),
                 cache,
             )
-            place_b = place_b + running_b
         return [
             Completion(
                 tokens=tokens_bt[row, :count].tolist(),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.config import PipelineConfig, PretrainedConfig
+from pixel_core.drawn.scene import World
 from pixel_core.errors import ConfigError
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -24,6 +25,7 @@ def fingerprint(config: PipelineConfig) -> dict[str, Any]:
             "base_model.phases is empty: a tiny model needs pretraining (profile tiny has "
             'it), or set base_model.source = "pretrained"'
         )
+    World(section.world)  # refuses a world that can't be drawn
     return {}
 
 

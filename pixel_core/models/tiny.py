@@ -14,7 +14,6 @@ from transformers import (
 
 from pixel_core.config import TinyModelConfig
 from pixel_core.dialogue.vocabulary import IMAGE, VIDEO, VISION_END, VISION_START
-from pixel_core.errors import ConfigError
 from pixel_core.vision.budget import MERGE, PATCH
 
 
@@ -22,11 +21,6 @@ def build_tiny(
     config: TinyModelConfig, tokenizer: PreTrainedTokenizerFast, seed: int
 ) -> Qwen2_5_VLForConditionalGeneration:
     """The transformers class with small numbers and seeded weights."""
-    if config.hidden % config.heads or config.vision_hidden % 32:
-        raise ConfigError(
-            f"tiny.hidden {config.hidden} must be a multiple of heads {config.heads}, "
-            f"and vision_hidden {config.vision_hidden} of 32"
-        )
     half = config.hidden // config.heads // 2
     spatial = (half - half // 4) // 2
     sections = [half - 2 * spatial, spatial, spatial]  # they must sum to head_dim / 2

@@ -35,7 +35,6 @@ _NUMBERS = 128
 
 def build_tokenizer(dialogue: DialogueConfig) -> PreTrainedTokenizerFast:
     """The tiny model's tokenizer; the same vocabulary for the same settings."""
-    head, tail = _call_frame(dialogue)
     subjects = "|".join(map(subject_of, NAMES))
     words = [
         f" ?(?:{subjects})",
@@ -45,7 +44,7 @@ def build_tokenizer(dialogue: DialogueConfig) -> PreTrainedTokenizerFast:
         r"\s",
         r"[^\sA-Za-z_\d]",
     ]
-    pattern = "|".join([*map(re.escape, (head, *tail)), *words])
+    pattern = "|".join([*map(re.escape, _call_frame(dialogue)), *words])
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -70,21 +69,20 @@ def build_tokenizer(dialogue: DialogueConfig) -> PreTrainedTokenizerFast:
     )
 
 
-def _call_frame(dialogue: DialogueConfig) -> tuple[str, tuple[str, str]]:
-    """The fixed parts of a call: before the box, between box and index, and after."""
+def _call_frame(dialogue: DialogueConfig) -> tuple[str, ...]:
+    """The fixed parts of a call, in order: up to the arguments, up to the box (as a
+    grounding answer begins too), after the box, before the index, and the end."""
     text = format_call(ZoomCall(box=(11, 22, 33, 44), target=5), dialogue.zoom)
     head, rest = text.split("11", 1)
     middle, last = rest.split("44", 1)[1].split("5", 1)
-    return head, (middle, last)
+    start = head.rindex("{")
+    return head[:start], head[start:], middle[0], middle[1:], last
 
 
 def _corpus(dialogue: DialogueConfig) -> list[str]:
     """Each word the drawn world speaks. Repeated, so that BPE merges all of them."""
-    head, (middle, last) = _call_frame(dialogue)
     lines = [
-        head,
-        middle,
-        last,
+        *_call_frame(dialogue),
         "user\n",
         "assistant\n",
         "system\n",
@@ -96,6 +94,7 @@ def _corpus(dialogue: DialogueConfig) -> list[str]:
     lines += [
         "which digit is on",
         "can you see",
+        "where is",
         "how many cards are there?",
         "list the cards",
         "unclear",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pixel_core.config import PipelineConfig
+from pixel_core.drawn.scene import World
 from pixel_core.records import Seed, Split, write_jsonl
 from pixel_core.seeds import drawn_source, manifest_source
 from pixel_core.stage import Progress, StageContext
@@ -27,6 +28,7 @@ def fingerprint(config: PipelineConfig) -> dict[str, Any]:
     Raises ``DataError`` with all faults of a manifest, before any work starts.
     """
     if config.ingest.source == "drawn":
+        World(config.ingest.drawn.world)  # refuses a world that can't be drawn
         return {}
     return manifest_source.read_manifest(config.ingest.manifest).fingerprint()
 

@@ -12,7 +12,15 @@ import pixel_core
 from pixel_core.stage import Stage
 
 #: What every stage may stand on, from ``pixel_core``'s root.
-LOWER_ROOMS = ("vision", "dialogue", "drawn", "models", "rewards", "records.py")
+LOWER_ROOMS = (
+    "vision",
+    "dialogue",
+    "drawn",
+    "models",
+    "rewards",
+    "workers",
+    "records.py",
+)
 _KINDS = (".py", ".jinja")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 
 from pixel_core.config import DialogueConfig, KindShares
-from pixel_core.errors import ConfigError
 from pixel_core.records import TrajectoryKind
 
 #: Zoom operations a trajectory of each kind makes.
@@ -28,15 +27,11 @@ INSTEAD = {
 
 
 class KindPicker:
-    """Draws kinds by weight. ``ConfigError`` when every weight is 0."""
+    """Draws kinds by weight."""
 
     def __init__(self, shares: KindShares) -> None:
         self._kinds = list(TrajectoryKind)
         self._weights = [getattr(shares, kind.value) for kind in self._kinds]
-        if sum(self._weights) <= 0:
-            raise ConfigError(
-                "synthesize.kinds are all 0: give at least one kind a weight above 0"
-            )
 
     def pick(self, rng: random.Random) -> TrajectoryKind:
         return rng.choices(self._kinds, self._weights)[0]

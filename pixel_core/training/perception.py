@@ -7,6 +7,7 @@ ones, and answers questions at once. It has never called an operation.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from pixel_core.training.microbatch import by_length
 from pixel_core.vision.operations import ShownPicture, show, zoom
 
 #: The counts of ``PerceptionPhase``, in the order a step builds them.
-TASKS = ("listing", "pointing", "reading", "answering", "crop_answering")
+TASKS = ("listing", "pointing", "reading", "grounding", "answering", "crop_answering")
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,23 @@ class PerceptionShard:
         self.stream = stream
 
     def __call__(self, step: int, shard: int) -> Row:
-        counts = {task: getattr(self.phase, task) for task in TASKS}
         items: list[tuple[str, Transcript]] = []
-        for number in range(shard, max(counts.values()), self.shards):
-            rng = random.Random(f"{self.stream}/{step}/{number}")
-            view = self._view(rng)
-            items += [(t, self._item(t, view, rng)) for t in TASKS if number < counts[t]]
+        for number, tasks in enumerate(self._agenda()):
+            if number % self.shards == shard:
+                rng = random.Random(f"{self.stream}/{step}/{number}")
+                view = self._view(rng)
+                items += [(task, self._item(task, view, rng)) for task in tasks]
         return {"denominator": 1.0} | self._learn(items)
+
+    def _agenda(self) -> list[list[str]]:
+        """The tasks of each scene: dealt out in turn, so that every scene has its share."""
+        agenda: list[list[str]] = [[] for _ in range(self.phase.scenes)]
+        dealt = 0
+        for task in TASKS:
+            for _ in range(getattr(self.phase, task)):
+                agenda[dealt % self.phase.scenes].append(task)
+                dealt += 1
+        return agenda
 
     def _learn(self, items: Sequence[tuple[str, Transcript]]) -> Row:
         """Backward on the sum of the tasks' weighted token means; their losses and hits.
@@ -107,6 +118,8 @@ class PerceptionShard:
             return self._crop_answering(view, rng)
         if task == "reading":
             return self._reading(view, rng)
+        if task == "grounding":
+            return self._grounding(view, rng)
         scale = view.shown.size[0] / self.world.config.side
         transcript = self._open(perception.INSTRUCTION, view)
         parts = (
@@ -123,6 +136,16 @@ class PerceptionShard:
         for box, digit in perception.reading(view.scene, rng):
             self.prompts.picture(transcript, Visual(self._zoomed(view, box)))
             transcript.append(self.prompts.vocabulary.encode_plain(digit), 1.0)
+        return transcript
+
+    def _grounding(self, view: View, rng: random.Random) -> Transcript:
+        subject, box = perception.grounding(view.scene, rng)
+        call = self._call(view.shown, box)
+        transcript = self._open(f"where is {subject}?", view)
+        # The arguments of a call, without the call: the base model has never made one.
+        corners = json.dumps({"bbox_2d": [round(value) for value in call.box]})
+        point = perception.point(subject, call.box[0], call.box[1])
+        self._say(transcript, f"on {point} {corners}", 1.0)
         return transcript
 
     def _answering(self, view: View, rng: random.Random) -> Transcript:

@@ -122,7 +122,7 @@ def run_team(
             processes.append(process)
         try:
             result = _follow(pipes, progress)
-            for process in processes:
+            for process in processes:  # let them end by themselves: nothing is left behind
                 process.join(_GRACE_S)
             return result
         except KeyboardInterrupt:
@@ -138,8 +138,13 @@ def run_team(
 
 
 def _follow(pipes: list[Connection], progress: Progress, limit: float | None = None) -> Any:
-    """Pass on what workers say until the leader's result."""
+    """Pass on what workers say until all are done; returns the leader's result.
+
+    With a ``limit`` the run is stopping: each worker has so long to end its step, and none
+    is cut short because another was done first.
+    """
     open_pipes = list(pipes)
+    result: Any = None
     while open_pipes:
         ready = wait(open_pipes, limit)
         if not ready:
@@ -150,7 +155,7 @@ def _follow(pipes: list[Connection], progress: Progress, limit: float | None = N
                 kind, value = pipe.recv()
             except EOFError:
                 open_pipes.remove(pipe)
-                if pipe is pipes[0] or limit is None:
+                if limit is None:
                     raise StageFailed(
                         "a training worker died without a word (killed, or out of memory); "
                         "run again to go on from the last checkpoint"
@@ -161,15 +166,15 @@ def _follow(pipes: list[Connection], progress: Progress, limit: float | None = N
                 progress.update(done, total, **metrics)
             elif kind == "note":
                 progress.note(value)
-            elif kind == "error":
-                raise value
             elif kind == "crash":
                 raise StageFailed(f"a training worker failed:\n{value}")
-            elif kind == "result" and pipe is pipes[0]:
-                return value
-            elif kind == "result":
+            elif kind == "error" and limit is None:
+                raise value
+            else:
                 open_pipes.remove(pipe)
-    raise StageFailed("the training workers ended without a result")
+                if kind == "result" and pipe is pipes[0]:
+                    result = value
+    return result
 
 
 class _PipeProgress:

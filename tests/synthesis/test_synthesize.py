@@ -18,6 +18,7 @@ from pixel_core.config import (
     PixelBudget,
     SynthesizeConfig,
     ZoomConfig,
+    load_profile,
 )
 from pixel_core.dialogue.calls import parse_turn
 from pixel_core.errors import ConfigError, DataError
@@ -286,7 +287,6 @@ def test_nothing_to_write_from_is_an_error(tmp_path: Path) -> None:
 
 
 def test_weights_that_are_all_zero_are_an_error() -> None:
-    zeros = KindShares(**{kind.value: 0.0 for kind in TrajectoryKind})
-    settings = PLAIN.synthesize.model_copy(update={"kinds": zeros})
-    with pytest.raises(ConfigError, match=r"synthesize\.kinds are all 0"):
-        Writer(PLAIN.model_copy(update={"synthesize": settings}))
+    zeros = [f"synthesize.kinds.{kind}=0" for kind in TrajectoryKind]
+    with pytest.raises(ConfigError, match=r"synthesize\.kinds = .*are 0: raise at least one"):
+        load_profile("tiny", zeros)
