@@ -9,9 +9,19 @@ from collections.abc import Iterator
 import pytest
 
 # Names a test asks for by argument; they live in a file of their own.
+from real_runs import copy_of_smoke, prefect_server, real_pixel, smoke
 from real_storage import s3_endpoint, s3_environment, s3_uri, store_uri
 
-__all__ = ["s3_endpoint", "s3_environment", "s3_uri", "store_uri"]
+__all__ = [
+    "copy_of_smoke",
+    "prefect_server",
+    "real_pixel",
+    "s3_endpoint",
+    "s3_environment",
+    "s3_uri",
+    "smoke",
+    "store_uri",
+]
 
 for variable in ("PREFECT_API_URL", "PREFECT_PROFILE", "PIXEL_STORE"):
     os.environ.pop(variable, None)
