@@ -120,43 +120,65 @@ class EmbeddedEngine:
         sampling: SamplingConfig,
         max_new_tokens: int,
     ) -> list[Completion]:
-        """Sample a token a row until all rows ended their turn; ended rows idle."""
+        """Sample a token a row until all rows ended their turn.
+
+        Ended rows idle; once half of a batch does, the others go on without them. What a
+        row draws depends on its place and step alone, so neither changes what is sampled.
+        """
         rows = len(ends)
         place_bt = torch.tensor(ends)[:, None] + torch.arange(max_new_tokens)
         cos, sin = rotary_of(self.model, place_bt.expand(3, -1, -1))
+        draws_bt = torch.rand(
+            (rows, max_new_tokens), dtype=torch.float64, generator=self._generator
+        )
         tokens_bt = torch.zeros((rows, max_new_tokens), dtype=torch.long)
         logprobs_bt = torch.zeros((rows, max_new_tokens))
+        since = int(cache.lengths_b.min())
+        part, row_b = cache, torch.arange(rows)
         running_b = torch.ones(rows, dtype=torch.bool)
         count_b = torch.zeros(rows, dtype=torch.long)
         embed_tokens = self.model.model.language_model.embed_tokens
         for step in range(max_new_tokens):
-            token_b, logprob_b = self._sample(self.model.lm_head(hidden_bd), sampling)
-            tokens_bt[:, step] = token_b
-            logprobs_bt[:, step] = logprob_b
-            count_b += running_b
+            logits_bv = self.model.lm_head(hidden_bd)
+            token_b, logprob_b = self._sample(logits_bv, sampling, draws_bt[row_b, step])
+            tokens_bt[row_b, step] = token_b
+            logprobs_bt[row_b, step] = logprob_b
+            count_b[row_b[running_b]] += 1
             running_b = running_b & (token_b != self.vocabulary.turn_end)
-            if not running_b.any():
+            left = int(running_b.sum())
+            if not left:
                 break
+            if left <= len(row_b) // 2:
+                if part is not cache:
+                    cache.take_back(row_b, part, since)
+                row_b, token_b = row_b[running_b], token_b[running_b]
+                part = cache.select(row_b, cache.room)
+                running_b = torch.ones(left, dtype=torch.bool)
             # An ended row writes its idle token past its end, where nothing looks.
             hidden_bd = extend(
                 self.model,
                 embed_tokens(token_b)[:, None],
-                (cos[:, :, step, None], sin[:, :, step, None]),
+                (cos[row_b, :, step, None], sin[row_b, :, step, None]),
                 running_b.long(),
-                cache,
+                part,
             )
+        if part is not cache:
+            cache.take_back(row_b, part, since)
+        finished_b = tokens_bt[torch.arange(rows), count_b - 1] == self.vocabulary.turn_end
         return [
             Completion(
                 tokens=tokens_bt[row, :count].tolist(),
                 logprobs=logprobs_bt[row, :count].tolist(),
-                finished=not running,
+                finished=finished,
             )
-            for row, (count, running) in enumerate(
-                zip(count_b.tolist(), running_b.tolist(), strict=True)
+            for row, (count, finished) in enumerate(
+                zip(count_b.tolist(), finished_b.tolist(), strict=True)
             )
         ]
 
-    def _sample(self, logits_bv: Tensor, sampling: SamplingConfig) -> tuple[Tensor, Tensor]:
+    def _sample(
+        self, logits_bv: Tensor, sampling: SamplingConfig, draw_b: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Tokens (b) and their log-probabilities (b) under the tempered distribution."""
         greedy = sampling.temperature == 0
         logits_bv = forbid(logits_bv.float(), self.vocabulary.banned)
@@ -167,8 +189,19 @@ class EmbeddedEngine:
             token_b = logprobs_bv.argmax(-1)
         else:
             kept = logprobs_bv if sampling.top_p >= 1 else _nucleus(logprobs_bv, sampling.top_p)
-            token_b = torch.multinomial(kept.exp(), 1, generator=self._generator)[:, 0]
+            token_b = _pick(kept, draw_b)
         return token_b, logprobs_bv.gather(1, token_b[:, None])[:, 0]
+
+
+def _pick(logprobs_bv: Tensor, draw_b: Tensor) -> Tensor:
+    """Where the cumulative probability passes ``draw_b``, from [0, 1), of its total.
+
+    One uniform number a row: ``torch.multinomial`` draws one a token of the vocabulary.
+    """
+    cumulative_bv = logprobs_bv.exp().double().cumsum(-1)
+    mark_b1 = draw_b[:, None] * cumulative_bv[:, -1:]
+    # ``right``: a token of probability 0 ends where the one before it ends, and is passed.
+    return torch.searchsorted(cumulative_bv, mark_b1, right=True)[:, 0]
 
 
 def _nucleus(logprobs_bv: Tensor, top_p: float) -> Tensor:

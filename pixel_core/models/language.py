@@ -51,6 +51,13 @@ class KeyValues:
             layers.append(F.pad(kept, (0, 0, 0, room - used)))
         return KeyValues(layers, self.lengths_b[rows_b])
 
+    def take_back(self, rows_b: Tensor, part: KeyValues, since: int) -> None:
+        """Copy what ``part``, the selection of these rows, has from token ``since`` on."""
+        used = int(part.lengths_b.max())
+        for layer, newer in zip(self.layers, part.layers, strict=True):
+            layer[:, rows_b, :, since:used] = newer[:, :, :, since:used]
+        self.lengths_b[rows_b] = part.lengths_b
+
 
 def hidden_states(model: Any, embedded_btd: Tensor, positions_3bt: Tensor) -> Tensor:
     """Final hidden states (b, t, d) of right-padded rows; gradients flow."""
@@ -91,7 +98,6 @@ def extend(
     used = min(int(old_b.max()) + width, cache.room)
     row_b1 = torch.arange(rows, device=old_b.device)[:, None]
     seen_bts = torch.arange(used, device=old_b.device) <= place_bt[..., None]
-    attend = _attend_from_one if width == 1 else _attend
     hidden = embedded_btd
     for layer, stored in zip(text.layers, cache.layers, strict=True):
         attention = layer.self_attn
@@ -99,8 +105,12 @@ def extend(
         # Padding is written too, past the row's end: never seen, and overwritten next.
         stored[0, row_b1, :, place_bt] = _rotate(k, cos, sin).transpose(1, 2)
         stored[1, row_b1, :, place_bt] = v.transpose(1, 2)
-        mixed = attend(
-            _rotate(q, cos, sin), stored[0, :, :, :used], stored[1, :, :, :used], seen_bts
+        mixed = F.scaled_dot_product_attention(
+            _rotate(q, cos, sin),
+            stored[0, :, :, :used],
+            stored[1, :, :, :used],
+            attn_mask=seen_bts[:, None],
+            enable_gqa=q.shape[1] != k.shape[1],
         )
         hidden = hidden + attention.o_proj(mixed.transpose(1, 2).flatten(2))
         hidden = hidden + layer.mlp(_norm(layer.post_attention_layernorm, hidden))
@@ -114,22 +124,6 @@ def rotary_of(model: Any, positions_3bt: Tensor) -> Rotary:
     text = model.model.language_model
     cos_btd, sin_btd = text.rotary_emb(text.norm.weight, positions_3bt)
     return cos_btd[:, None], sin_btd[:, None]
-
-
-def _attend(q: Tensor, k: Tensor, v: Tensor, seen_bts: Tensor) -> Tensor:
-    return F.scaled_dot_product_attention(
-        q, k, v, attn_mask=seen_bts[:, None], enable_gqa=q.shape[1] != k.shape[1]
-    )
-
-
-def _attend_from_one(q: Tensor, k: Tensor, v: Tensor, seen_bts: Tensor) -> Tensor:
-    """The same for a single query a row, in plain products: a third faster on a CPU.
-
-    Query heads that share a key head stand in the place of queries.
-    """
-    grouped = q.unflatten(1, (k.shape[1], -1))[:, :, :, 0] * q.shape[-1] ** -0.5
-    scores = (grouped @ k.transpose(-1, -2)).masked_fill(~seen_bts[:, None], float("-inf"))
-    return (scores.softmax(-1) @ v).flatten(1, 2)[:, :, None]
 
 
 def _project(attention: Any, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
