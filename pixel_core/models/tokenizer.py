@@ -98,7 +98,7 @@ def _corpus(dialogue: DialogueConfig) -> list[str]:
         "how many cards are there?",
         "list the cards",
         "unclear",
-        "on the picture \\boxed{yes}",
+        "focus on the picture \\boxed{yes}",
         "the crop shows \\boxed{no}",
         "zoom in on",
         "wrong place zoom in on",

@@ -145,7 +145,7 @@ class PerceptionShard:
         # The arguments of a call, without the call: the base model has never made one.
         corners = json.dumps({"bbox_2d": [round(value) for value in call.box]})
         point = perception.point(subject, call.box[0], call.box[1])
-        self._say(transcript, f"on {point} {corners}", 1.0)
+        self._say(transcript, f"focus on {point} {corners}", 1.0)
         return transcript
 
     def _answering(self, view: View, rng: random.Random) -> Transcript:
@@ -155,7 +155,7 @@ class PerceptionShard:
         if question.cue is not None:
             place = self._point(question, self._call(view.shown, question.cue))
         answer = question.answer
-        self._say(transcript, f"on {place} {answer} \\boxed{{{answer}}}", 1.0)
+        self._say(transcript, f"focus on {place} {answer} \\boxed{{{answer}}}", 1.0)
         return transcript
 
     def _crop_answering(self, view: View, rng: random.Random) -> Transcript:

@@ -167,7 +167,10 @@ def _follow(pipes: list[Connection], progress: Progress, limit: float | None = N
             elif kind == "note":
                 progress.note(value)
             elif kind == "crash":
-                raise StageFailed(f"a training worker failed:\n{value}")
+                raise StageFailed(
+                    f"a training worker failed (run again to go on from the last checkpoint):"
+                    f"\n{value}"
+                )
             elif kind == "error" and limit is None:
                 raise value
             else:

@@ -7,12 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tiny_world import tiny
 
 from pixel_core.config import PixelBudget
 from pixel_core.dialogue.transcript import Transcript, Visual
 from pixel_core.models.positions import positions
 from pixel_core.vision.operations import show
-from tiny_world import tiny
 
 PART = st.one_of(
     st.integers(1, 9), st.tuples(st.integers(1, 6), st.integers(1, 6))

@@ -138,7 +138,7 @@ def test_every_kind_replays_as_designed(config: PipelineConfig, kind: Trajectory
 def test_terse_turns_have_exactly_the_taught_forms() -> None:
     call = r'<tool_call>{"name": "zoom_in", "arguments": {"bbox_2d": '
     starts = {
-        TrajectoryKind.DIRECT: ["on the red card "],
+        TrajectoryKind.DIRECT: ["focus on the red card "],
         TrajectoryKind.SINGLE_PASS: ["zoom in on the red card {at} " + call],
         TrajectoryKind.RECROP_ONCE: [
             "zoom in on the red card {at} " + call,
@@ -159,10 +159,10 @@ def test_terse_turns_have_exactly_the_taught_forms() -> None:
             assert turns[-1].text == "the crop shows \\boxed{7}"
             assert turns[0].text.endswith('"target_image": 1}}</tool_call>')
         else:
-            assert re.fullmatch(r"on the red card \S+ \S+ 7 \\boxed\{7\}", turns[0].text)
+            assert re.fullmatch(r"focus on the red card \S+ \S+ 7 \\boxed\{7\}", turns[0].text)
     nameless = annotation(7, subject="", cue=None)
     only_turn = Writer(TERSE).write(nameless).trajectory.turns[0]
-    assert only_turn.text == "on the picture 7 \\boxed{7}"
+    assert only_turn.text == "focus on the picture 7 \\boxed{7}"
 
 
 def test_plain_texts_vary_and_use_the_annotators_words() -> None:

@@ -1,0 +1,94 @@
+"""What the base model is taught, read back from the tokens it is trained on."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+
+import torch
+from tiny_world import dialogue, tiny
+
+from pixel_core.config import BaseModelConfig, PerceptionPhase
+from pixel_core.drawn.scene import NAMES
+from pixel_core.training.perception import TASKS, PerceptionShard
+
+PHASE = PerceptionPhase(
+    steps=1,
+    scenes=6,
+    listing=3,
+    pointing=3,
+    reading=2,
+    grounding=3,
+    answering=3,
+    crop_answering=3,
+)
+
+
+def shard(model: object = None) -> PerceptionShard:
+    world = tiny(config=dialogue())
+    return PerceptionShard(
+        model or world.model, world.prompts, BaseModelConfig(phases=(PHASE,)), PHASE, "test"
+    )
+
+
+def taught(task: str, seed: int) -> tuple[object, str]:
+    """The scene of an item, and the text that carries loss."""
+    maker = shard()
+    rng = random.Random(seed)
+    view = maker._view(rng)
+    item = maker._item(task, view, rng)
+    trained = [t for t, w in zip(item.tokens, item.weights, strict=True) if w > 0]
+    return view.scene, tiny(config=dialogue()).vocabulary.decode(trained)
+
+
+def test_the_lessons_are_true() -> None:
+    for seed in range(20):
+        scene, listed = taught("listing", seed)
+        digits = [c.digit if c.big else "unclear" for c in sorted_cards(scene)]
+        assert re.findall(r"the (\w+) card", listed) == [
+            card.colour for card in sorted_cards(scene)
+        ]
+        assert re.findall(r"card \d+ \d+ (\w+)", listed) == digits
+        scene, grounded = taught("grounding", seed)
+        found = re.search(r"focus on the (\w+) card (\d+) (\d+) (\{.*\})", grounded)
+        assert found is not None
+        box = json.loads(found[4])["bbox_2d"]
+        (card,) = [c for c in scene.cards if c.colour == found[1]]
+        slot = scene.world.slot(card.cell).as_tuple()
+        assert tuple(4 * value for value in box) == slot
+        assert [int(found[2]), int(found[3])] == box[:2]
+
+
+def sorted_cards(scene: object) -> list:
+    return sorted(scene.cards, key=lambda card: card.cell)
+
+
+def test_the_base_model_is_never_taught_to_call() -> None:
+    for seed in range(10):
+        for task in TASKS:
+            _, text = taught(task, seed)
+            assert "<tool_call>" not in text
+            assert set(re.findall(r"the (\w+) card", text)) <= set(NAMES)
+
+
+def test_every_item_is_dealt_once_and_both_shards_differ() -> None:
+    agenda = shard()._agenda()
+    assert len(agenda) == PHASE.scenes
+    dealt = [task for tasks in agenda for task in tasks]
+    for task in TASKS:
+        assert dealt.count(task) == getattr(PHASE, task)
+
+
+def test_a_step_has_gradient_and_the_same_one_again() -> None:
+    model = tiny(config=dialogue()).model
+    found = []
+    for _ in range(2):
+        model.zero_grad()
+        row = shard(model)(0, 0)
+        found.append((row, torch.cat([p.grad.flatten() for p in model.parameters()])))
+    model.zero_grad()
+    assert found[0][0] == found[1][0]
+    assert torch.equal(found[0][1], found[1][1])
+    assert {f"{task}_loss" for task in TASKS} <= set(found[0][0])
+    assert found[0][1].abs().max() > 0
