@@ -2,6 +2,7 @@
 # make test    make the environment if missing, run the tests
 # make check   style, format, types
 # make env     only the environment
+# make bench   speed, side by side with peers (STORE=... names a finished run's store)
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	command -v $$p >/dev/null 2>&1 && \
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: env run test check format
+.PHONY: env run test check format bench
 
 run: $(STAMP)
 	$(BIN)/pixel run --profile tiny
@@ -27,6 +28,9 @@ check: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(STAMP)
+	$(BIN)/python -m bench.run_all $(if $(STORE),--store $(STORE))
 
 env: $(STAMP)
 

@@ -1,0 +1,1 @@
+"""Speed, measured side by side with peers. Nothing here asserts a time."""

@@ -1,0 +1,108 @@
+"""SFT: tokens a second through the gradient of a batch, one worker, one thread.
+
+    python -m bench.tuning [--batch 16] [--batches 4] [--repeats 7] [--json]
+
+Counted are all tokens of the transcripts, pictures included, padding not. Peer: the whole
+transformers model on the same micro-batches (``pixel_values``, ``labels``), forward and
+backward; patches are cut beforehand for both. Before that, building a transcript: reading
+and cutting its pictures and carrying out its calls, which training does for every item.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.material import make, model
+from bench.measure import Figure, arguments, in_turns, tell
+from pixel_core.dialogue.transcript import Transcript
+from pixel_core.models.batch import collate
+from pixel_core.training.microbatch import by_length
+from pixel_core.training.sft import Lessons, learn
+from pixel_core.vision.budget import PATCH
+
+_IGNORED = -100
+
+
+def measure(asked: argparse.Namespace) -> list[Figure]:
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        material = make(Path(folder), asked.batch * asked.batches)
+        tuned, prompts = model(material, asked.store, "base_model")
+        lessons = Lessons(material.inputs, prompts)
+        replayed = in_turns({"replay": lambda: _replay(lessons)}, asked.repeats)["replay"]
+        transcripts = _replay(lessons)
+    vocabulary = prompts.vocabulary
+    batches = [
+        transcripts[start : start + asked.batch]
+        for start in range(0, len(transcripts), asked.batch)
+    ]
+
+    def ours() -> None:
+        for batch in batches:
+            learn(tuned, batch, vocabulary)
+            tuned.zero_grad()
+
+    def peer() -> None:
+        for batch in batches:
+            for group in by_length(batch, len):
+                _whole_model(tuned, group, vocabulary)
+            tuned.zero_grad()
+
+    times = in_turns({"ours": ours, "peer": peer}, asked.repeats)
+    tokens = sum(map(len, transcripts))
+    return [
+        replayed.each("a transcript, its pictures read and cut", len(transcripts)),
+        times["ours"].rate(
+            f"SFT tokens, batches of {asked.batch}",
+            tokens,
+            "a second",
+            peer=times["ours"].times_as_fast_as(times["peer"]),
+            note="peer: transformers' own forward with labels, same micro-batches",
+        ),
+    ]
+
+
+def _replay(lessons: Lessons) -> list[Transcript]:
+    transcripts = [lessons.transcript(index) for index in range(len(lessons))]
+    for transcript in transcripts:
+        for visual in transcript.visuals:
+            _ = visual.patches
+    return transcripts
+
+
+def _whole_model(tuned: Any, group: list[Transcript], vocabulary: Any) -> None:
+    """Transformers' forward and backward; the loss is summed, as ours is."""
+    batch = collate(group, vocabulary.pad, vocabulary.image)
+    ids = batch.tokens_bt
+    visuals = [visual for transcript in group for visual in transcript.visuals]
+    output = tuned(
+        input_ids=ids,
+        attention_mask=(
+            torch.arange(ids.shape[1]) < torch.tensor(batch.lengths)[:, None]
+        ).long(),
+        pixel_values=torch.cat([torch.from_numpy(visual.patches) for visual in visuals]),
+        image_grid_thw=torch.tensor(
+            [[1, visual.size[1] // PATCH, visual.size[0] // PATCH] for visual in visuals]
+        ),
+        mm_token_type_ids=(ids == vocabulary.image).int(),
+        labels=ids.masked_fill(batch.weights_bt == 0, _IGNORED),
+    )
+    (output.loss * int((batch.weights_bt > 0).sum())).backward()
+
+
+def parser() -> argparse.ArgumentParser:
+    options = arguments(__doc__ or "", repeats=7)
+    options.add_argument("--batch", type=int, default=16, help="transcripts a batch")
+    options.add_argument("--batches", type=int, default=4, help="batches a turn")
+    options.add_argument("--store", default="", help="take its base model, not random weights")
+    return options
+
+
+if __name__ == "__main__":
+    given = parser().parse_args()
+    tell(given, measure(given))
