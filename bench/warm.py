@@ -34,7 +34,8 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
         asked.repeats,
         warm_up=0,
     )
-    reused = f"profile {asked.profile}, {len(decisions)} stages reused"
+    name = Path(asked.profile).stem
+    reused = f"profile {name}, {len(decisions)} stages reused"
     return [
         times["run"].each("pixel run", unit="s", note=reused),
         times["plan"].each("pixel plan", unit="s"),
