@@ -2,9 +2,9 @@
 
     python -m bench.run_all [--store STORE] [--profile tiny] [--out bench/RESULTS.md]
 
-``--store`` names the store of a finished run of the profile: its base model and policy are
-measured, its run's orchestration, and a warm re-run. Without it those two are left out and
-random weights do the same work. Takes about two minutes.
+``--store`` names the store of a finished run of the profile: its policy's rollouts are
+measured, its run's orchestration, and a warm re-run. Without it those are left out.
+Takes about two minutes.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from pathlib import Path
 
 from bench.measure import ROOT, Figure, machine, table
 
-#: By benchmark: its heading in the results.
-TITLES = {
-    "pictures": "Pictures",
-    "trajectories": "Synthesis",
-    "tuning": "SFT",
-    "rollouts": "Rollouts",
-    "orchestration": "Orchestration",
-    "warm": "Warm re-run",
-}
-_STORED = ("orchestration", "warm")
+#: Benchmark, heading, and whether it is run without a store, with one, or both ways.
+BENCHMARKS = (
+    ("pictures", "Pictures", False),
+    ("trajectories", "Synthesis", False),
+    ("tuning", "SFT, random weights", False),
+    ("rollouts", "Rollouts, scripted: one zoom, then an answer", False),
+    ("rollouts", "Rollouts of a trained policy", True),
+    ("orchestration", "Orchestration", True),
+    ("warm", "Warm re-run", True),
+)
 
 
 def main() -> None:
@@ -38,35 +38,33 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "RESULTS.md")
     asked = parser.parse_args()
     facts = machine()
-    parts = [_head(facts, asked.store)]
-    for name, title in TITLES.items():
-        if name in _STORED and not asked.store:
+    parts = [_head(facts)]
+    for name, title, stored in BENCHMARKS:
+        if stored and not asked.store:
             continue
-        figures, repeats = _figures(name, asked)
-        parts.append(f"## {title}\n\n`python -m bench.{name}`; turns: {repeats}.\n\n")
-        parts.append(table(figures) + "\n\n")
+        options = ["--store", asked.store] if stored else []
+        if name == "warm":
+            options += ["--profile", asked.profile]
+        figures, repeats = _figures(name, options)
+        how = f"`python -m bench.{name}{' --store STORE' if stored else ''}`"
+        parts.append(f"## {title}\n\n{how}, turns: {repeats}\n\n{table(figures)}\n\n")
         print(f"{title}\n{table(figures)}\n", flush=True)
     asked.out.write_text("".join(parts).rstrip() + "\n", encoding="utf-8")
 
 
-def _head(facts: dict[str, str | int], store: str) -> str:
+def _head(facts: dict[str, str | int]) -> str:
     lines = "\n".join(f"- {name}: {value}" for name, value in facts.items())
-    model = "a finished run's models" if store else "random weights"
     return (
-        "# Benchmark results\n\nWritten by `make bench`; do not edit. "
-        f"One thread, {model}. Medians; candidates take turns, ratios are taken within a "
-        "turn. `load` is the machine's load before it began: above 0, others were at work "
-        f"and the figures are low, the ratios less so.\n\n{lines}\n\n"
+        "# Benchmark results\n\nWritten by `make bench`; do not edit. One thread. Medians; "
+        "candidates take turns, and a ratio is the median of the ratios within a turn. "
+        "`load` is the machine's load before it began: where it is above 0, others were at "
+        f"work and the figures are low, the ratios less so.\n\n{lines}\n\n"
     )
 
 
-def _figures(name: str, asked: argparse.Namespace) -> tuple[list[Figure], int]:
+def _figures(name: str, options: list[str]) -> tuple[list[Figure], int]:
     """Each benchmark runs in a process of its own, as it is launched by hand."""
-    command = [sys.executable, "-m", f"bench.{name}", "--json"]
-    if asked.store and name in ("tuning", "rollouts", *_STORED):
-        command += ["--store", asked.store]
-    if name == "warm":
-        command += ["--profile", asked.profile]
+    command = [sys.executable, "-m", f"bench.{name}", "--json", *options]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed")
