@@ -36,10 +36,10 @@ def test_killed_in_sft_and_in_rl_the_run_ends_with_the_uninterrupted_bits(
         process = pixel.start("run", "--profile", "smoke", "--until", "rl")
         saved = pixel.wait_for_checkpoint(stage, process)
         process.kill()
-        printed[stage], _ = process.communicate(timeout=30)
-        assert process.returncode == -signal.SIGKILL
-        assert f"running {stage}: " in printed[stage]
+        assert process.wait(timeout=30) == -signal.SIGKILL
         wait_until_gone(process.pid)
+        printed[stage], _ = process.communicate(timeout=30)
+        assert f"running {stage}: " in printed[stage]
         assert saved >= 1
     last = pixel.run()
 
