@@ -120,7 +120,7 @@ class WorldConfig(Section):
 
     side: Positive = 448
     grid: Positive = 4
-    card: Positive = 80
+    card: Positive = 64
     jitter: Count = 4
     min_cards: Positive = 3
     max_cards: Annotated[int, Field(gt=0, le=8)] = 6

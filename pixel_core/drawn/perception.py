@@ -55,8 +55,12 @@ def _entries(
 
 
 def reading(scene: Scene, rng: random.Random, count: int = 4) -> list[tuple[Box, str]]:
-    """Cards to zoom into, and the digit that each is then seen to bear."""
-    cards = rng.choices(scene.cards, k=count)
+    """Cards to zoom into, and the digit that each is then seen to bear.
+
+    Mostly cards that need it: a large digit is as easy to read in a crop as without one.
+    """
+    weights = [1 if card.big else 3 for card in scene.cards]
+    cards = rng.choices(scene.cards, weights, k=count)
     return [(scene.world.slot(card.cell), f" {card.digit}") for card in cards]
 
 
