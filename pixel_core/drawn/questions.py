@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pixel_core.config import QuestionShares
 from pixel_core.drawn.scene import NAMES, Card, Scene
@@ -51,6 +51,18 @@ def ask(scene: Scene, rng: random.Random, shares: QuestionShares) -> Question:
         "digit_big" if card.big else "digit_small",
         card.big,
     )
+
+
+def with_digit(scene: Scene, question: Question, digit: str) -> tuple[Scene, Question]:
+    """The same scene and question with ``digit`` for an answer.
+
+    All digits of the scene are moved by as much, so that they stay evenly spread.
+    """
+    shift = int(digit) - int(question.answer)
+    cards = tuple(
+        replace(card, digit=str((int(card.digit) + shift) % 10)) for card in scene.cards
+    )
+    return replace(scene, cards=cards), replace(question, answer=digit)
 
 
 def _about(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Iterator
 
 from pixel_core.config import DrawnConfig
 from pixel_core.drawn.draw import png
-from pixel_core.drawn.questions import Question, ask
+from pixel_core.drawn.questions import Question, ask, with_digit
 from pixel_core.drawn.scene import World
 from pixel_core.errors import DataError
 from pixel_core.records import Cue, Picture, Seed, Split
@@ -35,33 +36,58 @@ def seeds(config: DrawnConfig, archive: PictureArchiveWriter) -> Iterator[Seed]:
     """Yield seeds split by split, storing their pictures.
 
     Every item has a random stream of its own, named by seed, split and index: a larger
-    split begins with the smaller one's items. A scene that an earlier split has is drawn
+    split begins with the smaller one's items. The digits that are asked for come in
+    shuffled tens, so that always guessing the same one scores a tenth. A scene that an earlier split has is drawn
     again. Raises ``DataError`` when the world has too few scenes for that.
     """
     world = World(config.world)
     earlier: set[bytes] = set()
     for split in ORDER:
         own: set[bytes] = set()
+        digits = _Digits(f"{config.seed}/{split}")
         for index in range(counts(config)[split]):
             id = f"{SOURCE}-{split}-{index:06d}"
-            question, data, digest = _item(config, world, split, index, earlier)
+            question, data, digest = _item(config, world, split, index, digits, earlier)
             own.add(digest)
             side = config.world.side
             yield _seed(id, split, question, archive.add(f"{id}.png", data, side, side))
         earlier |= own
 
 
+class _Digits:
+    """Right answers for a split's digit questions, each kind in shuffled tens."""
+
+    def __init__(self, stream: str) -> None:
+        self._stream = stream
+        self._asked: Counter[str] = Counter()
+
+    def next(self, kind: str) -> str:
+        tens, place = divmod(self._asked[kind], 10)
+        self._asked[kind] += 1
+        digits = list("0123456789")
+        random.Random(f"{self._stream}/{kind}/{tens}").shuffle(digits)
+        return digits[place]
+
+
 def _item(
-    config: DrawnConfig, world: World, split: Split, index: int, earlier: set[bytes]
+    config: DrawnConfig,
+    world: World,
+    split: Split,
+    index: int,
+    digits: _Digits,
+    earlier: set[bytes],
 ) -> tuple[Question, bytes, bytes]:
     """A question, its picture as PNG, and the picture's digest (not one of ``earlier``)."""
     rng = random.Random(f"{config.seed}/{split}/{index}")
     for _ in range(_ATTEMPTS):
         scene = world.scene(rng)
+        question = ask(scene, rng, config.world.questions)
+        if question.answer.isdigit() and question.cue is not None:
+            scene, question = with_digit(scene, question, digits.next(question.kind))
         data = png(scene)
         digest = hashlib.sha256(data).digest()
         if digest not in earlier:
-            return ask(scene, rng, config.world.questions), data, digest
+            return question, data, digest
     raise DataError(
         f"the drawn world has too few scenes to keep the splits apart: {_ATTEMPTS} scenes "
         f"drawn for {split} item {index} were all in other splits; enlarge "
