@@ -37,8 +37,9 @@ def seeds(config: DrawnConfig, archive: PictureArchiveWriter) -> Iterator[Seed]:
 
     Every item has a random stream of its own, named by seed, split and index: a larger
     split begins with the smaller one's items. The digits that are asked for come in
-    shuffled tens, so that always guessing the same one scores a tenth. A scene that an earlier split has is drawn
-    again. Raises ``DataError`` when the world has too few scenes for that.
+    shuffled tens, so that always guessing the same one scores a tenth. A scene that an
+    earlier split has is drawn again. Raises ``DataError`` when the world has too few
+    scenes for that.
     """
     world = World(config.world)
     earlier: set[bytes] = set()

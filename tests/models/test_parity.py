@@ -100,7 +100,7 @@ def test_sampled_logprobs_equal_recomputed_ones(operations: int, temperature: fl
         transcript.append_sampled(completion.tokens, completion.logprobs, trained=True)
     batch = collate(prefixes, world.vocabulary.pad, world.vocabulary.image)
     with torch.no_grad():
-        logits, targets, chosen = trained_logits(
+        logits, targets, _ = trained_logits(
             world.model, batch, world.vocabulary.banned, temperature
         )
     ours = logits.log_softmax(-1).gather(1, targets[:, None])[:, 0]

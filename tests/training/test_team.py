@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tasks
+import team_tasks
 from pixel_core.config import OptimizerConfig
 from pixel_core.errors import StageFailed
 from pixel_core.stage import SilentProgress
@@ -26,7 +26,7 @@ MUON = OptimizerConfig(kind="muon", learning_rate=1e-2, muon_learning_rate=0.02)
 def fit(store: Path, optimizer: OptimizerConfig, workers: int, **more: int):
     work = Store.open(str(store)).workspace("fit", "0" * 64)
     return run_team(
-        tasks.fit,
+        team_tasks.fit,
         (optimizer, work, *more.values()),
         shards=2,
         workers=workers,
@@ -71,11 +71,11 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
 
 def test_a_fault_in_any_worker_is_shown_with_its_traceback() -> None:
     with pytest.raises(StageFailed, match="a fault in the last worker"):
-        run_team(tasks.fail, (), shards=2, workers=2, progress=SilentProgress())
+        run_team(team_tasks.fail, (), shards=2, workers=2, progress=SilentProgress())
 
 
 def test_shards_are_divided_among_the_workers() -> None:
-    found = run_team(tasks.ranks, (), shards=4, workers=2, progress=SilentProgress())
+    found = run_team(team_tasks.ranks, (), shards=4, workers=2, progress=SilentProgress())
     assert found == [(0, (0, 1)), (1, (2, 3))]
     assert worker_count(8, 2) == 2
     assert worker_count(2, 3) == 1  # two workers cannot share three shards evenly
