@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 import team_tasks
+
 from pixel_core.config import OptimizerConfig
 from pixel_core.errors import StageFailed
 from pixel_core.stage import SilentProgress
