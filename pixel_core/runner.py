@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pixel_core.config import PipelineConfig
+from pixel_core.errors import DataError
 from pixel_core.planning import Decision, decide
 from pixel_core.stage import Progress, SilentProgress, Stage, StageContext
 from pixel_core.store import Artifact, Store, StoredWorkspace
@@ -77,6 +78,7 @@ def run_stage(
         )
         try:
             draft = _computed(stage, context, parts, inputs, work, time.monotonic() - started)
+            _refuse_changed_source(stage, config, inputs, key)
             artifact = store.commit(draft, lease)
         finally:
             remove_tree(context.out)
@@ -110,6 +112,20 @@ def _computed(
         costs=_costs(work),
         source=source,
     )
+
+
+def _refuse_changed_source(
+    stage: Stage, config: PipelineConfig, inputs: Mapping[str, Artifact], key: str
+) -> None:
+    """A manifest edited while it was read must not be stored under the key it had before."""
+    if not stage.fingerprint:
+        return
+    parts = identity(stage, config, {name: item.digest for name, item in inputs.items()})
+    if key_of(parts) != key:
+        raise DataError(
+            f"what {stage.name} reads changed while it was being read; nothing was stored. "
+            "Run again once the files are complete"
+        )
 
 
 def _costs(work: StoredWorkspace) -> dict[str, float]:

@@ -18,7 +18,7 @@ from tiny_stages import (
 )
 
 from pixel_core.config import PipelineConfig
-from pixel_core.errors import StageFailed
+from pixel_core.errors import DataError, StageFailed
 from pixel_core.runner import Outcome, run_stage
 from pixel_core.store import Store
 
@@ -40,6 +40,16 @@ def run_all(store: Store, config: PipelineConfig | None = None) -> dict[str, Out
         made = {name: outcome.artifact for name, outcome in outcomes.items()}
         outcomes[each.name] = run_stage(each, config or small(), made, store)
     return outcomes
+
+
+def test_what_changes_while_it_is_read_is_not_stored(
+    folder: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONTENT", "first")
+    reader = stage("edited", sections=("ingest",), fingerprint="tiny_stages:fingerprint")
+    with pytest.raises(DataError, match="changed while it was being read"):
+        run_stage(reader, small(), {}, folder)
+    assert run_stage(reader, small(), {}, folder).status == "built"  # now it stays as it is
 
 
 def statuses(outcomes: dict[str, Outcome]) -> dict[str, str]:

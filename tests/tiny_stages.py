@@ -90,6 +90,12 @@ def link(context: StageContext) -> dict[str, object]:
     return {}
 
 
+def edited(context: StageContext) -> dict[str, object]:
+    """What it reads changes while it works: somebody saves the manifest again."""
+    os.environ["CONTENT"] = "edited"
+    return numbers(context)
+
+
 def fingerprint(config: PipelineConfig) -> dict[str, object]:
     """The content of ``CONTENT``, as a manifest's digest would be."""
     return {"content": os.environ.get("CONTENT", "")}
