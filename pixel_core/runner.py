@@ -134,10 +134,9 @@ def _costs(work: StoredWorkspace) -> dict[str, float]:
 
 
 def _cpu_seconds() -> float:
-    """User and system time of this process and of the workers it has reaped."""
-    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    usage = [resource.getrusage(kind) for kind in kinds]
-    return sum(each.ru_utime + each.ru_stime for each in usage)
+    """User and system time of this process; training workers are processes of their own."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _is_done(decision: Decision, generation: str | None) -> bool:

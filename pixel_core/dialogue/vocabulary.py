@@ -28,7 +28,9 @@ class Vocabulary:
     banned: tuple[int, ...]
 
     @classmethod
-    def of(cls, tokenizer: Any) -> Vocabulary:
+    def of(cls, tokenizer: Any, rows: int = 0) -> Vocabulary:
+        """``rows``: of the model's head; released models have more than there are tokens."""
+
         def id_of(token: str) -> int:
             index = tokenizer.convert_tokens_to_ids(token)
             if index is None or index == tokenizer.unk_token_id:
@@ -45,7 +47,7 @@ class Vocabulary:
             pad=int(tokenizer.pad_token_id),
             turn_end=turn_end,
             image=id_of(IMAGE),
-            banned=tuple(sorted(special - {turn_end})),
+            banned=tuple(sorted(special - {turn_end} | set(range(len(tokenizer), rows)))),
         )
 
     def encode(self, text: str) -> list[int]:

@@ -40,4 +40,4 @@ def load_model(artifact: Path, device: str = "cpu") -> tuple[Any, Vocabulary]:
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} is not a Qwen2.5-VL model: {error}") from error
     model.eval().to(torch.device(device))
-    return model, Vocabulary.of(tokenizer)
+    return model, Vocabulary.of(tokenizer, rows=model.lm_head.out_features)

@@ -53,6 +53,7 @@ def pretrain(
             shard=PerceptionShard(model, prompts, config, phase, f"{config.seed}/{name}"),
             work=work,
             checkpoint_every=config.checkpoint_every,
+            watched=("pointing_accuracy", "reading_accuracy", "answering_accuracy"),
             done_before=len(curve),
             steps_in_all=total,
         )

@@ -37,15 +37,17 @@ def train(
     shard: Shard,
     work: Workspace,
     checkpoint_every: int,
+    watched: tuple[str, ...] = ("loss",),
     done_before: int = 0,
     steps_in_all: int | None = None,
     after_step: Callable[[int, Row], Row] | None = None,
 ) -> list[Row]:
     """Train ``model`` in place for ``steps``; returns the curve, a row a step.
 
-    ``done_before`` and ``steps_in_all`` only shift the progress shown. ``after_step``
-    may add to a row (a validation score); it runs on every worker. Raises
-    ``Interrupted``, after saving, when the run is asked to stop.
+    ``watched`` names what the person at the terminal sees; ``done_before`` and
+    ``steps_in_all`` shift the progress shown. ``after_step`` may add to a row (a
+    validation score); it runs on every worker. Raises ``Interrupted``, after saving, when
+    the run is asked to stop.
     """
     optimizer = Optimizer(model, optimizer_config, steps)
     curve: list[Row] = []
@@ -64,7 +66,8 @@ def train(
         if after_step is not None:
             row |= after_step(step, row)
         curve.append({"step": float(done_before + step + 1), **row})
-        team.progress.update(done_before + step + 1, total, **row)
+        shown = {name: row[name] for name in watched if name in row}
+        team.progress.update(done_before + step + 1, total, **shown)
         last = step + 1 == steps
         if team.leads and (last or stop or (step + 1) % checkpoint_every == 0):
             state = {

@@ -83,6 +83,7 @@ def reinforce(
         shard=trainer,
         work=work,
         checkpoint_every=config.checkpoint_every,
+        watched=("loss", "accuracy", "rapr", "op_error_rate", "validation_accuracy"),
         after_step=validate,
     )
     if team.leads:

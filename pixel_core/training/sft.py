@@ -67,6 +67,7 @@ def tune(
         shard=shard,
         work=work,
         checkpoint_every=config.checkpoint_every,
+        watched=("loss", "token_accuracy"),
     )
     if team.leads:
         save_model(model, vocabulary.tokenizer, out)
