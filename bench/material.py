@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.annotation import annotate
-from pixel_core.config import PipelineConfig, load_profile
+from pixel_core.config import (
+    PipelineConfig,
+)
 from pixel_core.dialogue.prompts import Prompts
 from pixel_core.dialogue.vocabulary import Vocabulary
+from pixel_core.profile import load_profile
 from pixel_core.seeds import ingest
 from pixel_core.stage import SilentProgress, StageContext, Workspace
 from pixel_core.store import Store

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from pixel_core.config import PipelineConfig, load_profile
+from pixel_core.config import (
+    PipelineConfig,
+)
 from pixel_core.errors import ConfigError
 from pixel_core.planning import Decision, forced_stages, plan, stages_until
+from pixel_core.profile import load_profile
 from pixel_core.store import Store
 
 

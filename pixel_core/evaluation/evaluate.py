@@ -19,10 +19,10 @@ from pixel_core.evaluation.metrics import (
     question_means,
     summarize,
 )
+from pixel_core.pipeline import MODELS
 from pixel_core.records import Query, Rollout, Score, read_jsonl
 from pixel_core.stage import StageContext
 
-MODELS = ("base", "warm_start", "policy")
 #: (a, b): how much better is b than a?
 PAIRS = (("base", "warm_start"), ("warm_start", "policy"), ("base", "policy"))
 DECODINGS = ("greedy", "sampled")

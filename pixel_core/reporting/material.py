@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.errors import DataError
+from pixel_core.pipeline import MODELS
 from pixel_core.records import (
     Annotation,
     Query,
@@ -19,7 +20,6 @@ from pixel_core.records import (
 )
 from pixel_core.vision.archive import PictureArchive
 
-MODELS = ("base", "warm_start", "policy")
 DECODINGS = ("greedy", "sampled")
 TRAINING_STAGES = ("base_model", "sft", "rl")
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from pixel_core.config import DialogueConfig, RlConfig, SamplingConfig
 from pixel_core.dialogue.episode import Episode, run_episodes
 from pixel_core.dialogue.prompts import Prompts
@@ -151,17 +153,19 @@ class RlShard:
         return row | learn(self.model, samples, self.vocabulary, config)
 
     def validate(self, queries: list[Query]) -> Row:
-        """Greedy accuracy and RaPR; the team shares the questions."""
-        import torch
-
-        mine = queries[self.team.rank :: self.team.size]
-        episodes = run_episodes(
-            self.engine,
-            self.prompts,
-            [self.questions.open(query) for query in mine],
-            1,
-            SamplingConfig(temperature=0.0),
-        )
+        """Greedy accuracy and RaPR. Shards are batches of their own, as in training, so
+        that the scores do not depend on how many workers share them."""
+        episodes = [
+            episode
+            for shard in self.team.shards
+            for episode in run_episodes(
+                self.engine,
+                self.prompts,
+                [self.questions.open(q) for q in queries[shard :: self.team.shard_count]],
+                1,
+                SamplingConfig(temperature=0.0),
+            )
+        ]
         sums = self.team.sum(
             torch.tensor(
                 [

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bench.measure import Times, in_turns
-from pixel_core.config import load_profile
 from pixel_core.pipeline import BY_NAME
+from pixel_core.profile import load_profile
 from pixel_core.stage import SilentProgress
 from pixel_core.store import Store
 from tasks.run import Run

@@ -9,11 +9,14 @@ import pytest
 import torch
 from tiny_world import tiny
 
-from pixel_core.config import PipelineConfig, load_profile
+from pixel_core.config import (
+    PipelineConfig,
+)
 from pixel_core.errors import ConfigError, DataError
 from pixel_core.models import pretrained
 from pixel_core.models.identity import fingerprint
 from pixel_core.models.loading import load_model, save_model
+from pixel_core.profile import load_profile
 from pixel_core.stage import SilentProgress
 
 

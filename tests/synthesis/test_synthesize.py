@@ -18,10 +18,10 @@ from pixel_core.config import (
     PixelBudget,
     SynthesizeConfig,
     ZoomConfig,
-    load_profile,
 )
 from pixel_core.dialogue.calls import parse_turn
 from pixel_core.errors import ConfigError, DataError
+from pixel_core.profile import load_profile
 from pixel_core.records import (
     Annotation,
     Box,
