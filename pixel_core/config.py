@@ -277,6 +277,15 @@ class PerceptionPhase(Section):
     max_cards: Annotated[int, Field(gt=0, le=8)] = 6
     optimizer: OptimizerConfig = OptimizerConfig(kind="muon", learning_rate=2e-3)
 
+    @model_validator(mode="after")
+    def _teaches(self) -> Self:
+        tasks = ("listing", "pointing", "reading", "grounding", "answering", "crop_answering")
+        if not any(getattr(self, task) for task in tasks):
+            raise ValueError(f"a phase without items teaches nothing: give one of {tasks}")
+        if self.min_cards > self.max_cards:
+            raise ValueError(f"min_cards {self.min_cards} is above max_cards {self.max_cards}")
+        return self
+
 
 class PretrainedConfig(Section):
     """A local folder or a hub id; a hub id needs the revision (a commit) it is pinned to."""
