@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 
@@ -30,6 +31,10 @@ os.environ.setdefault("MKL_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 os.environ["DO_NOT_TRACK"] = "1"
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and what they
+# start would inherit that; tests of Ctrl-C need programs that can be interrupted.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _HOME = tempfile.TemporaryDirectory(prefix="pixel-tests-", ignore_cleanup_errors=True)
 os.environ["PREFECT_HOME"] = f"{_HOME.name}/prefect"
