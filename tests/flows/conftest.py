@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from pixel_program import Pixel
 
 from flows.server import LocalServer
-
-SCRIPT = Path(__file__).with_name("tiny_pixel.py")
-
-
-@dataclass
-class Pixel:
-    """Runs ``tiny_pixel.py`` on one store."""
-
-    store: Path
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, str(SCRIPT), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={
-                **os.environ,
-                "PIXEL_STORE": str(self.store),
-                **self.environment,
-                **environment,
-            },
-        )
-
-    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments, **environment)
-        out, err = process.communicate(timeout=120)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 @pytest.fixture(scope="session")

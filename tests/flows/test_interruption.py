@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Pixel
+from pixel_program import Pixel
 
 from flows.server import LocalServer
 

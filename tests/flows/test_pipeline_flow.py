@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Pixel
+from pixel_program import Pixel
 
 from flows.server import LocalServer
 from pixel_core.pipeline import STAGES
