@@ -255,6 +255,17 @@ class TinyModelConfig(Section):
         return self
 
 
+#: The counts of a ``PerceptionPhase``, in the order a step builds its items.
+PERCEPTION_TASKS = (
+    "listing",
+    "pointing",
+    "reading",
+    "grounding",
+    "answering",
+    "crop_answering",
+)
+
+
 class PerceptionPhase(Section):
     """A stretch of pretraining: how many items of each task a step has, over how many
     scenes. Items that share a scene share its pass through the vision tower."""
@@ -279,9 +290,10 @@ class PerceptionPhase(Section):
 
     @model_validator(mode="after")
     def _teaches(self) -> Self:
-        tasks = ("listing", "pointing", "reading", "grounding", "answering", "crop_answering")
-        if not any(getattr(self, task) for task in tasks):
-            raise ValueError(f"a phase without items teaches nothing: give one of {tasks}")
+        if not any(getattr(self, task) for task in PERCEPTION_TASKS):
+            raise ValueError(
+                f"a phase without items teaches nothing: give one of {PERCEPTION_TASKS}"
+            )
         if self.min_cards > self.max_cards:
             raise ValueError(f"min_cards {self.min_cards} is above max_cards {self.max_cards}")
         return self

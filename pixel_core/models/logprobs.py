@@ -18,6 +18,11 @@ def forbid(logits: Tensor, banned: tuple[int, ...]) -> Tensor:
     return logits.masked_fill(mask, float("-inf"))
 
 
+def logprobs_of(logits_kv: Tensor, tokens_k: Tensor) -> Tensor:
+    """Log-probabilities (k) of the given tokens."""
+    return logits_kv.log_softmax(-1).gather(1, tokens_k[:, None])[:, 0]
+
+
 def trained_logits(
     model: Any, batch: Batch, banned: tuple[int, ...], temperature: float = 1.0
 ) -> tuple[Tensor, Tensor, Tensor]:

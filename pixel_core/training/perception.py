@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
+from pixel_core.config import PERCEPTION_TASKS as TASKS
 from pixel_core.config import BaseModelConfig, PerceptionPhase
 from pixel_core.dialogue.calls import ZoomCall, format_call
 from pixel_core.dialogue.prompts import Prompts
@@ -23,14 +24,11 @@ from pixel_core.drawn.draw import draw
 from pixel_core.drawn.questions import Question
 from pixel_core.drawn.scene import Scene, World
 from pixel_core.models.batch import collate
-from pixel_core.models.logprobs import trained_logits
+from pixel_core.models.logprobs import logprobs_of, trained_logits
 from pixel_core.records import Box, Picture, Query
 from pixel_core.training.loop import Row
 from pixel_core.training.microbatch import by_length
 from pixel_core.vision.operations import ShownPicture, show, zoom
-
-#: The counts of ``PerceptionPhase``, in the order a step builds them.
-TASKS = ("listing", "pointing", "reading", "grounding", "answering", "crop_answering")
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ class PerceptionShard:
         for group in by_length(items, lambda item: len(item[1])):
             batch = collate([item for _, item in group], vocabulary.pad, vocabulary.image)
             logits, targets, chosen = trained_logits(self.model, batch, vocabulary.banned)
-            loss_k = -logits.log_softmax(-1).gather(1, targets[:, None])[:, 0]
+            loss_k = -logprobs_of(logits, targets)
             task_b = torch.tensor([TASKS.index(task) for task, _ in group])
             task_k = task_b[:, None].expand(chosen.shape)[chosen]
             share_k = batch.weights_bt[:, 1:][chosen] / total_n[task_k]

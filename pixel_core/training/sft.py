@@ -17,7 +17,7 @@ from pixel_core.dialogue.transcript import Transcript
 from pixel_core.errors import DataError
 from pixel_core.models.batch import collate
 from pixel_core.models.loading import load_model, save_model
-from pixel_core.models.logprobs import trained_logits
+from pixel_core.models.logprobs import logprobs_of, trained_logits
 from pixel_core.records import Annotation, Query, Trajectory, read_jsonl
 from pixel_core.stage import StageContext, Workspace
 from pixel_core.training.curve import write_curve
@@ -114,7 +114,7 @@ def learn(model: Any, transcripts: list[Transcript], vocabulary: Any) -> Row:
         batch = collate(group, vocabulary.pad, vocabulary.image)
         logits, targets, chosen = trained_logits(model, batch, vocabulary.banned)
         weights = batch.weights_bt[:, 1:][chosen]
-        losses = -logits.log_softmax(-1).gather(1, targets[:, None])[:, 0] * weights
+        losses = -logprobs_of(logits, targets) * weights
         losses.sum().backward()
         row["denominator"] += float(weights.sum())
         row["loss"] += float(losses.detach().sum())

@@ -9,9 +9,10 @@ import re
 import torch
 from tiny_world import dialogue, tiny
 
+from pixel_core.config import PERCEPTION_TASKS as TASKS
 from pixel_core.config import BaseModelConfig, PerceptionPhase
 from pixel_core.drawn.scene import NAMES
-from pixel_core.training.perception import TASKS, PerceptionShard
+from pixel_core.training.perception import PerceptionShard
 
 PHASE = PerceptionPhase(
     steps=1,
