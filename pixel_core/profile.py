@@ -1,4 +1,4 @@
-"""Profiles: TOML files, by name or by path, laid over the defaults of ``config.py``."""
+"""Profiles: TOML files, by name or by path, laid over the defaults of ``config/``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,99 @@
+"""One validated configuration for the whole path; profiles (``profile.py``) are laid over it.
+
+Every field is part of the identity of the artifacts it shapes, except those marked
+``Placement``: where and how fast a stage runs does not change what it makes.
+"""
+
+from __future__ import annotations
+
+from pixel_core.config.data import (
+    AnnotateConfig,
+    DrawnConfig,
+    IngestConfig,
+    KindShares,
+    ManifestConfig,
+    OpenAIConfig,
+    QuestionShares,
+    SplitShares,
+    SynthesizeConfig,
+    WorldConfig,
+)
+from pixel_core.config.dialogue import (
+    DialogueConfig,
+    PixelBudget,
+    SamplingConfig,
+    ZoomConfig,
+)
+from pixel_core.config.evaluation import (
+    AnswersConfig,
+    EvaluateConfig,
+    ReportConfig,
+)
+from pixel_core.config.pipeline import (
+    PipelineConfig,
+    RuntimeConfig,
+)
+from pixel_core.config.rl import (
+    CuriosityConfig,
+    RlConfig,
+)
+from pixel_core.config.section import (
+    Count,
+    Momentum,
+    Placement,
+    Positive,
+    Rate,
+    Section,
+    Share,
+    Weight,
+    Weights,
+)
+from pixel_core.config.training import (
+    PERCEPTION_TASKS,
+    BaseModelConfig,
+    OptimizerConfig,
+    PerceptionPhase,
+    PretrainedConfig,
+    SftConfig,
+    TinyModelConfig,
+)
+
+__all__ = [
+    "PERCEPTION_TASKS",
+    "AnnotateConfig",
+    "AnswersConfig",
+    "BaseModelConfig",
+    "Count",
+    "CuriosityConfig",
+    "DialogueConfig",
+    "DrawnConfig",
+    "EvaluateConfig",
+    "IngestConfig",
+    "KindShares",
+    "ManifestConfig",
+    "Momentum",
+    "OpenAIConfig",
+    "OptimizerConfig",
+    "PerceptionPhase",
+    "PipelineConfig",
+    "PixelBudget",
+    "Placement",
+    "Positive",
+    "PretrainedConfig",
+    "QuestionShares",
+    "Rate",
+    "ReportConfig",
+    "RlConfig",
+    "RuntimeConfig",
+    "SamplingConfig",
+    "Section",
+    "SftConfig",
+    "Share",
+    "SplitShares",
+    "SynthesizeConfig",
+    "TinyModelConfig",
+    "Weight",
+    "Weights",
+    "WorldConfig",
+    "ZoomConfig",
+]

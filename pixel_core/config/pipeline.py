@@ -1,0 +1,35 @@
+"""All sections together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pixel_core.config.data import AnnotateConfig, IngestConfig, SynthesizeConfig
+from pixel_core.config.dialogue import DialogueConfig
+from pixel_core.config.evaluation import AnswersConfig, EvaluateConfig, ReportConfig
+from pixel_core.config.rl import RlConfig
+from pixel_core.config.section import Count, Placement, Section
+from pixel_core.config.training import BaseModelConfig, SftConfig
+
+
+class RuntimeConfig(Section):
+    """Where a run happens. Nothing here changes what it makes."""
+
+    #: Training processes on this machine; 0: one a core, at most the stage's shards.
+    workers: Annotated[Count, Placement()] = 0
+    store: Annotated[str, Placement()] = ".pixel"
+
+
+class PipelineConfig(Section):
+    name: str = "custom"
+    dialogue: DialogueConfig = DialogueConfig()
+    ingest: IngestConfig = IngestConfig()
+    annotate: AnnotateConfig = AnnotateConfig()
+    synthesize: SynthesizeConfig = SynthesizeConfig()
+    base_model: BaseModelConfig = BaseModelConfig()
+    sft: SftConfig = SftConfig()
+    rl: RlConfig = RlConfig()
+    answers: AnswersConfig = AnswersConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    report: ReportConfig = ReportConfig()
+    runtime: RuntimeConfig = RuntimeConfig()

@@ -1,0 +1,130 @@
+"""The sections ``base_model`` and ``sft``, and the optimizer they share with ``rl``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pixel_core.config.data import WorldConfig
+from pixel_core.config.section import Count, Momentum, Placement, Positive, Rate, Section, Share
+
+
+class OptimizerConfig(Section):
+    """AdamW, or Muon for the matrices with AdamW for the rest. Linear warm-up, then
+    constant until ``hold`` of the steps, then linear (or cosine) down to ``final``."""
+
+    kind: Literal["adamw", "muon"] = "adamw"
+    learning_rate: Rate = 1e-6
+    muon_learning_rate: Rate = 0.005
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    betas: tuple[Momentum, Momentum] = (0.9, 0.95)
+    warmup_steps: Count = 0
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    hold: Share = 0.0
+    final: Share = 0.0
+    max_grad_norm: Rate = 1.0
+
+
+class TinyModelConfig(Section):
+    """A real Qwen2.5-VL, small: about 0.8 million parameters."""
+
+    vision_depth: Positive = 2
+    vision_hidden: Positive = 64
+    layers: Positive = 3
+    hidden: Positive = 128
+    heads: Positive = 4
+    #: 1e6, the released models' value, makes the spatial frequencies vanish at this size.
+    rope_theta: Rate = 50.0
+    init_std: Rate = 0.06
+
+    @model_validator(mode="after")
+    def _divisible(self) -> Self:
+        if self.hidden % (8 * self.heads) or self.vision_hidden % 32:
+            raise ValueError(
+                f"hidden {self.hidden} must be a multiple of 8 x heads ({8 * self.heads}), "
+                f"vision_hidden {self.vision_hidden} of 32"
+            )
+        return self
+
+
+#: The counts of a ``PerceptionPhase``, in the order a step builds its items.
+PERCEPTION_TASKS = (
+    "listing",
+    "pointing",
+    "reading",
+    "grounding",
+    "answering",
+    "crop_answering",
+)
+
+
+class PerceptionPhase(Section):
+    """A stretch of pretraining: how many items of each task a step has, over how many
+    scenes. Items that share a scene share its pass through the vision tower."""
+
+    steps: Positive
+    scenes: Positive = 24
+    #: Name every card in raster order, with its place and its digit.
+    listing: Count = 0
+    #: Given which card, say where it is and what is on it.
+    pointing: Count = 0
+    #: Read the digit of a zoomed card.
+    reading: Count = 0
+    #: Give a card's box as JSON, as Qwen2.5-VL does when asked where something is.
+    grounding: Count = 0
+    #: Answer a question at once.
+    answering: Count = 0
+    #: Answer after a crop that was shown without being asked for.
+    crop_answering: Count = 0
+    min_cards: Positive = 3
+    max_cards: Annotated[int, Field(gt=0, le=8)] = 6
+    optimizer: OptimizerConfig = OptimizerConfig(kind="muon", learning_rate=2e-3)
+
+    @model_validator(mode="after")
+    def _teaches(self) -> Self:
+        if not any(getattr(self, task) for task in PERCEPTION_TASKS):
+            raise ValueError(
+                f"a phase without items teaches nothing: give one of {PERCEPTION_TASKS}"
+            )
+        if self.min_cards > self.max_cards:
+            raise ValueError(f"min_cards {self.min_cards} is above max_cards {self.max_cards}")
+        return self
+
+
+class PretrainedConfig(Section):
+    """A local folder or a hub id; a hub id needs the revision (a commit) it is pinned to."""
+
+    path: Annotated[str, Placement()] = ""
+    revision: str = ""
+
+
+class BaseModelConfig(Section):
+    source: Literal["tiny", "pretrained"] = "tiny"
+    tiny: TinyModelConfig = TinyModelConfig()
+    phases: tuple[PerceptionPhase, ...] = ()
+    #: The drawn world the tiny model is pretrained on; its seeds are apart from ingest's.
+    world: WorldConfig = WorldConfig()
+    #: A step's batch is cut in this many shares, each with its own random stream; workers
+    #: divide the shares, so one worker and two compute the same bits.
+    shards: Positive = 2
+    pretrained: PretrainedConfig = PretrainedConfig()
+    seed: int = 0
+    checkpoint_every: Annotated[Positive, Placement()] = 50
+
+    def idle_fields(self) -> frozenset[str]:
+        if self.source == "tiny":
+            return frozenset({"pretrained"})
+        return frozenset({"tiny", "phases", "world", "shards", "seed"})
+
+
+class SftConfig(Section):
+    steps: Positive = 100
+    batch: Positive = 32
+    shards: Positive = 2
+    freeze_vision: bool = False
+    optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=1e-6, schedule="cosine", warmup_steps=10
+    )
+    seed: int = 0
+    checkpoint_every: Annotated[Positive, Placement()] = 25
