@@ -33,8 +33,12 @@ from pixel_core.config.pipeline import (
     PipelineConfig,
     RuntimeConfig,
 )
+from pixel_core.config.reward import (
+    AdvantageKind,
+    LagrangianConfig,
+    RewardConfig,
+)
 from pixel_core.config.rl import (
-    CuriosityConfig,
     RlConfig,
 )
 from pixel_core.config.section import (
@@ -60,16 +64,17 @@ from pixel_core.config.training import (
 
 __all__ = [
     "PERCEPTION_TASKS",
+    "AdvantageKind",
     "AnnotateConfig",
     "AnswersConfig",
     "BaseModelConfig",
     "Count",
-    "CuriosityConfig",
     "DialogueConfig",
     "DrawnConfig",
     "EvaluateConfig",
     "IngestConfig",
     "KindShares",
+    "LagrangianConfig",
     "ManifestConfig",
     "Momentum",
     "OpenAIConfig",
@@ -83,6 +88,7 @@ __all__ = [
     "QuestionShares",
     "Rate",
     "ReportConfig",
+    "RewardConfig",
     "RlConfig",
     "RuntimeConfig",
     "SamplingConfig",

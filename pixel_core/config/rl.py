@@ -7,17 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pixel_core.config.dialogue import SamplingConfig
-from pixel_core.config.section import Count, Placement, Positive, Rate, Section, Share
+from pixel_core.config.reward import RewardConfig
+from pixel_core.config.section import Count, Placement, Positive, Rate, Section
 from pixel_core.config.training import OptimizerConfig
-
-
-class CuriosityConfig(Section):
-    """r' = r + alpha * max(H - RaPR, 0) * 1[operation] + beta * min(N - n_vo, 0)."""
-
-    alpha: Annotated[float, Field(ge=0)] = 0.5
-    beta: Annotated[float, Field(ge=0)] = 0.05
-    rapr_target: Share = 0.3  #: H
-    free_operations: Count = 1  #: N
 
 
 class RlConfig(Section):
@@ -26,7 +18,7 @@ class RlConfig(Section):
     #: Rollouts of one query; a group of one has no advantage, so at least two.
     group: Annotated[int, Field(ge=2)] = 8
     shards: Positive = 2
-    reward: CuriosityConfig = CuriosityConfig()
+    reward: RewardConfig = RewardConfig()
     advantage: Literal["mean", "mean_std"] = "mean_std"
     clip_low: Rate = 0.2
     clip_high: Rate = 0.2

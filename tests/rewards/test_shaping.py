@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_core.config import CuriosityConfig
+from pixel_core.config import RewardConfig
 from pixel_core.rewards.shaping import advantages, rapr, shape
 
-PAPER = CuriosityConfig(alpha=0.5, beta=0.05, rapr_target=0.3, free_operations=1)
+PAPER = RewardConfig(alpha=0.5, beta=0.05, rapr_target=0.3, free_operations=1)
 
 
 def users(count: int, of: int = 8) -> np.ndarray:
@@ -43,7 +43,7 @@ def test_a_failed_call_earns_no_curiosity_and_is_not_free() -> None:
 
 
 def test_curiosity_can_be_turned_off() -> None:
-    off = CuriosityConfig(alpha=0, beta=0)
+    off = RewardConfig(alpha=0, beta=0)
     shaped = shape([1, 0], [True, False], [3, 0], off)
     np.testing.assert_array_equal(shaped.total, [1, 0])
 
@@ -56,7 +56,7 @@ groups = st.integers(1, 12).flatmap(
     )
 )
 configs = st.builds(
-    CuriosityConfig,
+    RewardConfig,
     alpha=st.floats(0, 2),
     beta=st.floats(0, 1),
     rapr_target=st.floats(0, 1),
