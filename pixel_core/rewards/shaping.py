@@ -86,9 +86,9 @@ def rapr(used_g: ArrayLike) -> float:
     return float(used.mean())
 
 
-def excess(attempts_g: ArrayLike, config: RewardConfig) -> NDArray[np.int64]:
+def excess(attempts_g: ArrayLike, config: RewardConfig) -> Floats:
     """Calls attempted beyond N, (g,); their mean over a batch moves ``Duals.operations``."""
-    return np.maximum(np.asarray(attempts_g, dtype=np.int64) - config.free_operations, 0)
+    return np.maximum(np.asarray(attempts_g, dtype=np.float64) - config.free_operations, 0.0)
 
 
 def shape(
@@ -162,4 +162,5 @@ def _upstream(attempts_g: NDArray[np.int64], medium: str) -> tuple[Floats, Float
     rate = float(called.mean())
     share = max(_UPSTREAM_TARGET - rate, 0.0) / _UPSTREAM_DIVISOR[medium] / rate
     bonus = _UPSTREAM_FACTOR * share
-    return np.where(called, bonus, 0.0), -_UPSTREAM_PRICE * np.maximum(attempts_g - 1, 0)
+    beyond = np.maximum(attempts_g - 1, 0).astype(np.float64)
+    return np.where(called, bonus, 0.0), -_UPSTREAM_PRICE * beyond
