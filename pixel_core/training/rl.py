@@ -200,6 +200,12 @@ def _counts(episodes: list[Episode]) -> Row:
     row = sums | {f"{key}/n": count for key in sums}
     row["op_error_rate"] = float(sum(episode.failures for episode in episodes))
     row["op_error_rate/n"] = float(sum(episode.attempts for episode in episodes))
+    # The gap between these two is what makes the learning trap: while zooming pays less than
+    # answering at once, reward alone teaches to stop.
+    for key, used in (("accuracy_with_operation", True), ("accuracy_without_operation", False)):
+        some = [episode for episode in episodes if (episode.operations > 0) is used]
+        row[key] = float(sum(episode.correct for episode in some))
+        row[f"{key}/n"] = float(len(some))
     row["uniform_groups"] = 0.0
     return row
 
