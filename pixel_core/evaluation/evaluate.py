@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
-from pixel_core.errors import DataError
-from pixel_core.evaluation.intervals import Paired, compare_sampled, compare_single
-from pixel_core.evaluation.metrics import (
+from pixel_core.pipeline import MODELS
+from pixel_core.records import Query, Rollout, Score
+from pixel_core.scoring.answer_sets import AnswerSet, read_answers, same_questions
+from pixel_core.scoring.intervals import Paired, compare_sampled, compare_single
+from pixel_core.scoring.metrics import (
     Sampling,
     accuracy_interval,
     by_kind,
-    by_question,
     kinds_of,
     question_means,
     summarize,
 )
-from pixel_core.pipeline import MODELS
-from pixel_core.records import Query, Rollout, Score, read_jsonl
 from pixel_core.stage import StageContext
 
 #: (a, b): how much better is b than a?
@@ -28,35 +26,6 @@ PAIRS = (("base", "warm_start"), ("warm_start", "policy"), ("base", "policy"))
 DECODINGS = ("greedy", "sampled")
 
 Answers = Mapping[str, Sequence[Rollout]]
-
-
-@dataclass(frozen=True)
-class AnswerSet:
-    """One model's answers: by decoding, then by question."""
-
-    queries: list[Query]
-    answers: dict[str, dict[str, list[Rollout]]]
-    settings: dict[str, Any]
-
-
-def read_answers(folder: Path) -> AnswerSet:
-    """Read and check an answers artifact; ``DataError`` when it is empty or incomplete."""
-    queries = list(read_jsonl(folder / "queries.jsonl", Query))
-    if not queries:
-        raise DataError(
-            f"{folder / 'queries.jsonl'}: an empty benchmark can't be scored; give ingest "
-            "test questions"
-        )
-    if len({query.id for query in queries}) < len(queries):
-        raise DataError(f"{folder / 'queries.jsonl'}: a question id is there twice")
-    settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-    samples = {"greedy": 1, "sampled": int(settings["samples"])}
-    answers = {}
-    for decoding, count in samples.items():
-        path = folder / f"{decoding}.jsonl"
-        rollouts = list(read_jsonl(path, Rollout))
-        answers[decoding] = by_question(queries, rollouts, count, str(path))
-    return AnswerSet(queries, answers, settings)
 
 
 def compare(
@@ -93,7 +62,7 @@ def run(context: StageContext) -> dict[str, Any]:
     config = context.config.evaluate
     sampling = Sampling(config.confidence, config.resamples, config.seed)
     sets = {model: read_answers(context.inputs[f"answers_{model}"]) for model in MODELS}
-    queries = _same_questions(sets)
+    queries = same_questions(sets)
 
     scores: list[Score] = []
     for model, answered in sets.items():
@@ -148,29 +117,6 @@ def _score(
         op_error_rate=summary.op_error_rate,
         by=by_kind(answered.queries, answers, sampling),
     )
-
-
-def _same_questions(sets: Mapping[str, AnswerSet]) -> list[Query]:
-    first, *others = sets
-    asked = {query.id: query for query in sets[first].queries}
-    for model in others:
-        theirs = {query.id: query for query in sets[model].queries}
-        if theirs != asked:
-            odd = sorted(
-                name
-                for name in asked.keys() | theirs.keys()
-                if asked.get(name) != theirs.get(name)
-            )
-            raise DataError(
-                f"{first} and {model} answered different questions ({len(odd)} differ, "
-                f"first {odd[0]!r}); answer the same benchmark with both"
-            )
-        if sets[model].settings["samples"] != sets[first].settings["samples"]:
-            raise DataError(
-                f"{first} gave {sets[first].settings['samples']} sampled answers a question, "
-                f"{model} {sets[model].settings['samples']}; use one setting for all models"
-            )
-    return sets[first].queries
 
 
 def _comparison_row(pair: Paired) -> dict[str, Any]:

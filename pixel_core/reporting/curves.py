@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 
-from pixel_core.reporting.charts import Chart, Line, line_chart
+from pixel_core.pages.charts import Chart, Line, line_chart
+from pixel_core.pages.wording import plain
 from pixel_core.reporting.material import CurveRow
-from pixel_core.reporting.wording import plain
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from pixel_core.pages.wording import MODEL_NAMES, STOPS, clipped, plain
 from pixel_core.pipeline import MODELS
 from pixel_core.records import Query, Rollout
 from pixel_core.reporting.gallery import Cutting, Gallery, Mark, Role, Shot
 from pixel_core.reporting.material import Material
-from pixel_core.reporting.wording import MODEL_NAMES, STOPS, clipped, plain
 
 RULE = (
     "Not picked by hand: kind by kind in turn (kinds that need zooming first), the first "

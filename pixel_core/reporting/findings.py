@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pixel_core.pages.charts import Bar, Chart, bar_chart
+from pixel_core.pages.wording import MODEL_NAMES, p_value, percent, plain, points, span
 from pixel_core.pipeline import MODELS
-from pixel_core.reporting.charts import Bar, Chart, bar_chart
 from pixel_core.reporting.material import DECODINGS, Material
-from pixel_core.reporting.wording import MODEL_NAMES, p_value, percent, plain, points, span
 
 #: A difference is called one when its p value is below this.
 SIGNIFICANT = 0.05

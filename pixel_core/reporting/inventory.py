@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from pixel_core.config import PipelineConfig
+from pixel_core.pages.wording import plain
 from pixel_core.records import Split
 from pixel_core.reporting.material import Material
-from pixel_core.reporting.wording import plain
 from pixel_core.store.identity import canonical
 
 Table = dict[str, Any]

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
+from pixel_core.pages.templating import page_environment
 from pixel_core.reporting.curves import training_panels
 from pixel_core.reporting.episode_cards import RULE, question_cards
 from pixel_core.reporting.findings import (
@@ -69,7 +68,7 @@ def _page(context: StageContext, material: Material, gallery: Gallery, **cards: 
         for stage in TRAINING_STAGES
     ]
     return (
-        _environment()
+        page_environment("pixel_core.reporting")
         .get_template("report.html.jinja")
         .render(
             title=config.report.title,
@@ -92,14 +91,4 @@ def _page(context: StageContext, material: Material, gallery: Gallery, **cards: 
             gallery=gallery,
             **cards,
         )
-    )
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("pixel_core.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )

@@ -11,10 +11,10 @@ from pixel_core.config import DialogueConfig
 from pixel_core.dialogue.call_errors import CallError
 from pixel_core.dialogue.calls import parse_turn
 from pixel_core.errors import DataError
+from pixel_core.pages.wording import clipped, plain
 from pixel_core.records import Seed, Trajectory, TrajectoryKind
 from pixel_core.reporting.gallery import Cutting, Gallery, Mark, Role, Shot, cutting
 from pixel_core.reporting.material import Material
-from pixel_core.reporting.wording import clipped, plain
 from pixel_core.vision.operations import ShownPicture, show, zoom
 
 

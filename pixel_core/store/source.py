@@ -21,7 +21,13 @@ LOWER_ROOMS = (
     "workers",
     "records.py",
 )
-_KINDS = (".py", ".jinja")
+#: Lower rooms that only some stage rooms stand on.
+STANDS_ON = {
+    "evaluation": ("scoring",),
+    "reporting": ("pages",),
+    "study": ("scoring", "pages"),
+}
+_KINDS = (".py", ".jinja", ".css")
 
 
 def source_hashes(stage: Stage) -> dict[str, str]:
@@ -34,6 +40,7 @@ def source_hashes(stage: Stage) -> dict[str, str]:
         room = rest.partition(".")[0]
         place = root / room
         hashes[room] = _hash(place if place.is_dir() else place.with_suffix(".py"))
+        hashes |= {lower: _hash(root / lower) for lower in STANDS_ON.get(room, ())}
     else:
         spec = find_spec(module)
         if spec is None or spec.origin is None:

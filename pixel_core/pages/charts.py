@@ -11,7 +11,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from pixel_core.reporting.svg import INK, MUTED, SERIES, canvas, css_colour, inline
+from pixel_core.pages.svg import INK, MUTED, SERIES, canvas, css_colour, inline
 
 #: A curve with fewer points than this is drawn as it is.
 SMOOTH_FROM = 30

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_core.evaluation.intervals import (
+from pixel_core.scoring.intervals import (
     cluster_bootstrap,
     compare_sampled,
     compare_single,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_core.reporting.charts import Bar, Line, bar_chart, line_chart, running_mean
+from pixel_core.pages.charts import Bar, Line, bar_chart, line_chart, running_mean
 from pixel_core.reporting.curves import training_panels
 
 LINE = Line("loss", range(50), [1 / (1 + n) for n in range(50)])

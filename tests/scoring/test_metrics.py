@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pixel_core.errors import DataError
-from pixel_core.evaluation.metrics import (
+from pixel_core.records import Picture, Query, Rollout, StopReason
+from pixel_core.scoring.metrics import (
     Sampling,
     accuracy_interval,
     by_kind,
@@ -13,7 +14,6 @@ from pixel_core.evaluation.metrics import (
     question_means,
     summarize,
 )
-from pixel_core.records import Picture, Query, Rollout, StopReason
 
 PICTURE = Picture(member="a.png", width=10, height=10, sha256="0" * 64)
 

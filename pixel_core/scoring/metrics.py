@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixel_core.errors import DataError
-from pixel_core.evaluation.intervals import Interval, cluster_bootstrap, wilson
 from pixel_core.records import Query, Rollout, StopReason
+from pixel_core.scoring.intervals import Interval, cluster_bootstrap, wilson
 
 
 @dataclass(frozen=True)
