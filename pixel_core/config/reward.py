@@ -18,9 +18,9 @@ class LagrangianConfig(Section):
     """The two constraints of the ``lagrangian`` preset: their multipliers' steps and bounds.
 
     A multiplier is a reward, on the scale on which a right answer is 1. The rates are rewards
-    a training step for a violation of 1. With the defaults a policy that never uses an
-    operation is paid 0.15, the paper's largest bonus, after 5 steps, and ``rapr_max`` after
-    17. The bounds stay below 1 together, so that an operation can't outbid a right answer.
+    an update for a violation of 1. With the defaults a policy that never uses an operation is
+    offered 0.15, the paper's largest bonus, after 5 updates, and ``rapr_max`` after 17. That
+    stays below 1: a wrong answer with an operation must not beat a right one without.
     """
 
     rapr_rate: Multiplier = 0.1

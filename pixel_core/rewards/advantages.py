@@ -20,7 +20,8 @@ def advantages(rewards_g: ArrayLike, kind: AdvantageKind) -> Floats:
     """Advantages of one group, (g,), in the rewards' order.
 
     - ``mean``: the reward less the group's mean (the original's code; Dr. GRPO).
-    - ``mean_std``: that, divided by the group's population standard deviation (GRPO).
+    - ``mean_std``: that, divided by the group's population standard deviation (GRPO). Mind
+      that among equal answers a bonus of any size then counts as much as a right answer.
     - ``leave_one_out``: the reward less the mean of the OTHERS (RLOO), g/(g-1) times
       ``mean``: unlike it unbiased, as no rollout is part of its own baseline.
 
