@@ -29,6 +29,10 @@ from pixel_core.config.evaluation import (
     EvaluateConfig,
     ReportConfig,
 )
+from pixel_core.config.guards import (
+    Guard,
+    GuardsConfig,
+)
 from pixel_core.config.pipeline import (
     PipelineConfig,
     RuntimeConfig,
@@ -39,6 +43,7 @@ from pixel_core.config.reward import (
     RewardConfig,
 )
 from pixel_core.config.rl import (
+    ReplayConfig,
     RlConfig,
 )
 from pixel_core.config.section import (
@@ -58,6 +63,7 @@ from pixel_core.config.training import (
     OptimizerConfig,
     PerceptionPhase,
     PretrainedConfig,
+    SelectConfig,
     SftConfig,
     TinyModelConfig,
 )
@@ -72,6 +78,8 @@ __all__ = [
     "DialogueConfig",
     "DrawnConfig",
     "EvaluateConfig",
+    "Guard",
+    "GuardsConfig",
     "IngestConfig",
     "KindShares",
     "LagrangianConfig",
@@ -87,12 +95,14 @@ __all__ = [
     "PretrainedConfig",
     "QuestionShares",
     "Rate",
+    "ReplayConfig",
     "ReportConfig",
     "RewardConfig",
     "RlConfig",
     "RuntimeConfig",
     "SamplingConfig",
     "Section",
+    "SelectConfig",
     "SftConfig",
     "Share",
     "SplitShares",

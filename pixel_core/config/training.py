@@ -118,13 +118,42 @@ class BaseModelConfig(Section):
         return frozenset({"tiny", "phases", "world", "shards", "seed"})
 
 
+class SelectConfig(Section):
+    """When the warm start is ready, said before any RL outcome is seen: training ends at the
+    first check at which RaPR on validation questions, sampled, reaches ``rapr``."""
+
+    #: The RaPR to reach; 0: train for all steps.
+    rapr: Share = 0.0
+    every: Positive = 10  #: Steps from one check to the next.
+    questions: Positive = 100
+    #: What RL will sample at; greedy answers hide an operation that is merely likely.
+    temperature: Rate = 1.0
+
+    def idle_fields(self) -> frozenset[str]:
+        return frozenset() if self.rapr else frozenset(type(self).model_fields) - {"rapr"}
+
+
 class SftConfig(Section):
-    steps: Positive = 100
+    #: 0: no warm start, the base model is handed on as it is.
+    steps: Count = 100
     batch: Positive = 32
     shards: Positive = 2
     freeze_vision: bool = False
     optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-6, schedule="cosine", warmup_steps=10
     )
+    select: SelectConfig = SelectConfig()
     seed: int = 0
     checkpoint_every: Annotated[Positive, Placement()] = 25
+
+    @model_validator(mode="after")
+    def _checks_before_the_end(self) -> Self:
+        if self.select.rapr and self.select.every > self.steps:
+            raise ValueError(
+                f"select.every {self.select.every} is above steps {self.steps}: the warm start "
+                "would never be checked; check more often, or set select.rapr to 0"
+            )
+        return self
+
+    def idle_fields(self) -> frozenset[str]:
+        return frozenset() if self.steps else frozenset(type(self).model_fields) - {"steps"}

@@ -4,6 +4,7 @@ the artifact's bytes follow from its inputs."""
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,9 +12,12 @@ NAME = "curve.jsonl"
 
 
 def write_curve(out: Path, rows: Iterable[dict[str, float]]) -> None:
+    """Write the rows. A value that is not finite is left out: JSON has no word for it, and
+    the step's update was not applied."""
     with (out / NAME).open("w", encoding="utf-8") as lines:
         for row in rows:
-            lines.write(json.dumps({k: _short(v) for k, v in row.items()}) + "\n")
+            known = {k: _short(v) for k, v in row.items() if math.isfinite(v)}
+            lines.write(json.dumps(known) + "\n")
 
 
 def _short(value: float) -> float | int:

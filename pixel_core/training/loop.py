@@ -1,13 +1,15 @@
 """The training loop that pretraining, SFT and RL share: shards, sum, step, checkpoint.
 
 A resumed run equals an uninterrupted one bit for bit: all randomness is derived from
-(seed, step, shard), and weights, optimizer and curve come from the checkpoint.
+(seed, step, shard); weights, optimizer, curve and whatever else a stage carries from step to
+step come from the checkpoint.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -27,6 +29,22 @@ Row = dict[str, float]
 Shard = Callable[[int, int], Row]
 
 
+class Carried(Protocol):
+    """What a stage carries from step to step beside the weights; checkpoints hold it."""
+
+    def state(self) -> Any:
+        """Tensors, numbers, texts, None, in lists and dicts. Every worker is asked (so it
+        may gather), and what the leader returns is saved."""
+
+    def load(self, state: Any) -> None:
+        """Go on from what was saved; called at every worker."""
+
+
+def is_sound(row: Row) -> bool:
+    """Whether a step's loss and gradient are numbers."""
+    return math.isfinite(row.get("loss", 0.0)) and math.isfinite(row["grad_norm"])
+
+
 def train(
     team: Team,
     model: Any,
@@ -40,16 +58,22 @@ def train(
     watched: tuple[str, ...] = ("loss",),
     done_before: int = 0,
     steps_in_all: int | None = None,
+    admit: Callable[[int, Row], bool] = lambda step, row: True,
     after_step: Callable[[int, Row], Row] | None = None,
+    ended: Callable[[], bool] = lambda: False,
+    carried: Mapping[str, Carried] | None = None,
 ) -> list[Row]:
     """Train ``model`` in place for ``steps``; returns the curve, a row a step.
 
     ``watched`` names what the person at the terminal sees; ``done_before`` and
-    ``steps_in_all`` shift the progress shown. ``after_step`` may add to a row (a
-    validation score); it runs on every worker. Raises ``Interrupted``, after saving, when
-    the run is asked to stop.
+    ``steps_in_all`` shift the progress shown. ``admit`` sees a step's row before its update
+    and may refuse it; one that is not sound is never applied. ``after_step`` may add to a
+    row (a validation score). Once ``ended`` is true no further step begins. The three run on
+    every worker and must say the same there. ``carried``: what they remember, by name.
+    Raises ``Interrupted``, after saving, when the run is asked to stop.
     """
     optimizer = Optimizer(model, optimizer_config, steps)
+    carried = carried or {}
     curve: list[Row] = []
     first = 0
     found = checkpoint.load_latest(work, phase)
@@ -58,31 +82,44 @@ def train(
         model.load_state_dict(state["model"])
         optimizer.load(state["optimizer"])
         curve = state["curve"]
+        for name, item in carried.items():
+            item.load(state["carried"][name])
         team.progress.note(f"{phase}: going on from step {first} of {steps}")
     total = steps_in_all or steps
     for step in range(first, steps):
-        row = _step(team, optimizer, shard, step)
+        if ended():
+            break
+        row = _step(team, optimizer, shard, step, admit)
         stop = row.pop("interrupted") > 0
         if after_step is not None:
             row |= after_step(step, row)
         curve.append({"step": float(done_before + step + 1), **row})
         shown = {name: row[name] for name in watched if name in row}
         team.progress.update(done_before + step + 1, total, **shown)
-        last = step + 1 == steps
-        if team.leads and (last or stop or (step + 1) % checkpoint_every == 0):
-            state = {
-                "model": model.state_dict(),
-                "optimizer": optimizer.state(),
-                "curve": curve,
-            }
-            checkpoint.save(work, phase, step + 1, state)
+        last = step + 1 == steps or ended()
+        if last or stop or (step + 1) % checkpoint_every == 0:
+            kept = {name: item.state() for name, item in carried.items()}
+            if team.leads:
+                state = {
+                    "model": model.state_dict(),
+                    "optimizer": optimizer.state(),
+                    "curve": curve,
+                    "carried": kept,
+                }
+                checkpoint.save(work, phase, step + 1, state)
         if stop:
             raise Interrupted(f"{phase} stopped after step {step + 1} of {steps}, saved")
     return curve
 
 
-def _step(team: Team, optimizer: Optimizer, shard: Shard, step: int) -> Row:
-    """All shards of this worker, the sum over workers, and one update."""
+def _step(
+    team: Team,
+    optimizer: Optimizer,
+    shard: Shard,
+    step: int,
+    admit: Callable[[int, Row], bool],
+) -> Row:
+    """All shards of this worker, the sum over workers, and at most one update."""
     sums: Row = {}
     gradient: Tensor | None = None
     for index in team.shards:
@@ -100,7 +137,11 @@ def _step(team: Team, optimizer: Optimizer, shard: Shard, step: int) -> Row:
     denominator = row.pop("denominator")
     _give_gradient(optimizer, gradient / max(denominator, 1.0))
     row = _averages(row, denominator)
-    row["grad_norm"] = optimizer.step(step)
+    row["grad_norm"] = optimizer.clip()
+    # Asked in any case: what refuses must also hear of the steps that are not sound.
+    if admit(step, row) and is_sound(row):
+        optimizer.update(step)
+    optimizer.clear()
     row["interrupted"] = stop
     return row
 

@@ -45,21 +45,23 @@ class Optimizer:
             muon = torch.optim.Muon(matrices, lr=rate, weight_decay=decay)
             self.parts.append((muon, rate))
 
-    def step(self, step: int) -> float:
-        """Clip, then update with the rate of ``step`` (from 0); returns the gradient norm.
+    def clip(self) -> float:
+        """Clip the gradient; returns its norm before that. One that is not finite is no
+        gradient any more: it must not be given to ``update``."""
+        return float(nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm))
 
-        A step whose gradient is not finite changes nothing, and its norm says so.
-        """
-        norm = float(nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm))
-        if math.isfinite(norm):
-            factor = rate_factor(self.config, step, self.steps)
-            for part, rate in self.parts:
-                for group in part.param_groups:
-                    group["lr"] = rate * factor
-                part.step()
+    def update(self, step: int) -> None:
+        """Change the weights, with the learning rate of ``step`` (from 0)."""
+        factor = rate_factor(self.config, step, self.steps)
+        for part, rate in self.parts:
+            for group in part.param_groups:
+                group["lr"] = rate * factor
+            part.step()
+
+    def clear(self) -> None:
+        """Drop the gradient."""
         for parameter in self.parameters:
             parameter.grad = None
-        return norm
 
     def state(self) -> list[dict[str, Any]]:
         return [part.state_dict() for part, _ in self.parts]

@@ -6,38 +6,40 @@ User turns, tool returns and designated wrong operations carry no loss (paper, s
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
-from pixel_core.config import DialogueConfig, SftConfig
+from pixel_core.config import DialogueConfig, SamplingConfig, SelectConfig, SftConfig
 from pixel_core.dialogue.prompts import Prompts
 from pixel_core.dialogue.questions import Questions
 from pixel_core.dialogue.replay import replay
 from pixel_core.dialogue.transcript import Transcript
 from pixel_core.errors import DataError
 from pixel_core.models.batch import collate
-from pixel_core.models.loading import load_model, save_model
+from pixel_core.models.loading import FOLDER, save_model
 from pixel_core.models.logprobs import logprobs_of, trained_logits
 from pixel_core.records import Annotation, Query, Trajectory, read_jsonl
 from pixel_core.stage import StageContext, Workspace
 from pixel_core.training.curve import write_curve
 from pixel_core.training.loop import Row, train
 from pixel_core.training.microbatch import by_length
-from pixel_core.training.optimizer import freeze_vision
 from pixel_core.training.order import Order
-from pixel_core.workers.team import Team, run_team
+from pixel_core.training.selection import Selection
+from pixel_core.training.start import Trainee, in_team
+from pixel_core.training.validation import Validation, validation_queries
+from pixel_core.workers.team import Team
 
 
 def run(context: StageContext) -> dict[str, Any]:
-    """Write ``model/`` and ``curve.jsonl``."""
+    """Write ``model/`` and ``curve.jsonl``; without steps, the base model as it is."""
     section = context.config.sft
-    return run_team(
-        tune,
-        (section, context.config.dialogue, dict(context.inputs), context.work, context.out),
-        shards=section.shards,
-        workers=context.config.runtime.workers,
-        progress=context.progress,
-    )
+    if section.steps:
+        return in_team(tune, context, section)
+    context.progress.note("sft.steps is 0: no warm start, the base model is handed on as it is")
+    shutil.copytree(context.inputs["base_model"] / FOLDER, context.out / FOLDER)
+    write_curve(context.out, [])
+    return {"steps": 0, "epochs": 0.0}
 
 
 def tune(
@@ -48,36 +50,60 @@ def tune(
     work: Workspace,
     out: Path,
 ) -> dict[str, Any]:
-    model, vocabulary = load_model(inputs["base_model"])
-    if config.freeze_vision:
-        freeze_vision(model)
-    lessons = Lessons(inputs, Prompts(dialogue, vocabulary))
+    trainee = Trainee.load(inputs["base_model"], dialogue, freeze=config.freeze_vision)
+    lessons = Lessons(inputs, trainee.prompts)
     order = Order(len(lessons), config.batch, f"sft/{config.seed}")
+    selection = None
+    if config.select.rapr:
+        selection = _selection(
+            team, trainee, config.select, inputs, f"sft/{config.seed}/select"
+        )
 
     def shard(step: int, index: int) -> Row:
         taken = order.at(step)[index :: team.shard_count]
-        return learn(model, [lessons.transcript(item) for item in taken], vocabulary)
+        transcripts = [lessons.transcript(item) for item in taken]
+        return learn(trainee.model, transcripts, trainee.vocabulary)
 
     curve = train(
         team,
-        model,
+        trainee.model,
         phase="sft",
         steps=config.steps,
         optimizer_config=config.optimizer,
         shard=shard,
         work=work,
         checkpoint_every=config.checkpoint_every,
-        watched=("loss", "token_accuracy"),
+        watched=("loss", "token_accuracy", "validation_rapr"),
+        after_step=selection.check if selection else None,
+        ended=selection.reached if selection else lambda: False,
+        carried={"selection": selection} if selection else {},
     )
     if team.leads:
-        save_model(model, vocabulary.tokenizer, out)
+        save_model(trainee.model, trainee.vocabulary.tokenizer, out)
         write_curve(out, curve)
-    return {
-        "steps": config.steps,
+    steps = len(curve)
+    metrics = {
+        "steps": steps,
         "trajectories": len(lessons),
-        "epochs": config.steps * config.batch / len(lessons),
+        "epochs": steps * config.batch / len(lessons),
         "loss": curve[-1]["loss"],
     }
+    if selection is None:
+        return metrics
+    if not selection.reached():
+        team.progress.note(selection.missed(steps))
+    return metrics | selection.metrics()
+
+
+def _selection(
+    team: Team, trainee: Trainee, config: SelectConfig, inputs: dict[str, Path], stream: str
+) -> Selection:
+    seeds = [a.seed for a in read_jsonl(inputs["annotate"] / "annotations.jsonl", Annotation)]
+    queries = validation_queries(seeds, config.questions)
+    sampling = SamplingConfig(temperature=config.temperature)
+    return Selection(
+        config, Validation(team, trainee, inputs["ingest"], queries, sampling, stream).score
+    )
 
 
 class Lessons:

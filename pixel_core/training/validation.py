@@ -1,0 +1,53 @@
+"""How a model in training answers the validation questions; never the test questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from pixel_core.config import SamplingConfig
+from pixel_core.dialogue.episode import run_episodes
+from pixel_core.dialogue.questions import Questions, queries_of
+from pixel_core.models.engine import EmbeddedEngine, stream_seed
+from pixel_core.records import Query, Seed, Split
+from pixel_core.training.loop import Row
+from pixel_core.training.start import Trainee
+from pixel_core.workers.team import Team
+
+
+def validation_queries(seeds: Sequence[Seed], count: int) -> list[Query]:
+    """The first ``count`` validation questions; ``DataError`` when there is none."""
+    return queries_of(seeds, Split.VALIDATION, "the annotate stage")[:count]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """One answer a question. Shards are batches of their own, as in training, with their own
+    random streams: the scores do not depend on how many workers share them."""
+
+    team: Team
+    trainee: Trainee
+    ingest: Path
+    queries: Sequence[Query]
+    sampling: SamplingConfig
+    #: Names the random streams.
+    stream: str
+
+    def score(self, step: int) -> Row:
+        """``validation_accuracy`` and ``validation_rapr``, shares of the questions, with the
+        weights as they are after ``step`` (from 0)."""
+        prompts = self.trainee.prompts
+        questions = Questions(self.ingest, prompts)
+        engine = EmbeddedEngine(self.trainee.model, self.trainee.vocabulary)
+        counts = torch.zeros(3, dtype=torch.float64)
+        for shard in self.team.shards:
+            engine.reseed(stream_seed(self.stream, step, shard))
+            openings = [questions.open(q) for q in self.queries[shard :: self.team.shard_count]]
+            for episode in run_episodes(engine, prompts, openings, 1, self.sampling):
+                used = float(episode.operations > 0)
+                counts += torch.tensor([1.0, float(episode.correct), used])
+        total, correct, used = self.team.sum(counts).tolist()
+        return {"validation_accuracy": correct / total, "validation_rapr": used / total}
