@@ -37,11 +37,15 @@ def test_a_profile_that_extends_itself_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "match"),
     [
-        ("sft.steps=0", r"sft\.steps = 0: .*greater than 0"),
+        ("sft.batch=0", r"sft\.batch = 0: .*greater than 0"),
         ("sft.step=5", r"sft\.step = 5: .*not permitted"),
         ("sft.optimizer.betas=[2.0, 0.9]", r"betas\.0 = 2\.0: .*less than 1"),
         ("rl.group=1", r"rl\.group = 1: .*greater than or equal to 2"),
         ("rl.sampling.temperature=0", "nothing is learnt"),
+        ("rl.keep=best", "needs a validation score"),
+        ("rl.replay={capacity=8, clear_every=1}", "nothing is ever replayed"),
+        ("rl.guards.rapr_collapse.above=0.01", "below the threshold"),
+        ("sft.select={rapr=0.2, every=1000}", "never be checked"),
         ("dialogue.max_new_tokens=600", "leaves no room for a prompt"),
         ("ingest.manifest.splits={validation=0.9, test=0.9}", "nothing to train on"),
         ("ingest.drawn.world.questions={digit=0, count=0, exists=0}", "raise at least one"),
