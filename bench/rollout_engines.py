@@ -18,48 +18,63 @@ from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.vision.budget import PATCH
 
 
-def script_of(prompts: Prompts) -> list[list[int]]:
-    """Two turns as tokens: a zoom into the middle, and an answer."""
+def script_of(prompts: Prompts, rollouts: int) -> list[list[list[int]]]:
+    """For each of a group's rollouts two turns as tokens: a zoom, and an answer.
+
+    Every rollout zooms into a place of its own: what they share is computed once, and a
+    group that says one thing would be a single rollout's work.
+    """
     pixel = prompts.dialogue.zoom.coordinates == "pixel"
-    box = (28, 28, 84, 84) if pixel else (0.25, 0.25, 0.75, 0.75)
-    call = format_call(ZoomCall(box=box, target=1), prompts.dialogue.zoom)
     vocabulary = prompts.vocabulary
-    return [
-        [*vocabulary.encode_plain(text), vocabulary.turn_end]
-        for text in (f"zoom in on the middle {call}", "the crop shows \\boxed{7}")
-    ]
+    scripts = []
+    for rollout in range(rollouts):
+        at = rollout % 16
+        x, y = at % 4, at // 4
+        left, top = 12 + 10 * x, 12 + 10 * y
+        unit = 1 if pixel else 112
+        box = (left / unit, top / unit, (left + 48) / unit, (top + 48) / unit)
+        call = format_call(ZoomCall(box=box, target=1), prompts.dialogue.zoom)
+        texts = (f"zoom in on the middle {call}", "the crop shows \\boxed{7}")
+        scripts.append([[*vocabulary.encode_plain(t), vocabulary.turn_end] for t in texts])
+    if len({len(script[0]) for script in scripts}) > 1:
+        raise ValueError("the scripted calls differ in tokens: choose other boxes")
+    return scripts
 
 
 class ScriptedWords:
     """What is said at each step of each turn, whatever the model would say."""
 
-    def __init__(self, turns: list[list[int]]) -> None:
-        self.turns = turns
+    def __init__(self, scripts: list[list[list[int]]]) -> None:
+        self.scripts = scripts
 
-    def turn_of(self, transcript: Transcript) -> list[int]:
+    def turn_of(self, transcript: Transcript, rollout: int = 0) -> list[int]:
         """The next turn: how many were taken shows in the pictures (one a zoom)."""
-        return self.turns[len(transcript.visuals) - 1]
+        return self.scripts[rollout % len(self.scripts)][len(transcript.visuals) - 1]
 
 
 class Speaking(EmbeddedEngine):
-    """The embedded engine with all its work, saying the script's tokens in the end."""
+    """The embedded engine with all its work, saying the scripts' tokens in the end.
+
+    All rows are in the same turn and say as many tokens, so that none ends before others.
+    """
 
     def __init__(self, model: Any, vocabulary: Vocabulary, words: ScriptedWords) -> None:
         super().__init__(model, vocabulary)
         self._words = words
-        self._said: list[int] = []
+        self._said: list[tuple[int, ...]] = []
 
     def generate(
         self, transcripts: Sequence[Transcript], sampling: SamplingConfig, max_new_tokens: int
     ) -> list[Completion]:
-        self._said = list(self._words.turn_of(transcripts[0])) if transcripts else []
+        said = [self._words.turn_of(t, row) for row, t in enumerate(transcripts)]
+        self._said = list(zip(*said, strict=True))
         return super().generate(transcripts, sampling, max_new_tokens)
 
     def _sample(
-        self, logits_bv: Tensor, sampling: SamplingConfig, draw_b: Tensor
+        self, logits_nv: Tensor, sampling: SamplingConfig, node_r: Tensor, draw_r: Tensor
     ) -> tuple[Tensor, Tensor]:
-        tokens_b, logprobs_b = super()._sample(logits_bv, sampling, draw_b)
-        return torch.full_like(tokens_b, self._said.pop(0)), logprobs_b
+        tokens_r, logprobs_r = super()._sample(logits_nv, sampling, node_r, draw_r)
+        return torch.tensor(self._said.pop(0), dtype=tokens_r.dtype), logprobs_r
 
 
 class TransformersEngine:

@@ -63,7 +63,9 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
         questions = Questions(material.inputs["ingest"], prompts)
         queries = read_queries(material.inputs["ingest"], Split.TRAIN)
         openings = [questions.open(query) for query in queries]
-    words: ScriptedWords | None = None if asked.store else ScriptedWords(script_of(prompts))
+    words: ScriptedWords | None = None
+    if not asked.store:
+        words = ScriptedWords(script_of(prompts, asked.group))
     vocabulary = prompts.vocabulary
     ours: Any = (
         Speaking(policy, vocabulary, words) if words else EmbeddedEngine(policy, vocabulary)

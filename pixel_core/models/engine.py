@@ -1,9 +1,11 @@
 """The embedded engine: the transformers model itself, generating in this process.
 
-Legend: b row, t token, v vocabulary.
+Legend: n distinct sequence, r transcript (row), k packed new token, v vocabulary.
 
-Transcripts that begin alike (a group's shared prompt, pictures included) are prefilled
-once; a transcript that was continued before only feeds what came after its cached part.
+What is alike is computed once. Transcripts that begin alike (a group's prompt, pictures
+included) are one sequence, and go on as one for as long as they say the same: a sequence
+forks where its rollouts' tokens differ. Ended turns leave the batch at once. A transcript
+that was continued before only feeds what came after its cached part.
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ from torch import Tensor
 
 from pixel_core.config import SamplingConfig
 from pixel_core.dialogue.engine import Completion
-from pixel_core.dialogue.transcript import Transcript
+from pixel_core.dialogue.transcript import Transcript, Visual
 from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.models.batch import VisualTable, embed
-from pixel_core.models.language import KeyValues, extend, rotary_of
-from pixel_core.models.logprobs import forbid
+from pixel_core.models.decoder import Decoder
+from pixel_core.models.key_values import Kept, KeyValues
 from pixel_core.models.positions import positions
+from pixel_core.models.sampling import sample
 
 
 class EmbeddedEngine:
@@ -33,183 +36,199 @@ class EmbeddedEngine:
         self.model = model
         self.vocabulary = vocabulary
         self._generator = torch.Generator().manual_seed(seed)
-        self._cache: KeyValues | None = None
-        #: The transcripts of the cache's rows, held so that their identity stays theirs.
-        self._rows: list[Transcript] = []
+        self._decoder: Decoder | None = None
+        #: What is cached of each transcript, and the transcript, so that its id stays its.
+        self._kept: dict[int, tuple[Transcript, Kept]] = {}
 
     def reseed(self, seed: int) -> None:
         self._generator.manual_seed(seed)
 
     def forget(self) -> None:
-        self._cache, self._rows = None, []
+        self._decoder, self._kept = None, {}
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def generate(
         self, transcripts: Sequence[Transcript], sampling: SamplingConfig, max_new_tokens: int
     ) -> list[Completion]:
         if not transcripts:
             return []
-        ends = [self._next_position(transcript) for transcript in transcripts]
-        cache, hidden_bd = self._prefill(transcripts, max_new_tokens)
-        completions = self._decode(cache, hidden_bd, ends, sampling, max_new_tokens)
-        self._cache, self._rows = cache, list(transcripts)
-        return completions
+        decoder = self._decoder = self._decoder or Decoder(self.model)
+        distinct, kept, node_r = self._distinct(transcripts)
+        cache = decoder.cache(kept, max(map(len, distinct)) + max_new_tokens)
+        hidden_nd, ends_n = self._feed(decoder, distinct, cache)
+        turn = _Turn(len(transcripts), max_new_tokens)
+        self._decode(decoder, cache, hidden_nd, ends_n, node_r, sampling, turn)
+        self._kept = {
+            id(transcript): (transcript, one)
+            for transcript, one in zip(transcripts, turn.kept, strict=True)
+        }
+        return turn.completions(self.vocabulary.turn_end)
 
-    def _next_position(self, transcript: Transcript) -> int:
-        return positions(transcript.tokens, transcript.visuals, self.vocabulary.image)[1]
-
-    def _prefill(self, transcripts: Sequence[Transcript], new: int) -> tuple[KeyValues, Tensor]:
-        """Cache with every transcript's tokens, and the hidden state (b, d) at its end."""
-        kept = {id(transcript): row for row, transcript in enumerate(self._rows)}
-        room = max(map(len, transcripts)) + new
-        if self._cache is not None and all(id(t) in kept for t in transcripts):
-            rows = torch.tensor([kept[id(transcript)] for transcript in transcripts])
-            cache = self._cache.select(rows, room)
-            return cache, self._feed(transcripts, cache)
-        first: dict[tuple[Any, ...], int] = {}
+    def _distinct(
+        self, transcripts: Sequence[Transcript]
+    ) -> tuple[list[Transcript], list[Kept | None], np.ndarray]:
+        """One transcript of each kind, what is cached of it, and each row's kind."""
+        number: dict[tuple[Any, ...], int] = {}
         distinct: list[Transcript] = []
-        back: list[int] = []
-        for transcript in transcripts:
-            key = (tuple(transcript.tokens), tuple(map(id, transcript.visuals)))
-            if key not in first:
-                first[key] = len(distinct)
+        cached: list[Kept | None] = []
+        node_r = np.empty(len(transcripts), np.int64)
+        for row, transcript in enumerate(transcripts):
+            _, kept = self._kept.get(id(transcript), (None, None))
+            fed = 0 if kept is None else len(kept)
+            # Rows that ended a turn as one sequence hold the same object.
+            key = (
+                id(kept),
+                tuple(transcript.tokens[fed:]),
+                tuple(map(id, transcript.visuals)),
+            )
+            if key not in number:
+                number[key] = len(distinct)
                 distinct.append(transcript)
-            back.append(first[key])
-        cache = KeyValues.empty(self.model, len(distinct), room)
-        hidden_bd = self._feed(distinct, cache)
-        if len(distinct) == len(transcripts):
-            return cache, hidden_bd
-        rows = torch.tensor(back)
-        return cache.select(rows, room), hidden_bd[rows]
+                cached.append(kept)
+            node_r[row] = number[key]
+        return distinct, cached, node_r
 
-    def _feed(self, transcripts: Sequence[Transcript], cache: KeyValues) -> Tensor:
-        """Run what the cache does not hold yet; right-padded."""
+    def _feed(
+        self, decoder: Decoder, distinct: list[Transcript], cache: KeyValues
+    ) -> tuple[Tensor, np.ndarray]:
+        """Run what the cache does not hold yet; the hidden states (n, d) at the end, and
+        each sequence's next position."""
         image = self.vocabulary.image
-        old = cache.lengths_b.tolist()
-        new = [len(t) - start for t, start in zip(transcripts, old, strict=True)]
-        tokens = np.full((len(new), max(new)), self.vocabulary.pad, np.int64)
-        source = np.full_like(tokens, -1)
-        place = np.zeros((3, *tokens.shape), np.int64)
-        fresh = []
-        for transcript, start in zip(transcripts, old, strict=True):
-            before = transcript.tokens[:start].count(image)
-            shown, at = 0, 0
-            while shown < before:
-                shown += transcript.visuals[at].tokens
-                at += 1
-            fresh.append(transcript.visuals[at:])
-        table = VisualTable(visual for visuals in fresh for visual in visuals)
-        for row, (transcript, start) in enumerate(zip(transcripts, old, strict=True)):
-            tokens[row, : new[row]] = transcript.tokens[start:]
-            all_places, _ = positions(transcript.tokens, transcript.visuals, image)
-            place[:, row, : new[row]] = all_places[:, start:]
-            if fresh[row]:
-                rows = np.concatenate([table.rows(visual) for visual in fresh[row]])
-                source[row, tokens[row] == image] = rows
-        embedded = embed(
-            self.model, torch.from_numpy(tokens), torch.from_numpy(source), table.groups()
+        tokens: list[int] = []
+        places, counts, ends, shown = [], [], [], []
+        for transcript, start in zip(distinct, cache.lengths_n.tolist(), strict=True):
+            place_3t, end = positions(transcript.tokens, transcript.visuals, image)
+            places.append(place_3t[:, start:])
+            ends.append(end)
+            fresh = transcript.tokens[start:]
+            counts.append(len(fresh))
+            tokens += fresh
+            shown.append(_shown_in(fresh, transcript, image))
+        table = VisualTable(visual for visuals in shown for visual in visuals)
+        tokens_k = np.array(tokens, np.int64)
+        source_k = np.full_like(tokens_k, -1)
+        rows = [table.rows(visual) for visuals in shown for visual in visuals]
+        if rows:
+            source_k[tokens_k == image] = np.concatenate(rows)
+        embedded_kd = embed(
+            self.model, torch.from_numpy(tokens_k), torch.from_numpy(source_k), table.groups()
         )
-        rotary = rotary_of(self.model, torch.from_numpy(place))
-        return extend(self.model, embedded, rotary, torch.tensor(new), cache)
+        turned = decoder.turned(torch.from_numpy(np.concatenate(places, 1)))
+        hidden_nd = decoder.extend(embedded_kd, turned, np.array(counts), cache)
+        return hidden_nd, np.array(ends)
 
     def _decode(
         self,
+        decoder: Decoder,
         cache: KeyValues,
-        hidden_bd: Tensor,
-        ends: list[int],
+        hidden_nd: Tensor,
+        ends_n: np.ndarray,
+        node_r: np.ndarray,
         sampling: SamplingConfig,
-        max_new_tokens: int,
-    ) -> list[Completion]:
+        turn: _Turn,
+    ) -> None:
         """Sample a token a row until all rows ended their turn.
 
-        Ended rows idle; once half of a batch does, the others go on without them. What a
-        row draws depends on its place and step alone, so neither changes what is sampled.
+        What a row draws depends on its place and step alone, so whoever shares its
+        sequence or left the batch does not change what it samples.
         """
-        rows = len(ends)
-        place_bt = torch.tensor(ends)[:, None] + torch.arange(max_new_tokens)
-        cos, sin = rotary_of(self.model, place_bt.expand(3, -1, -1))
-        draws_bt = torch.rand(
-            (rows, max_new_tokens), dtype=torch.float64, generator=self._generator
-        )
-        tokens_bt = torch.zeros((rows, max_new_tokens), dtype=torch.long)
-        logprobs_bt = torch.zeros((rows, max_new_tokens))
-        since = int(cache.lengths_b.min())
-        part, row_b = cache, torch.arange(rows)
-        running_b = torch.ones(rows, dtype=torch.bool)
-        count_b = torch.zeros(rows, dtype=torch.long)
-        embed_tokens = self.model.model.language_model.embed_tokens
-        for step in range(max_new_tokens):
-            logits_bv = self.model.lm_head(hidden_bd)
-            token_b, logprob_b = self._sample(logits_bv, sampling, draws_bt[row_b, step])
-            tokens_bt[row_b, step] = token_b
-            logprobs_bt[row_b, step] = logprob_b
-            count_b[row_b[running_b]] += 1
-            running_b = running_b & (token_b != self.vocabulary.turn_end)
-            left = int(running_b.sum())
-            if not left:
-                break
-            if left <= len(row_b) // 2:
-                if part is not cache:
-                    cache.take_back(row_b, part, since)
-                row_b, token_b = row_b[running_b], token_b[running_b]
-                part = cache.select(row_b, cache.room)
-                running_b = torch.ones(left, dtype=torch.bool)
-            # An ended row writes its idle token past its end, where nothing looks.
-            hidden_bd = extend(
-                self.model,
-                embed_tokens(token_b)[:, None],
-                (cos[row_b, :, step, None], sin[row_b, :, step, None]),
-                running_b.long(),
-                part,
+        rows, limit = turn.tokens_rt.shape
+        first = int(ends_n.min())
+        cos, sin = decoder.turned(torch.arange(first, int(ends_n.max()) + limit).expand(3, -1))
+        draws_rt = torch.rand((rows, limit), dtype=torch.float64, generator=self._generator)
+        running = np.arange(rows)
+        for step in range(limit):
+            logits_nv = decoder.logits(hidden_nd)
+            draw_r = draws_rt[torch.from_numpy(running), step]
+            sampled = self._sample(logits_nv, sampling, torch.from_numpy(node_r), draw_r)
+            token_r, logprob_r = (values.numpy() for values in sampled)
+            turn.say(step, running, token_r, logprob_r)
+            goes_on = token_r != self.vocabulary.turn_end
+            if step + 1 == limit:
+                goes_on[:] = False
+            if not goes_on.all():
+                turn.end(running[~goes_on], node_r[~goes_on], cache)
+                running, node_r, token_r = running[goes_on], node_r[goes_on], token_r[goes_on]
+                if not len(running):
+                    return
+            parent_n, said_n, node_r = _children(node_r, token_r)
+            slot_n = cache.branch(parent_n)
+            ends_n, tokens_n = _at(slot_n, ends_n[parent_n]), _at(slot_n, said_n)
+            node_r = slot_n[node_r]
+            place_n = torch.from_numpy(ends_n + (step - first))
+            hidden_nd = decoder.step(
+                decoder.embed(torch.from_numpy(tokens_n)), (cos[place_n], sin[place_n]), cache
             )
-        if part is not cache:
-            cache.take_back(row_b, part, since)
-        finished_b = tokens_bt[torch.arange(rows), count_b - 1] == self.vocabulary.turn_end
+
+    def _sample(
+        self, logits_nv: Tensor, sampling: SamplingConfig, node_r: Tensor, draw_r: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        return sample(logits_nv, sampling, self.vocabulary.banned, node_r, draw_r)
+
+
+class _Turn:
+    """What the rows say in one turn, and what is cached of each when it ends."""
+
+    def __init__(self, rows: int, limit: int) -> None:
+        self.tokens_rt = np.zeros((rows, limit), np.int64)
+        self.logprobs_rt = np.zeros((rows, limit), np.float32)
+        self.count_r = np.zeros(rows, np.int64)
+        self._kept: list[Kept | None] = [None] * rows
+
+    @property
+    def kept(self) -> list[Kept]:
+        return [one for one in self._kept if one is not None]
+
+    def say(
+        self, step: int, rows: np.ndarray, token_r: np.ndarray, logprob_r: np.ndarray
+    ) -> None:
+        self.tokens_rt[rows, step] = token_r
+        self.logprobs_rt[rows, step] = logprob_r
+        self.count_r[rows] = step + 1
+
+    def end(self, rows: np.ndarray, node_r: np.ndarray, cache: KeyValues) -> None:
+        """These rows said their last; the token itself is not cached."""
+        kept = {node: cache.keep(node) for node in set(node_r.tolist())}
+        for row, node in zip(rows.tolist(), node_r.tolist(), strict=True):
+            self._kept[row] = kept[node]
+
+    def completions(self, turn_end: int) -> list[Completion]:
         return [
             Completion(
-                tokens=tokens_bt[row, :count].tolist(),
-                logprobs=logprobs_bt[row, :count].tolist(),
-                finished=finished,
+                tokens=tokens[:count].tolist(),
+                logprobs=logprobs[:count].tolist(),
+                finished=bool(tokens[count - 1] == turn_end),
             )
-            for row, (count, finished) in enumerate(
-                zip(count_b.tolist(), finished_b.tolist(), strict=True)
+            for tokens, logprobs, count in zip(
+                self.tokens_rt, self.logprobs_rt, self.count_r.tolist(), strict=True
             )
         ]
 
-    def _sample(
-        self, logits_bv: Tensor, sampling: SamplingConfig, draw_b: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Tokens (b) and their log-probabilities (b) under the tempered distribution."""
-        greedy = sampling.temperature == 0
-        logits_bv = forbid(logits_bv.float(), self.vocabulary.banned)
-        if not greedy:
-            logits_bv = logits_bv / sampling.temperature
-        logprobs_bv = logits_bv.log_softmax(-1)
-        if greedy:
-            token_b = logprobs_bv.argmax(-1)
-        else:
-            kept = logprobs_bv if sampling.top_p >= 1 else _nucleus(logprobs_bv, sampling.top_p)
-            token_b = _pick(kept, draw_b)
-        return token_b, logprobs_bv.gather(1, token_b[:, None])[:, 0]
+
+def _shown_in(fresh: list[int], transcript: Transcript, image: int) -> list[Visual]:
+    """The pictures whose placeholders are among the transcript's last tokens."""
+    left, at = fresh.count(image), len(transcript.visuals)
+    while left > 0:
+        at -= 1
+        left -= transcript.visuals[at].tokens
+    return transcript.visuals[at:]
 
 
-def _pick(logprobs_bv: Tensor, draw_b: Tensor) -> Tensor:
-    """Where the cumulative probability passes ``draw_b``, from [0, 1), of its total.
+def _children(
+    node_r: np.ndarray, token_r: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The distinct pairs of sequence and token: parents, ascending, and tokens (both n),
+    and which of them each row is."""
+    width = int(token_r.max()) + 1
+    pairs, child_r = np.unique(node_r * width + token_r, return_inverse=True)
+    return pairs // width, pairs % width, child_r
 
-    One uniform number a row: ``torch.multinomial`` draws one a token of the vocabulary.
-    """
-    cumulative_bv = logprobs_bv.exp().double().cumsum(-1)
-    mark_b1 = draw_b[:, None] * cumulative_bv[:, -1:]
-    # ``right``: a token of probability 0 ends where the one before it ends, and is passed.
-    return torch.searchsorted(cumulative_bv, mark_b1, right=True)[:, 0]
 
-
-def _nucleus(logprobs_bv: Tensor, top_p: float) -> Tensor:
-    """The smallest set of tokens whose probabilities reach ``top_p``; the rest at -inf."""
-    ordered, index = logprobs_bv.sort(-1, descending=True)
-    before = ordered.exp().cumsum(-1) - ordered.exp()
-    ordered = ordered.masked_fill(before >= top_p, float("-inf"))
-    return torch.empty_like(ordered).scatter(1, index, ordered)
+def _at(slot_n: np.ndarray, values_n: np.ndarray) -> np.ndarray:
+    """The values, each in its slot."""
+    out = np.empty_like(values_n)
+    out[slot_n] = values_n
+    return out
 
 
 def stream_seed(*parts: object) -> int:

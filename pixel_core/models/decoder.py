@@ -1,0 +1,206 @@
+"""The language model laid out for generation: few, large products and no bookkeeping.
+
+Legend: n sequence, k packed new token (all sequences' new tokens, one after the other),
+h head, s cached token, d width.
+
+At the size of a tiny model a step is bound by the number of calls, so that projections
+that read the same input are joined and positions are looked up. The numbers are those of
+``language.hidden_states``, up to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pixel_core.models.key_values import Kept, KeyValues
+from pixel_core.models.language import rotary_of
+
+#: Joined weights are copies; of models with more parameters no copy is made.
+_COPIED_PARAMETERS = 50_000_000
+
+#: Cosines (k, 1, d) and signed sines (k, 1, d), for ``_rotate``.
+Turned = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class _Layer:
+    norm: tuple[Tensor, float]
+    projections: list[tuple[Tensor, Tensor | None]]
+    out: Tensor
+    after_norm: tuple[Tensor, float]
+    gate_up: list[tuple[Tensor, Tensor | None]]
+    down: Tensor
+
+
+class Decoder:
+    """A snapshot of ``model``'s language model: make a new one when its weights change."""
+
+    def __init__(self, model: Any) -> None:
+        text = model.model.language_model
+        config = model.config.text_config
+        self.model = model
+        self.heads: int = config.num_attention_heads
+        self.cached_heads: int = config.num_key_value_heads
+        self.width: int = config.hidden_size // config.num_attention_heads
+        join = sum(p.numel() for p in text.parameters()) <= _COPIED_PARAMETERS
+        self._layers = [_layer(layer, join) for layer in text.layers]
+        self._norm = (text.norm.weight, text.norm.variance_epsilon)
+        self._embedding = text.embed_tokens
+        self._head = model.lm_head.weight
+
+    def cache(self, kept: Sequence[Kept | None], room: int) -> KeyValues:
+        """A cache of these sequences with space for ``room`` tokens in each."""
+        shape = (len(self._layers), self.cached_heads, self.width)
+        return KeyValues.of(kept, room, self._head, shape)
+
+    def turned(self, positions_3k: Tensor) -> Turned:
+        """What turns queries and keys at these positions (3, k)."""
+        cos, sin = rotary_of(self.model, positions_3k[:, None])
+        left, right = sin[0, 0].chunk(2, -1)
+        return cos[0, 0][:, None], torch.cat((-left, right), -1)[:, None]
+
+    def logits(self, hidden_nd: Tensor) -> Tensor:
+        """(n, v), of the final hidden states."""
+        return F.linear(hidden_nd, self._head)
+
+    def embed(self, tokens_n: Tensor) -> Tensor:
+        return self._embedding(tokens_n)
+
+    def step(self, hidden_nd: Tensor, turned: Turned, cache: KeyValues) -> Tensor:
+        """One token a sequence; returns its final hidden state (n, d)."""
+        lengths_n = cache.lengths_n
+        count, used = len(lengths_n), int(lengths_n.max()) + 1
+        place_kh = _places(cache, np.arange(count), lengths_n)
+        bias_ns = np.zeros((count, 1, used), np.float32)
+        bias_ns[np.arange(used) > lengths_n[:, None, None]] = -np.inf
+        bias = torch.from_numpy(bias_ns).to(hidden_nd)
+        bias = bias.repeat_interleave(self.cached_heads, 0)
+        for layer, stored in zip(self._layers, cache.stored, strict=True):
+            q = self._project(layer, hidden_nd, turned, stored, place_kh)
+            hidden_nd = self._mix(layer, hidden_nd, self._attend_one(q, stored, used, bias))
+        cache.lengths_n = lengths_n + 1
+        return _normed(hidden_nd, self._norm)
+
+    def extend(
+        self, hidden_kd: Tensor, turned: Turned, new_n: np.ndarray, cache: KeyValues
+    ) -> Tensor:
+        """``new_n`` tokens a sequence, packed; returns the final hidden state (n, d) of
+        each sequence's last one."""
+        old_n = cache.lengths_n
+        count, longest, used = len(new_n), int(new_n.max()), int((old_n + new_n).max())
+        row_k = np.repeat(np.arange(count), new_n)
+        nth_k = np.concatenate([np.arange(new) for new in new_n])
+        place_kh = _places(cache, row_k, old_n[row_k] + nth_k)
+        reach_nt = old_n[:, None] + np.arange(longest)
+        seen = torch.from_numpy(np.arange(used) <= reach_nt[..., None]).to(hidden_kd.device)
+        packed = None if len(row_k) == count * longest else (row_k, nth_k)
+        for layer, stored in zip(self._layers, cache.stored, strict=True):
+            q = self._project(layer, hidden_kd, turned, stored, place_kh)
+            mixed = self._attend(q, stored[:, :count, :, :used], seen, packed)
+            hidden_kd = self._mix(layer, hidden_kd, mixed)
+        cache.lengths_n = old_n + new_n
+        last_n = torch.from_numpy(np.cumsum(new_n) - 1).to(hidden_kd.device)
+        return _normed(hidden_kd[last_n], self._norm)
+
+    def _project(
+        self, layer: _Layer, hidden_kd: Tensor, turned: Turned, stored: Tensor, place: Tensor
+    ) -> Tensor:
+        """Queries (k, h, d); keys and values are written to their places in the cache."""
+        joined = _apply(layer.projections, _normed(hidden_kd, layer.norm))
+        joined = joined.unflatten(-1, (-1, self.width))
+        turning = joined[:, : self.heads + self.cached_heads]
+        _rotate(turning, turned)
+        new = joined[:, self.heads :].reshape(-1, self.width)
+        stored.view(-1, self.width).index_copy_(0, place, new)
+        return joined[:, : self.heads]
+
+    def _attend_one(self, q: Tensor, stored: Tensor, used: int, bias: Tensor) -> Tensor:
+        """One query a sequence: as plain products, which beat the fused attention here."""
+        count = len(q)
+        keys, values = (part[:count, :, :used].flatten(0, 1) for part in stored)
+        q = q.reshape(count * self.cached_heads, -1, self.width)
+        bias = bias.expand(-1, q.shape[1], -1)
+        scores = torch.baddbmm(bias, q, keys.transpose(1, 2), alpha=self.width**-0.5)
+        return torch.bmm(scores.softmax(-1), values).view(count, -1)
+
+    def _attend(
+        self,
+        q_khd: Tensor,
+        stored: Tensor,
+        seen: Tensor,
+        packed: tuple[np.ndarray, np.ndarray] | None,
+    ) -> Tensor:
+        count, longest = seen.shape[:2]
+        if packed is None:
+            q = q_khd.view(count, longest, self.heads, self.width)
+        else:
+            q = q_khd.new_zeros((count, longest, self.heads, self.width))
+            q[packed] = q_khd
+        mixed = F.scaled_dot_product_attention(
+            q.transpose(1, 2),
+            stored[0],
+            stored[1],
+            attn_mask=seen[:, None],
+            enable_gqa=self.heads != self.cached_heads,
+        )
+        mixed = mixed.transpose(1, 2).flatten(2)
+        return mixed.flatten(0, 1) if packed is None else mixed[packed]
+
+    def _mix(self, layer: _Layer, hidden_kd: Tensor, mixed_kd: Tensor) -> Tensor:
+        """The rest of a layer, after its attention."""
+        hidden_kd = torch.addmm(hidden_kd, mixed_kd, layer.out.T)
+        gate, up = _apply(layer.gate_up, _normed(hidden_kd, layer.after_norm)).chunk(2, -1)
+        return torch.addmm(hidden_kd, F.silu(gate).mul_(up), layer.down.T)
+
+
+def _layer(layer: Any, join: bool) -> _Layer:
+    attention, mlp = layer.self_attn, layer.mlp
+    before, after = layer.input_layernorm, layer.post_attention_layernorm
+    return _Layer(
+        norm=(before.weight, before.variance_epsilon),
+        projections=_joined((attention.q_proj, attention.k_proj, attention.v_proj), join),
+        out=attention.o_proj.weight,
+        after_norm=(after.weight, after.variance_epsilon),
+        gate_up=_joined((mlp.gate_proj, mlp.up_proj), join),
+        down=mlp.down_proj.weight,
+    )
+
+
+def _joined(linears: Sequence[Any], join: bool) -> list[tuple[Tensor, Tensor | None]]:
+    """Weights and biases, as one pair if wanted; all or none of them have a bias."""
+    pairs = [(linear.weight, linear.bias) for linear in linears]
+    if not join:
+        return pairs
+    biases = [bias for _, bias in pairs if bias is not None]
+    return [(torch.cat([weight for weight, _ in pairs]), torch.cat(biases) if biases else None)]
+
+
+def _apply(pairs: list[tuple[Tensor, Tensor | None]], x: Tensor) -> Tensor:
+    outs = [F.linear(x, weight, bias) for weight, bias in pairs]
+    return outs[0] if len(outs) == 1 else torch.cat(outs, -1)
+
+
+def _normed(x: Tensor, norm: tuple[Tensor, float]) -> Tensor:
+    return F.rms_norm(x, x.shape[-1:], *norm)
+
+
+def _rotate(x: Tensor, turned: Turned) -> None:
+    """In place: x cos + (-right, left) sin, with the sign in the sines."""
+    cos, sin = turned
+    torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, -1), sin, out=x)
+
+
+def _places(cache: KeyValues, row_k: np.ndarray, at_k: np.ndarray) -> Tensor:
+    """Where keys, then values of each new token go, a head each, in a layer's flat cache."""
+    _, _, slots, heads, room, _ = cache.stored.shape
+    head = np.arange(heads) * room
+    both = np.concatenate((head, head + slots * heads * room))
+    flat = (row_k * heads * room + at_k)[:, None] + both
+    return torch.from_numpy(flat.ravel()).to(cache.stored.device)
