@@ -3,6 +3,8 @@
 # make check   style, format, types
 # make env     only the environment
 # make bench   speed, side by side with peers (STORE=... names a finished run's store)
+# make openrlhf-agreement   our advantages and loss against the real OpenRLHF, in its own
+#              environment .venv-openrlhf (1.5 GB; Python 3.11)
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	command -v $$p >/dev/null 2>&1 && \
@@ -11,8 +13,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+OPENRLHF := .venv-openrlhf
 
-.PHONY: env run test check format bench
+.PHONY: env run test check format bench openrlhf-agreement
 
 run: $(STAMP)
 	$(BIN)/pixel run --profile tiny
@@ -31,6 +34,20 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.run_all $(if $(STORE),--store $(STORE))
+
+openrlhf-agreement: $(OPENRLHF)/.installed
+	OMP_NUM_THREADS=1 $(OPENRLHF)/bin/python -m pytest -c tests/openrlhf/pytest.ini tests/openrlhf
+
+$(OPENRLHF)/.installed: tests/openrlhf/requirements.txt
+	@python3.11 -c '' || { echo "OpenRLHF's pins need python3.11: install it" >&2; exit 1; }
+	@test -x $(OPENRLHF)/bin/python || python3.11 -m venv $(OPENRLHF)
+	@echo "installing the real OpenRLHF for a CPU into $(OPENRLHF) (a few minutes)"
+	@$(OPENRLHF)/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+		--no-input --no-deps -r tests/openrlhf/requirements.txt
+	@# Where pip took a CUDA build of torch, the packages it pins; for a CPU build, nothing.
+	@$(OPENRLHF)/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+		--no-input torch
+	@touch $@
 
 env: $(STAMP)
 

@@ -1,0 +1,40 @@
+"""Names that OpenRLHF imports and cannot have on a CPU: flash-attn and vLLM.
+
+Advantages and losses call none of them. Each stand-in refuses when it is called, so that no
+test can rest on one.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, NoReturn
+
+_NAMES = {
+    "flash_attn": (),
+    "flash_attn.bert_padding": ("index_first_axis", "pad_input", "rearrange", "unpad_input"),
+    "flash_attn.utils": (),
+    "flash_attn.utils.distributed": ("all_gather",),
+    "vllm": (),
+    "vllm.inputs": ("TokensPrompt",),
+    "vllm.utils": ("random_uuid",),
+}
+
+
+def install() -> None:
+    for path, names in _NAMES.items():
+        module = ModuleType(path)
+        # transformers asks for the spec when it looks which attention it could use.
+        module.__spec__ = ModuleSpec(path, None, is_package=True)
+        module.__path__ = []
+        for name in names:
+            setattr(module, name, _refusal(f"{path}.{name}"))
+        sys.modules[path] = module
+
+
+def _refusal(name: str) -> Any:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise RuntimeError(f"{name} is a stand-in: what calls it can't be compared on a CPU")
+
+    return refuse
