@@ -49,11 +49,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pixel_core.config import RewardConfig
-from pixel_core.rewards.advantages import UNIFORM, advantages
 from pixel_core.rewards.duals import Duals
-
-# ``advantages`` had its place here; importers may still name it so.
-__all__ = ["UNIFORM", "ShapedRewards", "advantages", "excess", "rapr", "shape"]
 
 Floats = NDArray[np.float64]
 
