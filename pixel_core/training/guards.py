@@ -28,15 +28,12 @@ CALM = 10
 
 @dataclass(frozen=True)
 class Event:
-    """One guard's warning: ``value`` against ``threshold`` at ``step`` (from 1).
-
-    ``value`` is None where it is not a number that JSON can hold.
-    """
+    """One guard's warning at ``step`` (from 1): ``value``, in the unit of ``threshold``."""
 
     step: int
     guard: str
     action: str
-    value: float | None
+    value: float
     threshold: float
     text: str
 
@@ -115,7 +112,7 @@ class Guards:
         self._sign(
             step,
             "non_finite",
-            row["grad_norm"],
+            float(memory.unsound_in_a_row),
             f"loss {row.get('loss', math.nan):g} with gradient norm {row['grad_norm']:g} is no "
             f"number: the update was skipped ({memory.unsound_in_a_row} in a row, "
             f"{guard.threshold} are too many); try a lower rl.optimizer.learning_rate",
@@ -205,10 +202,8 @@ class Guards:
         elif last is not None and step - last <= CALM:
             return  # the same event goes on
         action = "stop" if stopping else "warn"
-        known = value if math.isfinite(value) else None
-        memory.events.append(
-            asdict(Event(step, name, action, known, float(guard.threshold), text))
-        )
+        event = Event(step, name, action, value, float(guard.threshold), text)
+        memory.events.append(asdict(event))
         ending = "; training stops here" if stopping else ""
         self._progress.note(f"{name.replace('_', ' ')} at step {step}: {text}{ending}")
 

@@ -96,9 +96,11 @@ class RlShard:
         batch = _Batch(_no_counts(config))
         taken = self.order.at(step)[shard :: self.team.shard_count]
         missing = len(taken) - self._roll_out(step, taken, batch)
-        for fresh in self._extra_queries(step, shard):
+        rounds = extra_rounds(self.order, self.extra, step, config.resample_rounds)
+        for fresh in rounds:
             if not missing:
                 break
+            fresh = fresh[shard :: self.team.shard_count]
             missing -= self._roll_out(step, fresh[:missing], batch)
         row = batch.row
         row["uniform_groups/n"] = float(batch.groups)
@@ -118,16 +120,6 @@ class RlShard:
 
     def _open(self, place: int) -> Opening:
         return self.questions.open(self.queries[place])
-
-    def _extra_queries(self, step: int, shard: int) -> Iterator[list[int]]:
-        """For each further round the queries this shard may take: none that the step, by any
-        shard, has had before."""
-        met = set(self.order.at(step))
-        for number in range(self.config.resample_rounds):
-            drawn = self.extra.at(step * self.config.resample_rounds + number)
-            fresh = [place for place in dict.fromkeys(drawn) if place not in met]
-            met.update(fresh)
-            yield fresh[shard :: self.team.shard_count]
 
     def _roll_out(self, step: int, taken: list[int], batch: _Batch) -> int:
         """One round; returns how many of its groups have an advantage."""
@@ -186,6 +178,17 @@ class RlShard:
         buffer.add(batch.to_remember)
         batch.row |= {"buffer_size": float(len(buffer.samples)), "buffer_size/n": 1.0}
         return restore(drawn, self._open)
+
+
+def extra_rounds(order: Order, extra: Order, step: int, rounds: int) -> Iterator[list[int]]:
+    """For each further round of a step the queries that its shards may share among them:
+    none that the step has had before. A function of the step alone."""
+    met = set(order.at(step))
+    for number in range(rounds):
+        drawn = extra.at(step * rounds + number)
+        fresh = [place for place in dict.fromkeys(drawn) if place not in met]
+        met.update(fresh)
+        yield fresh
 
 
 def _last_call_failed(episode: Episode) -> bool:

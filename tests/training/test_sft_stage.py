@@ -1,0 +1,55 @@
+"""The warm start: its selection rule, and the one that is no warm start."""
+
+from __future__ import annotations
+
+import pytest
+from small_run import HABITS, Cut, SmallRun
+
+from pixel_core.config import SelectConfig, SftConfig
+from pixel_core.training.selection import Selection
+
+SELECTED = HABITS.model_copy(
+    update={"select": SelectConfig(rapr=0.3, every=6, questions=6), "checkpoint_every": 5}
+)
+
+
+def test_the_warm_start_ends_at_the_first_check_that_reaches_the_target(
+    small: SmallRun,
+) -> None:
+    ran = small.sft("selected", SELECTED)
+    at = ran.metrics["selected_at"]
+    assert ran.metrics["selected"] is True
+    assert at % 6 == 0
+    assert len(ran.curve()) == ran.metrics["steps"] == at < HABITS.steps
+    checks = {r["step"]: r["validation_rapr"] for r in ran.curve() if "validation_rapr" in r}
+    assert list(checks) == list(range(6, at + 1, 6))
+    assert all(value < 0.3 for step, value in checks.items() if step < at)
+    assert checks[at] == pytest.approx(ran.metrics["validation_rapr"], rel=1e-5)
+    assert ran.metrics["validation_rapr"] >= 0.3
+    with pytest.raises(Cut):
+        small.sft("selected-cut", SELECTED, cut_at=8)
+    again = small.sft("selected-cut", SELECTED)
+    assert (again.metrics, again.curve()) == (ran.metrics, ran.curve())
+    assert again.weights() == ran.weights()
+
+
+def test_a_target_that_is_never_reached_is_said() -> None:
+    selection = Selection(
+        SelectConfig(rapr=0.5, every=2), lambda step: {"validation_rapr": step / 10}
+    )
+    for step in range(5):
+        assert selection.check(step, {}) == ({"validation_rapr": step / 10} if step % 2 else {})
+    assert not selection.reached()
+    assert selection.metrics() == {"selected": False, "validation_rapr": 0.3}
+    assert "0.3 at the last check, below sft.select.rapr 0.5" in selection.missed(5)
+    assert "after all 5 steps" in selection.missed(5)
+
+
+def test_no_steps_hand_the_base_model_on_untouched(small: SmallRun) -> None:
+    ran = small.staged("untouched", sft=SftConfig(steps=0))
+    base = small.inputs["base_model"] / "model"
+    for file in base.iterdir():
+        assert (ran.out / "model" / file.name).read_bytes() == file.read_bytes()
+    assert ran.curve() == []
+    assert ran.metrics["steps"] == 0
+    assert "no warm start" in ran.notes[0]
