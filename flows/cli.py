@@ -1,4 +1,4 @@
-"""The command line: ``pixel run | plan | show | report | ui``.
+"""The command line: ``pixel run | plan | show | report | study | ui``.
 
 Nothing heavy is imported here; each command imports what it needs once its input is read.
 """
@@ -51,6 +51,7 @@ Until = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show Prefect's own log.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -61,7 +62,7 @@ def run(
     store: StoreUri = None,
     force_from: ForceFrom = None,
     until: Until = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show Prefect's own log.")] = False,
+    verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
     """Make what is missing, reuse the rest, end with scores and a report."""
@@ -94,7 +95,8 @@ def plan(
 @app.command()
 def show(
     stage: Annotated[
-        str | None, typer.Argument(metavar="[STAGE]", help="One stage; else the whole run.")
+        str | None,
+        typer.Argument(metavar="[STAGE]", help="One stage, or study; else the whole run."),
     ] = None,
     profile: Profile = "tiny",
     store: StoreUri = None,
@@ -110,6 +112,10 @@ def show(
         opened = request.open_store(request.config())
         if stage is None:
             show_run(opened, as_json)
+        elif stage == "study":
+            from flows.study_command import show_study
+
+            show_study(opened, as_json)
         else:
             show_stage(opened, stage, as_json)
 
@@ -128,6 +134,41 @@ def report(
 
         request = Request(profile, store=store)
         show_report(request.open_store(request.config()), open_it)
+
+
+studies = typer.Typer(no_args_is_help=True, help="Compare arms over seeds.")
+app.add_typer(studies, name="study")
+
+
+@studies.command("learning-trap")
+def learning_trap(
+    profile: Profile = "learning_trap",
+    overrides: Overrides = None,
+    store: StoreUri = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="ARM", help="Run only this arm; repeatable."),
+    ] = None,
+    plan_only: Annotated[
+        bool, typer.Option("--plan", help="Say what would be reused or run, and why.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --plan: print JSON.")] = False,
+    verbose: Verbose = False,
+    debug: Debug = False,
+) -> None:
+    """Show the learning trap: RL with and without curiosity, over seeds, with verdicts."""
+    with clear_endings(debug):
+        from flows.study_command import print_study_plan, run_study
+        from flows.study_request import StudyRequest
+        from pixel_core.errors import ConfigError
+
+        request = StudyRequest(profile, tuple(overrides or ()), store, tuple(only or ()))
+        if plan_only:
+            print_study_plan(request, as_json)
+            return
+        if as_json:
+            raise ConfigError("--json goes with --plan; results: pixel show study --json")
+        run_study(request, verbose=verbose)
 
 
 @app.command()

@@ -20,20 +20,28 @@ def read_scores(artifact: Artifact) -> dict[str, Any]:
 
 
 def place_report(artifact: Artifact, store: Store) -> Path:
-    """The page's path; a local store gets a copy at its top, where it is easy to find."""
-    page = artifact.local() / REPORT
+    """See ``place_page``."""
+    return place_page(artifact, store, REPORT, "pixel run --from report")
+
+
+def place_page(artifact: Artifact, store: Store, name: str, remedy: str) -> Path:
+    """The page's path; a local store gets a copy at its top, where it is easy to find.
+
+    ``DataError``, with the ``remedy`` (a command), when the artifact has no page.
+    """
+    page = artifact.local() / name
     if not page.is_file():
         raise DataError(
-            f"the report artifact {artifact.uri} holds no {REPORT}; make it again with "
-            "pixel run --from report"
+            f"the {artifact.stage} artifact {artifact.uri} holds no {name}; make it again with "
+            f"{remedy}"
         )
-    top = store.storage.local_path(REPORT)
+    top = store.storage.local_path(name)
     if top is None:
         return page
     content = page.read_bytes()
     if top.is_file() and top.read_bytes() == content:
         return top
-    partial = top.with_name(f"{REPORT}.{secrets.token_hex(4)}.part")
+    partial = top.with_name(f"{name}.{secrets.token_hex(4)}.part")
     try:
         partial.write_bytes(content)
         os.replace(partial, top)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shlex
 import sys
@@ -12,11 +11,11 @@ from rich.console import Console
 from rich.text import Text
 
 from flows.endings import say
+from flows.following import reporting
 from flows.plan_command import summary
 from flows.progress import Terminal
 from flows.request import Request
 from flows.results import place_report, read_scores
-from flows.server import server_for_runs
 from flows.show_command import score_table
 from pixel_core.planning import check_ready
 from pixel_core.store import Store
@@ -41,23 +40,12 @@ def run_pipeline(request: Request, *, verbose: bool) -> None:
 
 
 def _follow(request: Request, terminal: Terminal, *, verbose: bool) -> dict[str, str]:
-    os.environ.setdefault(
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "NOTSET" if verbose else "WARNING"
-    )
-    with server_for_runs() as server:
-        # Imported while the server starts.
-        from flows.pipeline import pipeline
+    with reporting("flows.pipeline", verbose=verbose) as recipe:
         from flows.start import watcher
 
-        if server is not None:
-            server.wait_until_healthy()
-        for runs in ("prefect.flow_runs", "prefect.task_runs"):
-            # How runs end is told by the terminal and by the error itself; the page has
-            # these lines all the same.
-            logging.getLogger(runs).propagate = verbose
         token = watcher.set(terminal)
         try:
-            return pipeline(
+            return recipe.pipeline(
                 profile=request.profile,
                 overrides=list(request.overrides),
                 store=request.store,

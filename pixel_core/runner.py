@@ -48,8 +48,11 @@ def run_stage(
     generation: str | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda sentence: None,
+    patience: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """The stage's artifact, reused or made; ``say`` hears one sentence for each event.
+
+    ``patience`` is asked again and again while another run computes the stage; it may raise.
 
     ``generation`` names a computation: give the same one to retry a forced run without
     starting it over. What a failed or interrupted stage put in its workspace is kept and
@@ -63,7 +66,7 @@ def run_stage(
         return _reused(decision, store, started)
     parts = identity(stage, config, {name: item.digest for name, item in inputs.items()})
     key = key_of(parts)
-    with store.lease(stage.name, key, _waiting(stage, say)) as lease:
+    with store.lease(stage.name, key, _waiting(stage, say), patience) as lease:
         again = decide(stage, config, inputs, store, forced=forced)
         if again.action == "reuse" or _is_done(again, generation) or _is_newer(again, decision):
             return _reused(again, store, started, "another run made it meanwhile")

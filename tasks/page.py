@@ -7,6 +7,7 @@ on, and the log says so once.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Mapping
 from typing import Any, cast
@@ -88,4 +89,4 @@ def show_markdown(
 
 def artifact_key(*words: str) -> str:
     """Prefect's keys hold lowercase letters, digits and dashes."""
-    return "-".join(words).replace("_", "-").lower()
+    return re.sub("[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")

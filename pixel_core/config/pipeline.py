@@ -9,6 +9,7 @@ from pixel_core.config.dialogue import DialogueConfig
 from pixel_core.config.evaluation import AnswersConfig, EvaluateConfig, ReportConfig
 from pixel_core.config.rl import RlConfig
 from pixel_core.config.section import Count, Placement, Section
+from pixel_core.config.study import StudyConfig
 from pixel_core.config.training import BaseModelConfig, SftConfig
 
 
@@ -32,4 +33,5 @@ class PipelineConfig(Section):
     answers: AnswersConfig = AnswersConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
+    study: StudyConfig = StudyConfig()
     runtime: RuntimeConfig = RuntimeConfig()

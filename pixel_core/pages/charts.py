@@ -83,15 +83,18 @@ def line_chart(
 
 
 def bar_chart(
-    name: str, groups: Sequence[str], series: Sequence[tuple[str, Sequence[Bar]]]
+    name: str,
+    groups: Sequence[str],
+    series: Sequence[tuple[str, Sequence[Bar]]],
+    colours: Sequence[str] = SERIES,
 ) -> Chart:
-    """Grouped bars; ``series`` is (label, one bar a group)."""
+    """Grouped bars; ``series`` is (label, one bar a group), ``colours`` are of ``svg``."""
     with canvas(max(380, 110 * len(groups)), 240) as (figure, axes):
         places = np.arange(len(groups))
         width = 0.8 / len(series)
         legend = []
         for number, (label, bars) in enumerate(series):
-            colour = SERIES[number % len(SERIES)]
+            colour = colours[number % len(colours)]
             legend.append((label, css_colour(colour)))
             values = np.array([bar.value for bar in bars])
             below = values - [bar.low for bar in bars]

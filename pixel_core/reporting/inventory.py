@@ -1,18 +1,13 @@
-"""What went in: counts of the data, and the settings that shaped the result."""
+"""What went in: counts of the data."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
-
-from pixel_core.config import PipelineConfig
 from pixel_core.pages.wording import plain
 from pixel_core.records import Split
 from pixel_core.reporting.material import Material
-from pixel_core.store.identity import canonical
 
 Table = dict[str, Any]
 
@@ -60,27 +55,3 @@ def author_table(material: Material) -> Table:
         "head": ["author", "with a cue", "whole picture"],
         "rows": [[author, counts[author, True], counts[author, False]] for author in authors],
     }
-
-
-def settings_lines(config: PipelineConfig) -> str:
-    """``section.field = value``, one a line, as ``--set`` takes them.
-
-    Only what shapes the result: where a run happened (paths, addresses, workers) is left out.
-    """
-    lines: list[str] = []
-    for name in type(config).model_fields:
-        value = getattr(config, name)
-        if isinstance(value, BaseModel):
-            _flatten(canonical(value, name), name, lines)
-    return "\n".join(lines)
-
-
-def _flatten(value: Any, where: str, lines: list[str]) -> None:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            _flatten(item, f"{where}.{key}", lines)
-    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-        for place, item in enumerate(value):
-            _flatten(item, f"{where}.{place}", lines)
-    else:
-        lines.append(f"{where} = {value!r}")

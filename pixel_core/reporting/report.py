@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pixel_core.pages.settings import settings_lines
 from pixel_core.pages.templating import page_environment
 from pixel_core.reporting.curves import training_panels
 from pixel_core.reporting.episode_cards import RULE, question_cards
@@ -24,7 +25,6 @@ from pixel_core.reporting.gallery import Gallery
 from pixel_core.reporting.inventory import (
     author_table,
     seed_table,
-    settings_lines,
     trajectory_table,
 )
 from pixel_core.reporting.material import TRAINING_STAGES, Material, read_material

@@ -9,6 +9,8 @@ ARTIFACTS = "artifacts"
 WORK = "work"
 LEASES = "leases"
 RUNS = "runs"
+#: Records of studies, apart from runs: a study is many runs of its own kind.
+STUDIES = "studies"
 STAGING = "staging"
 
 
@@ -37,8 +39,8 @@ def lease_folder(stage: str, key: str) -> str:
     return f"{LEASES}/{stage}/{key}"
 
 
-def run_path(run_id: str) -> str:
-    return f"{RUNS}/{run_id}.json"
+def run_path(run_id: str, folder: str = RUNS) -> str:
+    return f"{folder}/{run_id}.json"
 
 
 def new_id() -> str:

@@ -117,13 +117,15 @@ def acquire(
     folder: str,
     *,
     waiting: Callable[[ProcessId | None], None],
+    patience: Callable[[], None] = lambda: None,
     ttl: float = TTL,
     poll: float = POLL,
 ) -> Lease:
     """Wait for the lease and take it; ``waiting`` is told each holder that is waited for.
 
-    The holder is None where its claim cannot be read. Raises ``StorageError`` when the
-    storage fails.
+    The holder is None where its claim cannot be read. ``patience`` is called at each look
+    and may raise to give up, as a thread must that no Ctrl-C reaches. Raises
+    ``StorageError`` when the storage fails.
     """
     seen: bytes | None = None
     seen_at = 0.0
@@ -144,6 +146,7 @@ def acquire(
         if told != str(holder):
             told = str(holder)
             waiting(holder)
+        patience()
         time.sleep(poll)
 
 

@@ -57,10 +57,11 @@ class RunRecord(_Value):
 
 
 class Runs:
-    """The runs of one store. Picklable when the storage is."""
+    """The runs of one store, or its studies. Picklable when the storage is."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, folder: str = layout.RUNS) -> None:
         self._storage = storage
+        self._folder = folder
 
     def start(self, profile: str, config: PipelineConfig) -> RunRecord:
         """Open a record; its ``id`` names it from now on."""
@@ -84,7 +85,7 @@ class Runs:
 
     def get(self, run_id: str) -> RunRecord | None:
         """The record; None when there is none or a later version wrote it."""
-        data = self._storage.read(layout.run_path(run_id))
+        data = self._storage.read(layout.run_path(run_id, self._folder))
         if data is None:
             return None
         try:
@@ -94,7 +95,7 @@ class Runs:
 
     def ids(self) -> list[str]:
         """Oldest first."""
-        names = (entry.path.rpartition("/")[2] for entry in self._storage.entries(layout.RUNS))
+        names = (entry.path.rpartition("/")[2] for entry in self._storage.entries(self._folder))
         return [name.removesuffix(".json") for name in names if name.endswith(".json")]
 
     def latest(self) -> RunRecord | None:
@@ -116,7 +117,7 @@ class Runs:
 
     def _save(self, run: RunRecord) -> None:
         data = run.model_dump_json(indent=1).encode() + b"\n"
-        self._storage.write(layout.run_path(run.id), data)
+        self._storage.write(layout.run_path(run.id, self._folder), data)
 
 
 def _redacted(value: Any) -> Any:

@@ -24,6 +24,8 @@ class Store:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
         self.runs = Runs(storage)
+        #: A stage of a cell stands in a record under its label.
+        self.studies = Runs(storage, layout.STUDIES)
 
     @classmethod
     def open(cls, uri: str) -> Store:
@@ -65,9 +67,16 @@ class Store:
         if self.storage.read(path) != key:
             self.storage.write(path, key)
 
-    def lease(self, stage: str, key: str, waiting: Callable[[ProcessId | None], None]) -> Lease:
-        """Wait until nobody else computes this key, then hold it."""
-        return acquire(self.storage, layout.lease_folder(stage, key), waiting=waiting)
+    def lease(
+        self,
+        stage: str,
+        key: str,
+        waiting: Callable[[ProcessId | None], None],
+        patience: Callable[[], None] = lambda: None,
+    ) -> Lease:
+        """Wait until nobody else computes this key, then hold it; see ``lease.acquire``."""
+        folder = layout.lease_folder(stage, key)
+        return acquire(self.storage, folder, waiting=waiting, patience=patience)
 
     def workspace(
         self, stage: str, key: str, *, fresh: bool = False, generation: str | None = None

@@ -12,10 +12,10 @@ from run_folders import small_config
 
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import DataError
+from pixel_core.pages.settings import settings_lines
 from pixel_core.records import Picture, Query
 from pixel_core.reporting.episode_cards import choose
 from pixel_core.reporting.findings import findings, tiles
-from pixel_core.reporting.inventory import settings_lines
 from pixel_core.reporting.material import read_material
 from pixel_core.reporting.report import run
 from pixel_core.stage import StageContext

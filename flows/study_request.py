@@ -1,0 +1,42 @@
+"""What a study is asked for, in plain values; checked before any work or server starts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from pixel_core.planning import Decision
+from pixel_core.store import Store
+from pixel_core.store.named_function import named_function
+from pixel_core.study.graph import Graph, Node, build_graph, plan_graph
+from pixel_core.study.matrix import Matrix, build_matrix
+
+
+@dataclass(frozen=True)
+class StudyRequest:
+    """The flow's parameters; the fields' names are the command line's."""
+
+    profile: str = "learning_trap"
+    overrides: tuple[str, ...] = ()
+    #: Where artifacts are; None: ``PIXEL_STORE``, else the profile's ``runtime.store``.
+    store: str | None = None
+    only: tuple[str, ...] = ()
+
+    def open(self) -> tuple[Matrix, Graph, Store]:
+        """Raises every error that bad input can cause."""
+        matrix = build_matrix(self.profile, self.overrides, self.only)
+        graph = build_graph(matrix)
+        place = self.store or os.environ.get("PIXEL_STORE") or matrix.config.runtime.store
+        return matrix, graph, Store.open(place)
+
+    def plan(self) -> tuple[Matrix, Graph, Store, list[tuple[Node, Decision]]]:
+        """Also reuse or run for each distinct stage, none run."""
+        matrix, graph, store = self.open()
+        return matrix, graph, store, plan_graph(graph, store)
+
+
+def check_ready(decided: list[tuple[Node, Decision]]) -> None:
+    """Raise what would stop a stage that is to run, before any of them has begun."""
+    for node, decision in decided:
+        if node.stage.ready and decision.action == "run":
+            named_function(node.stage.ready)(node.cells[0].config)

@@ -1,0 +1,75 @@
+"""What a study left to look at: its runs, its claims and its page."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pixel_core.store import Artifact
+from pixel_core.study.stage import FILE
+
+#: The fields of a run in ``pixel show study --json``.
+RUN_FIELDS = (
+    "arm",
+    "warm_start_seed",
+    "rl_seed",
+    "rapr",
+    "accuracy_sampled",
+    "accuracy_greedy",
+    "digits_sampled",
+    "by",
+)
+CLAIM_FIELDS = ("claim", "verdict", "evidence")
+
+
+def read_study(artifact: Artifact) -> dict[str, Any]:
+    """The content of ``study.json``."""
+    return json.loads((artifact.local() / FILE).read_text(encoding="utf-8"))
+
+
+def public(values: dict[str, Any]) -> dict[str, Any]:
+    """``{"runs": [...], "claims": [...]}`` with the fields promised, no more."""
+    return {
+        "runs": [{field: row[field] for field in RUN_FIELDS} for row in values["runs"]],
+        "claims": [{field: row[field] for field in CLAIM_FIELDS} for row in values["claims"]],
+    }
+
+
+def study_markdown(artifact: Artifact) -> str:
+    """Verdicts and arms for Prefect's page."""
+    values = read_study(artifact)
+    lines = ["## Claims", ""]
+    lines += [
+        f"- **{claim['verdict']}**: {claim['claim']} {claim['evidence']}"
+        for claim in values["claims"]
+    ]
+    lines += ["", "## Arms", "", f"| {' | '.join(ARM_HEAD)} |", f"|{'---|' * len(ARM_HEAD)}"]
+    lines += [f"| {' | '.join(cells)} |" for cells in arm_cells(values)]
+    return "\n".join([*lines, "", *values["sentences"]["costs"], ""])
+
+
+ARM_HEAD = ("arm", "runs", "RaPR", "accuracy", "interval", "digits", "greedy")
+
+
+def arm_cells(values: dict[str, Any]) -> list[tuple[str, ...]]:
+    """One row an arm, as a terminal and a page show it; accuracies in per cent."""
+    rows: list[tuple[str, ...]] = []
+    for name, arm in values["arms"].items():
+        accuracy = arm["accuracy"]
+        interval = accuracy["all"]["interval"]
+        rows.append(
+            (
+                name,
+                str(arm["runs"]),
+                f"{arm['rapr']['smallest']:.3f} to {arm['rapr']['largest']:.3f}",
+                _percent(accuracy["all"]),
+                f"{100 * interval['low']:.1f} to {100 * interval['high']:.1f}",
+                _percent(accuracy.get("digits")),
+                _percent(accuracy["greedy"]),
+            )
+        )
+    return rows
+
+
+def _percent(mean: dict[str, Any] | None) -> str:
+    return "-" if mean is None else f"{100 * mean['value']:.1f} %"

@@ -1,0 +1,83 @@
+"""The section ``study``: which arms are compared, over which seeds, and what is claimed."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from pixel_core.config.section import Count, Positive, Section, Share
+
+_ARM_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+Seeds = Annotated[tuple[Count, ...], Field(min_length=1)]
+Fields = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class ArmConfig(Section):
+    """One arm: the profile with ``overrides`` laid over it."""
+
+    #: What the arm is for, as a sentence on the page.
+    text: str = ""
+    #: ``section.field=value``, as ``--set`` takes them.
+    overrides: tuple[str, ...] = ()
+
+
+class ClaimsConfig(Section):
+    """The thresholds of the claims; ``study/claims.py`` has the rules."""
+
+    #: RaPR below this: the operation is not used, the model is in the trap.
+    trapped: Share = 0.05
+    #: RaPR above this: the operation is in use.
+    in_use: Share = 0.3
+    #: Accuracy that curiosity must win over all questions, and over the digit questions.
+    gain: Share = 0.12
+    digit_gain: Share = 0.25
+    digit_kinds: Fields = ("digit_small", "digit_big")
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.trapped >= self.in_use:
+            raise ValueError(
+                f"trapped {self.trapped} must be below in_use {self.in_use}: no run can be both"
+            )
+        return self
+
+
+class Departure(Section):
+    """A setting that is not the paper's, and why."""
+
+    setting: str
+    here: str
+    paper: str
+    why: str
+
+
+class StudyConfig(Section):
+    """Arms x warm-start seeds x RL seeds; each cell is the pipeline under its own settings."""
+
+    arms: dict[str, ArmConfig] = Field(default_factory=dict)
+    warm_start_seeds: Seeds = (0,)
+    rl_seeds: Seeds = (0,)
+    #: Which fields a warm-start seed sets, and which an RL seed.
+    warm_start_fields: Fields = ("base_model.seed", "synthesize.seed", "sft.seed")
+    rl_fields: Fields = ("rl.seed",)
+    claims: ClaimsConfig = ClaimsConfig()
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    resamples: Annotated[Positive, Field(ge=100)] = 2000
+    seed: int = 0
+    departures: tuple[Departure, ...] = ()
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        for name in self.arms:
+            if not _ARM_NAME.fullmatch(name):
+                raise ValueError(
+                    f"arm {name!r}: a name is lowercase letters, digits and underscores"
+                )
+        for which in ("warm_start_seeds", "rl_seeds"):
+            seeds = getattr(self, which)
+            if len(set(seeds)) < len(seeds):
+                raise ValueError(f"{which} {list(seeds)} names a seed twice")
+        return self

@@ -1,0 +1,90 @@
+"""Curves of several arms on one chart: the mean over an arm's runs, in a band from the
+smallest to the largest of them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from pixel_core.pages.charts import Chart, running_mean
+from pixel_core.pages.svg import SERIES, canvas, css_colour, inline
+from pixel_core.study.results import Floats, Row, RunResult
+
+#: In the order of the profile's arms; the first is the method's own.
+ARM_COLOURS = tuple(SERIES[n] for n in (2, 5, 1, 0, 4, 3, 6))
+
+
+@dataclass(frozen=True)
+class Band:
+    """One arm: its runs' curves over steps, (r, step); NaN where there is no value."""
+
+    label: str
+    #: Bands with the same number share a colour on all charts.
+    colour: int
+    values: Floats
+    #: Drawn dashed: the second of two measures of one arm.
+    dashed: bool = False
+
+
+def band_of(
+    label: str, colour: int, runs: Sequence[RunResult], key: str, *, dashed: bool = False
+) -> Band | None:
+    """The column ``key`` of the runs' curves, smoothed; None when no run has a value.
+
+    A run that ended early has no values after its end.
+    """
+    length = max((len(run.curve) for run in runs), default=0)
+    values = np.full((len(runs), length), np.nan)
+    for place, run in enumerate(runs):
+        if run.curve:
+            values[place, : len(run.curve)] = _smooth(run.curve, key)
+    if not np.isfinite(values).any():
+        return None
+    return Band(label, colour, values, dashed)
+
+
+def band_chart(name: str, bands: Sequence[Band]) -> Chart:
+    """Shares in percent over training steps."""
+    with canvas(430, 230) as (figure, axes):
+        legend: dict[str, str] = {}
+        words = []
+        for band in bands:
+            colour = ARM_COLOURS[band.colour % len(ARM_COLOURS)]
+            legend.setdefault(band.label, css_colour(colour))
+            low, mean, high = _low_mean_high(band.values)
+            steps = np.arange(1, band.values.shape[1] + 1)
+            if len(band.values) > 1:
+                axes.fill_between(steps, low, high, color=colour, alpha=0.16, linewidth=0)
+            axes.plot(
+                steps, mean, color=colour, linewidth=1.9, linestyle="--" if band.dashed else "-"
+            )
+            known = np.flatnonzero(np.isfinite(mean))
+            first, last = mean[known[0]], mean[known[-1]]
+            words.append(f"{band.label}: {100 * first:.0f} % to {100 * last:.0f} %")
+        axes.set_ylim(-0.02, 1.02)
+        axes.set_xlabel("step")
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.margins(x=0.01)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:.3g}%"))
+        return Chart(inline(figure, name, "; ".join(words)), list(legend.items()))
+
+
+def _smooth(curve: Sequence[Row], key: str) -> Floats:
+    values = [row.get(key, np.nan) for row in curve]
+    return running_mean(values, max(1, len(values) // 25) | 1)
+
+
+def _low_mean_high(values: Floats) -> tuple[Floats, Floats, Floats]:
+    with warnings.catch_warnings():
+        # A step at which no run has a value stays a gap.
+        warnings.filterwarnings("ignore", "All-NaN|Mean of empty", RuntimeWarning)
+        return (
+            np.nanmin(values, axis=0),
+            np.nanmean(values, axis=0),
+            np.nanmax(values, axis=0),
+        )

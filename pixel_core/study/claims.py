@@ -1,0 +1,187 @@
+"""The claims of the learning trap, judged from numbers alone.
+
+Two states of a run, by its RaPR on the held-out questions, sampled: *trapped* below
+``claims.trapped`` (0.05), *in use* above ``claims.in_use`` (0.3); at a threshold, or between
+the two, neither. A claim that an arm ends in one state is
+
+- **shown** when every run of the arm is in it,
+- **contradicted** when every run of the arm is in the other,
+- **not shown** otherwise.
+
+A claim that curiosity wins at least so many points of accuracy is
+
+- **shown** when the mean difference reaches them and the two arms' intervals do not overlap,
+- **contradicted** when the interval of the paired difference lies wholly below 0: the arm
+  without curiosity is the better one,
+- **not shown** otherwise.
+
+A claim about an arm that was not run is not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pixel_core.config.study import ClaimsConfig
+from pixel_core.scoring.intervals import Interval
+
+Status = Literal["shown", "not shown", "contradicted"]
+
+FULL, NO_CURIOSITY, PENALTY_ONLY, NO_WARM_START = (
+    "full",
+    "no_curiosity",
+    "penalty_only",
+    "no_warm_start",
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    claim: str
+    verdict: Status
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Ending:
+    """An arm's RaPR, one value a run: where its runs started, and where they ended."""
+
+    started: Sequence[float]
+    ended: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Accuracy with and without curiosity on the same questions, means over runs."""
+
+    questions: int
+    with_curiosity: float
+    interval_with: Interval
+    without: float
+    interval_without: Interval
+    difference: Interval
+    smallest: float
+    p_questions: float
+    p_runs: float
+
+
+def trapped(ended: Sequence[float], config: ClaimsConfig) -> Status:
+    """Whether the runs end without the operation."""
+    if not ended:
+        return "not shown"
+    if all(rapr < config.trapped for rapr in ended):
+        return "shown"
+    return "contradicted" if all(rapr > config.in_use for rapr in ended) else "not shown"
+
+
+def in_use(ended: Sequence[float], config: ClaimsConfig) -> Status:
+    """Whether the runs end with the operation in use."""
+    opposite: dict[Status, Status] = {"shown": "contradicted", "contradicted": "shown"}
+    status = trapped(ended, config)
+    return opposite.get(status, status)
+
+
+def wins(gain: Gain, threshold: float) -> Status:
+    """Whether curiosity wins ``threshold`` (a share), the arms' intervals apart."""
+    apart = gain.interval_with.low > gain.interval_without.high
+    # A difference of 0.12 may come out as 0.11999999999999997.
+    if gain.with_curiosity - gain.without >= threshold - 1e-9 and apart:
+        return "shown"
+    return "contradicted" if gain.difference.high < 0 else "not shown"
+
+
+def judge(
+    endings: dict[str, Ending],
+    gain: Gain | None,
+    digit_gain: Gain | None,
+    config: ClaimsConfig,
+    temperature: float,
+) -> list[Verdict]:
+    """The verdicts, in the order of the claims. ``endings`` has the arms that were run; a
+    gain is None unless both arms were."""
+    low, high = f"{config.trapped:g}", f"{config.in_use:g}"
+    unused = f"RaPR ends below {low} on every seed"
+    verdicts = []
+    for claim, arm, holds in (
+        (f"1a. Without curiosity {unused}.", NO_CURIOSITY, trapped),
+        (
+            f"1b. With curiosity RaPR ends above {high} on every seed.",
+            FULL,
+            in_use,
+        ),
+        (
+            f"3a. The penalty alone does not do it: with it and no curiosity {unused}.",
+            PENALTY_ONLY,
+            trapped,
+        ),
+        (
+            f"3b. Without a warm start the operation is not learnt: {unused}.",
+            NO_WARM_START,
+            trapped,
+        ),
+    ):
+        ending = endings.get(arm)
+        status = holds(ending.ended, config) if ending else "not shown"
+        verdicts.append(Verdict(claim, status, _ending_evidence(arm, ending, config)))
+    sampled = f"sampled at T={temperature:g}"
+    won = [
+        _judge_gain(
+            f"2a. Curiosity wins at least {100 * config.gain:g} points of accuracy over all "
+            f"held-out questions, {sampled}, the intervals apart.",
+            gain,
+            config.gain,
+        ),
+        _judge_gain(
+            f"2b. Curiosity wins at least {100 * config.digit_gain:g} points of accuracy on "
+            f"the digit questions, {sampled}, the intervals apart.",
+            digit_gain,
+            config.digit_gain,
+        ),
+    ]
+    return [*verdicts[:2], *won, *verdicts[2:]]
+
+
+def _judge_gain(claim: str, gain: Gain | None, threshold: float) -> Verdict:
+    if gain is None:
+        missing = (
+            f"The arms {FULL} and {NO_CURIOSITY} were not both run, or no held-out question is "
+            "of these kinds."
+        )
+        return Verdict(claim, "not shown", missing)
+    difference = 100 * (gain.with_curiosity - gain.without)
+    apart = "lie apart" if gain.interval_with.low > gain.interval_without.high else "overlap"
+    evidence = (
+        f"{gain.questions} questions: {_percent(gain.with_curiosity)} with curiosity "
+        f"({_span(gain.interval_with)}), {_percent(gain.without)} without "
+        f"({_span(gain.interval_without)}); the intervals {apart}. Paired difference "
+        f"{difference:+.1f} points ({100 * gain.difference.low:+.1f} to "
+        f"{100 * gain.difference.high:+.1f}), smallest of the seeds "
+        f"{100 * gain.smallest:+.1f}; permutation test over questions p = "
+        f"{gain.p_questions:.2g}, over pairs of runs p = {gain.p_runs:.2g}."
+    )
+    return Verdict(claim, wins(gain, threshold), evidence)
+
+
+def _ending_evidence(arm: str, ending: Ending | None, config: ClaimsConfig) -> str:
+    if ending is None:
+        return f"The arm {arm} was not run."
+    count = len(ending.ended)
+    runs = "the one run" if count == 1 else f"the {count} runs"
+    started = ", ".join(f"{rapr:.3f}" for rapr in dict.fromkeys(ending.started))
+    evidence = (
+        f"Arm {arm}: RaPR of {runs} ends at "
+        f"{', '.join(f'{rapr:.3f}' for rapr in ending.ended)}; it started at {started}."
+    )
+    if arm != NO_WARM_START and max(ending.started) < config.trapped:
+        evidence += f" No start was above {config.trapped:g}: there was nothing to give up."
+    return evidence
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _span(interval: Interval) -> str:
+    return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"

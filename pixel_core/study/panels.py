@@ -1,0 +1,123 @@
+"""Which curves of the study are shown together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pixel_core.pages.charts import Bar, Chart, bar_chart
+from pixel_core.pages.svg import css_colour
+from pixel_core.pages.wording import plain
+from pixel_core.study.bands import ARM_COLOURS, band_chart, band_of
+from pixel_core.study.claims import FULL, NO_CURIOSITY, NO_WARM_START, PENALTY_ONLY
+from pixel_core.study.summary import ArmSummary, Study
+
+#: The arms the claims are about share the first charts; the others are beside ``full``.
+_CLAIMED = (FULL, NO_CURIOSITY, PENALTY_ONLY, NO_WARM_START)
+
+
+@dataclass(frozen=True)
+class Panel:
+    title: str
+    note: str
+    chart: Chart
+
+
+def arm_colours(study: Study) -> dict[str, str]:
+    """Each arm's CSS colour, the same on every chart."""
+    return {
+        name: css_colour(ARM_COLOURS[n % len(ARM_COLOURS)]) for n, name in enumerate(study.arms)
+    }
+
+
+def curve_panels(study: Study) -> list[tuple[str, list[Panel]]]:
+    """Groups of panels: the claims' arms by warm start, the gap, the other arms."""
+    claimed = [name for name in study.arms if name in _CLAIMED]
+    others = [name for name in study.arms if name not in _CLAIMED]
+    warm_starts = sorted({seed for arm in study.arms.values() for seed in arm.warm_starts})
+    groups: list[tuple[str, list[Panel]]] = []
+    for warm_start in warm_starts if claimed else []:
+        panels = _pair(study, claimed, f"claimed-{warm_start}", warm_start)
+        groups.append((f"Warm start {warm_start}", panels))
+    if others:
+        beside = [FULL, *others] if FULL in study.arms else others
+        groups.append(("Other arms, all warm starts", _pair(study, beside, "others", None)))
+    gap = [panel for name in claimed if (panel := _gap(study, name)) is not None]
+    if gap:
+        groups.append(("What zooming pays: rollouts with an operation, and without", gap))
+    errors = _panel(
+        study, list(study.arms), "errors", "op_error_rate", "Share of failed calls", None
+    )
+    if errors is not None:
+        groups.append(("Operation errors", [errors]))
+    return groups
+
+
+def kind_chart(study: Study) -> Chart | None:
+    """Accuracy by question kind at the end, sampled, of the arms the claims are about."""
+    names = [name for name in study.arms if name in _CLAIMED] or list(study.arms)
+    series = []
+    for name in names:
+        bars = []
+        for kind in study.kinds:
+            mean = study.arms[name].accuracy[kind]
+            bars.append(Bar(mean.value, mean.interval.low, mean.interval.high))
+        series.append((plain(name), bars))
+    colours = [_colour(study, name) for name in names]
+    return bar_chart("kinds", [plain(kind) for kind in study.kinds], series, colours)
+
+
+def _pair(
+    study: Study, names: Sequence[str], chart: str, warm_start: int | None
+) -> list[Panel]:
+    wanted = (("rapr", "RaPR"), ("accuracy", "Accuracy"))
+    found = (
+        _panel(study, names, f"{chart}-{key}", key, title, warm_start) for key, title in wanted
+    )
+    return [panel for panel in found if panel is not None]
+
+
+def _panel(
+    study: Study,
+    names: Sequence[str],
+    chart: str,
+    key: str,
+    title: str,
+    warm_start: int | None,
+) -> Panel | None:
+    bands = []
+    for name in names:
+        runs = [
+            run
+            for run in study.arms[name].runs
+            if warm_start is None or run.warm_start_seed == warm_start
+        ]
+        band = band_of(plain(name), _place(study, name), runs, key)
+        if band is not None:
+            bands.append(band)
+    if not bands:
+        return None
+    return Panel(title, "", band_chart(chart, bands))
+
+
+def _gap(study: Study, name: str) -> Panel | None:
+    arm: ArmSummary = study.arms[name]
+    bands = [
+        band
+        for key, label, colour, dashed in (
+            ("accuracy_with_operation", "with an operation", 0, False),
+            ("accuracy_without_operation", "without", 1, True),
+        )
+        if (band := band_of(label, colour, arm.runs, key, dashed=dashed)) is not None
+    ]
+    if not bands:
+        return None
+    return Panel(plain(name), "", band_chart(f"gap-{name}", bands))
+
+
+def _colour(study: Study, name: str) -> str:
+    return ARM_COLOURS[_place(study, name) % len(ARM_COLOURS)]
+
+
+def _place(study: Study, name: str) -> int:
+    return list(study.arms).index(name)

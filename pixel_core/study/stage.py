@@ -1,0 +1,106 @@
+"""The ``study`` stage of one matrix: what it reads, and what it is told about its cells.
+
+Its arguments follow from its inputs' manifests, so it is made anew when a cell changes and
+reused otherwise.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pixel_core.stage import Stage
+from pixel_core.store import Artifact
+from pixel_core.study.graph import Graph
+from pixel_core.study.matrix import Matrix
+
+NAME = "study"
+#: What its artifact holds.
+FILE, PAGE = "study.json", "study.html"
+#: The page lists every setting that shaped the result, so all of them join its key.
+_SECTIONS = (
+    "study",
+    "dialogue",
+    "ingest",
+    "annotate",
+    "synthesize",
+    "base_model",
+    "sft",
+    "rl",
+    "answers",
+)
+#: Which input a cell's row calls what.
+_PARTS = {"rl": "rl", "answers": "answers_policy", "start": "answers_warm_start"}
+
+
+def study_stage(
+    matrix: Matrix, graph: Graph, made: Mapping[str, Artifact], command: str
+) -> tuple[Stage, dict[str, Artifact]]:
+    """The stage and its inputs; ``made`` has the artifact of every node of the graph."""
+    inputs: dict[str, Artifact] = {}
+    rows: list[dict[str, Any]] = []
+    for cell in matrix.cells:
+        row: dict[str, Any] = {
+            "arm": cell.arm,
+            "warm_start_seed": cell.warm_start_seed,
+            "rl_seed": cell.rl_seed,
+        }
+        for part, maker in _PARTS.items():
+            row[part] = f"{maker} {cell}"
+            inputs[row[part]] = made[graph.of(cell, maker).id]
+        row["rl_metrics"] = dict(made[graph.of(cell, "rl").id].metrics)
+        row["warm_start_metrics"] = dict(made[graph.of(cell, "sft").id].metrics)
+        rows.append(row)
+    stage = Stage(
+        NAME,
+        1,
+        _SECTIONS,
+        tuple(inputs),
+        "pixel_core.study.study:run",
+        "arms compared, claims judged, one self-contained HTML page",
+        arguments={"cells": rows, "provenance": _provenance(made, graph, command)},
+    )
+    return stage, inputs
+
+
+def study_command(profile: str, overrides: Sequence[str], only: Sequence[str]) -> str:
+    """The command that makes the study, wherever its store is."""
+    words = ["pixel", "study", "learning-trap", "--profile", profile]
+    for override in overrides:
+        words += ["--set", override]
+    for arm in only:
+        words += ["--only", arm]
+    return shlex.join(words)
+
+
+def _provenance(made: Mapping[str, Artifact], graph: Graph, command: str) -> dict[str, Any]:
+    """From the manifests of all nodes: who made them, where, and in what time."""
+    manifests = [made[id].manifest for id in graph.nodes]
+    began, ended = [], []
+    seconds: defaultdict[str, float] = defaultdict(float)
+    counts: Counter[str] = Counter()
+    for manifest in manifests:
+        taken = manifest.timings.get("run_seconds", 0.0)
+        ended.append(datetime.fromisoformat(manifest.created))
+        began.append(ended[-1] - timedelta(seconds=taken))
+        seconds[manifest.stage] += taken
+        counts[manifest.stage] += 1
+    environments = [manifest.environment for manifest in manifests]
+    return {
+        "command": command,
+        "commits": sorted({m.code.get("commit", m.code["package"]) for m in manifests}),
+        "machines": sorted(
+            {f"{e.get('cpus')} CPUs, {e.get('platform')}" for e in environments}
+        ),
+        "versions": {
+            name: sorted({str(e.get(name)) for e in environments})
+            for name in ("python", "torch", "transformers")
+        },
+        "span_seconds": (max(ended) - min(began)).total_seconds(),
+        "stages": {
+            stage: {"count": counts[stage], "seconds": seconds[stage]} for stage in counts
+        },
+    }

@@ -1,0 +1,166 @@
+"""How sure a study's numbers are. Legend: r run, q question; every run answers every question.
+
+A mean over runs is uncertain twice: other questions could have been asked, and other seeds
+drawn. The bootstrap here resamples both: warm starts, the RL runs within each, and (for all
+of them alike) the questions. With few seeds this is a rough guide and errs on the narrow
+side, so the smallest and the largest run stand beside every interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pixel_core.scoring.intervals import Interval, compare_sampled, wilson
+
+Floats = NDArray[np.float64]
+
+#: Up to this many runs every choice of signs is tried.
+_EXACT = 14
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How intervals are computed."""
+
+    confidence: float
+    resamples: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over an arm's runs, with its interval and its extreme runs."""
+
+    value: float
+    interval: Interval
+    smallest: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Arm ``b`` minus arm ``a``, on the same questions and the same pairs of seeds."""
+
+    runs: int
+    questions: int
+    value: float
+    interval: Interval
+    smallest: float
+    largest: float
+    #: Paired sign-flip permutation over questions: these runs, other questions.
+    p_questions: float
+    #: The same over pairs of runs: these questions, other seeds. With n pairs at least 2^(1-n).
+    p_runs: float
+
+
+def mean_over_runs(values_rq: ArrayLike, warm_starts: Sequence[int], how: Sampling) -> Mean:
+    """Of each run's share of right answers a question, in [0, 1]; (r, q)."""
+    values = _matrix(values_rq, warm_starts)
+    runs = values.mean(axis=1)
+    if bool((values == 0).all() or (values == 1).all()):
+        # Resampling equal values would give an interval of no width.
+        n = values.shape[1]
+        interval = wilson(int(values[0, 0]) * n, n, how.confidence)
+    else:
+        interval = nested_bootstrap(values, warm_starts, how)
+    return Mean(float(runs.mean()), interval, float(runs.min()), float(runs.max()))
+
+
+def paired_difference(
+    a_rq: ArrayLike, b_rq: ArrayLike, warm_starts: Sequence[int], how: Sampling
+) -> Difference:
+    """``b`` minus ``a``; row r of both is one pair of seeds, column q one question."""
+    a, b = _matrix(a_rq, warm_starts), _matrix(b_rq, warm_starts)
+    if a.shape != b.shape:
+        raise ValueError(f"a pair needs the same runs and questions: {a.shape} and {b.shape}")
+    gain = b - a
+    runs = gain.mean(axis=1)
+    questions = compare_sampled(
+        a.mean(axis=0), b.mean(axis=0), resamples=how.resamples, seed=how.seed
+    )
+    return Difference(
+        runs=gain.shape[0],
+        questions=gain.shape[1],
+        value=float(gain.mean()),
+        interval=nested_bootstrap(gain, warm_starts, how),
+        smallest=float(runs.min()),
+        largest=float(runs.max()),
+        p_questions=questions.p_value,
+        p_runs=sign_flip(runs, how.seed),
+    )
+
+
+def nested_bootstrap(
+    values_rq: ArrayLike, warm_starts: Sequence[int], how: Sampling
+) -> Interval:
+    """Percentile interval of the mean over runs and questions.
+
+    ``warm_starts`` names each run's. A resample draws warm starts, then runs of each one
+    drawn, then questions, all with replacement. With one warm start only its runs and the
+    questions are drawn: nothing is then said about other warm starts.
+    """
+    values = _matrix(values_rq, warm_starts)
+    weights_br = _run_weights(tuple(warm_starts), how.resamples, how.seed)
+    weights_bq = _question_weights(values.shape[1], how.resamples, how.seed)
+    means_b = ((weights_br @ values) * weights_bq).sum(axis=1)
+    tail = (1 - how.confidence) / 2
+    low, high = np.quantile(means_b, [tail, 1 - tail])
+    return Interval(float(low), float(high))
+
+
+def sign_flip(differences_r: ArrayLike, seed: int) -> float:
+    """Two-sided p value of a mean of paired differences, were their signs chance: exact for
+    up to 14 pairs, from 2^14 seeded draws for more."""
+    differences = np.asarray(differences_r, dtype=np.float64)
+    if differences.ndim != 1 or differences.size == 0:
+        raise ValueError(f"one difference a pair is needed, got shape {differences.shape}")
+    observed = abs(float(differences.sum()))
+    n = differences.size
+    if n <= _EXACT:
+        signs = np.array(list(product((-1.0, 1.0), repeat=n)))
+        extreme = np.abs(signs @ differences) >= observed - 1e-12
+        return float(extreme.mean())
+    rng = np.random.default_rng([seed, 2])
+    signs = rng.integers(0, 2, (2**_EXACT, n)) * 2.0 - 1.0
+    extreme = np.abs(signs @ differences) >= observed - 1e-12
+    return float((extreme.sum() + 1) / (extreme.size + 1))
+
+
+# Which runs and questions a resample draws depends on no value: all means share the draws.
+
+
+@lru_cache(maxsize=8)
+def _run_weights(warm_starts: tuple[int, ...], resamples: int, seed: int) -> Floats:
+    """(b, r): each row sums to 1."""
+    rng = np.random.default_rng([seed, 0])
+    groups = [np.flatnonzero(np.equal(warm_starts, name)) for name in sorted(set(warm_starts))]
+    weights_br = np.zeros((resamples, len(warm_starts)))
+    for row in weights_br:
+        for drawn in rng.integers(0, len(groups), len(groups)):
+            members = groups[drawn]
+            picks = members[rng.integers(0, len(members), len(members))]
+            np.add.at(row, picks, 1.0 / (len(groups) * len(members)))
+    return weights_br
+
+
+@lru_cache(maxsize=8)
+def _question_weights(count: int, resamples: int, seed: int) -> Floats:
+    """(b, q): each row sums to 1."""
+    rng = np.random.default_rng([seed, 1])
+    return rng.multinomial(count, np.full(count, 1.0 / count), resamples) / count
+
+
+def _matrix(values_rq: ArrayLike, warm_starts: Sequence[int]) -> Floats:
+    values = np.asarray(values_rq, dtype=np.float64)
+    if values.ndim != 2 or 0 in values.shape or values.shape[0] != len(warm_starts):
+        raise ValueError(
+            f"one row a run and one column a question are needed, got shape {values.shape} "
+            f"for {len(warm_starts)} runs"
+        )
+    return values

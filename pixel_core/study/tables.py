@@ -1,0 +1,178 @@
+"""The study's tables as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pixel_core.pages.wording import p_value, percent, plain, points, span
+from pixel_core.study.results import RunResult
+from pixel_core.study.statistics import Mean
+from pixel_core.study.summary import ALL, DIGITS, GREEDY, Study
+
+Row = dict[str, Any]
+_NONE = "–"
+#: Steps at each end of a curve that the gap's table averages.
+_ENDS = 10
+
+
+def arm_rows(study: Study) -> list[Row]:
+    """Each arm's means with intervals."""
+    return [
+        {
+            "arm": name,
+            "runs": len(arm.runs),
+            "rapr": _range([run.end.rapr for run in arm.runs]),
+            "start": _range([run.start.rapr for run in arm.runs]),
+            "all": _mean(arm.accuracy[ALL]),
+            "digits": _mean(arm.accuracy.get(DIGITS)),
+            "greedy": _mean(arm.accuracy[GREEDY]),
+            "kinds": [_mean(arm.accuracy[kind]) for kind in study.kinds],
+            "errors": _range([run.end.op_error_rate for run in arm.runs]),
+        }
+        for name, arm in study.arms.items()
+    ]
+
+
+def difference_rows(study: Study) -> list[Row]:
+    """``full`` minus each other arm, by measure."""
+    return [
+        {
+            "arm": name,
+            "measure": _measure(measure),
+            "questions": found.questions,
+            "runs": found.runs,
+            "difference": points(found.value),
+            "interval": f"{points(found.interval.low)} to {points(found.interval.high)}",
+            "extremes": f"{points(found.smallest)} to {points(found.largest)}",
+            "p_questions": p_value(found.p_questions),
+            "p_runs": p_value(found.p_runs),
+        }
+        for name, by in study.differences.items()
+        for measure, found in by.items()
+    ]
+
+
+def gap_rows(study: Study) -> list[Row]:
+    """Accuracy of training rollouts with and without an operation, early and late."""
+    rows = []
+    for name, arm in study.arms.items():
+        row: Row = {"arm": name}
+        for place, part in (("early", slice(None, _ENDS)), ("late", slice(-_ENDS, None))):
+            for key in ("with", "without"):
+                column = f"accuracy_{key}_operation"
+                values = [
+                    step[column]
+                    for run in arm.runs
+                    for step in run.curve[part]
+                    if column in step
+                ]
+                row[f"{place}_{key}"] = percent(sum(values) / len(values)) if values else _NONE
+        rows.append(row)
+    return rows
+
+
+def run_rows(study: Study, cells: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Every run with its own interval over questions."""
+    found = {_cell(cell): cell for cell in cells}
+    return [
+        {
+            "arm": run.arm,
+            "warm_start": run.warm_start_seed,
+            "seed": run.rl_seed,
+            "rapr": f"{run.end.rapr:.3f}",
+            "all": percent(float(run.end.sampled_q.mean())),
+            "interval": span(run.end.sampled.low, run.end.sampled.high),
+            "greedy": percent(float(run.end.greedy_q.mean())),
+            "kinds": [percent(run.end.by[kind]["accuracy"]) for kind in study.kinds],
+            "errors": percent(run.end.op_error_rate),
+            "with": _share(run.end.with_operation),
+            "without": _share(run.end.without_operation),
+            "ended": _ended(found[run.arm, run.warm_start_seed, run.rl_seed], run),
+        }
+        for arm in study.arms.values()
+        for run in arm.runs
+    ]
+
+
+def warm_start_rows(study: Study, cells: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """The distinct starting points of RL, with the arms that start there."""
+    rows: dict[tuple[str, int], Row] = {}
+    runs = {
+        (run.arm, run.warm_start_seed, run.rl_seed): run
+        for arm in study.arms.values()
+        for run in arm.runs
+    }
+    for cell in cells:
+        run = runs[_cell(cell)]
+        # Arms share a starting point when their first runs stand on one artifact, which
+        # shows as one and the same object.
+        known = next((row for row in rows.values() if row["answered"] is run.start), None)
+        if known is not None:
+            known["arms"] = list(dict.fromkeys([*known["arms"], run.arm]))
+            continue
+        rows[run.arm, run.warm_start_seed] = {
+            "answered": run.start,
+            "seed": run.warm_start_seed,
+            "arms": [run.arm],
+            "rapr": f"{run.start.rapr:.3f}",
+            "all": percent(float(run.start.sampled_q.mean())),
+            "interval": span(run.start.sampled.low, run.start.sampled.high),
+            "greedy": percent(float(run.start.greedy_q.mean())),
+            "with": _share(run.start.with_operation),
+            "without": _share(run.start.without_operation),
+            "chosen": _chosen(cell["warm_start_metrics"]),
+        }
+    return list(rows.values())
+
+
+def duration_words(seconds: float) -> str:
+    """``42 s``, ``31 min``, ``2.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _cell(cell: Mapping[str, Any]) -> tuple[str, int, int]:
+    return cell["arm"], cell["warm_start_seed"], cell["rl_seed"]
+
+
+def _ended(cell: Mapping[str, Any], run: RunResult) -> str:
+    """Steps, and which guard ended the run where one did."""
+    metrics = cell["rl_metrics"]
+    stopped = metrics.get("stopped_by")
+    return f"stopped by {plain(str(stopped))}" if stopped else f"{len(run.curve)} steps"
+
+
+def _chosen(metrics: Mapping[str, Any]) -> str:
+    """By which rule SFT ended."""
+    if metrics.get("selected_at"):
+        return (
+            f"step {metrics['selected_at']:g}, the first at which the rule held "
+            f"(validation RaPR {metrics.get('validation_rapr', 0):.2f})"
+        )
+    if metrics.get("selected") is False:
+        return f"the rule never held: the last of {metrics.get('steps', 0):g} steps"
+    return f"after {metrics.get('steps', 0):g} steps"
+
+
+def _mean(mean: Mean | None) -> str:
+    if mean is None:
+        return _NONE
+    return f"{percent(mean.value)} ({span(mean.interval.low, mean.interval.high)})"
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.3f}", f"{max(values):.3f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _share(value: float | None) -> str:
+    return _NONE if value is None else percent(value)
+
+
+def _measure(measure: str) -> str:
+    names = {ALL: "all, sampled", GREEDY: "all, greedy", DIGITS: "digits, sampled"}
+    return names.get(measure, f"{plain(measure)}, sampled")
