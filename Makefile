@@ -3,6 +3,8 @@
 # make check   style, format, types
 # make env     only the environment
 # make bench   speed, side by side with peers (STORE=... names a finished run's store)
+# make bench-trl   curiosity RL beside TRL's GRPOTrainer, in an environment of its own,
+#              .venv-trl (1.5 GB); about 6 minutes (STORE=... names a tiny run's store)
 # make openrlhf-agreement   our advantages and loss against the real OpenRLHF, in its own
 #              environment .venv-openrlhf (1.5 GB; Python 3.11)
 
@@ -14,8 +16,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OPENRLHF := .venv-openrlhf
+TRL := .venv-trl
 
-.PHONY: env run test check format bench openrlhf-agreement
+.PHONY: env run test check format bench bench-trl openrlhf-agreement
 
 run: $(STAMP)
 	$(BIN)/pixel run --profile tiny
@@ -34,6 +37,19 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.run_all $(if $(STORE),--store $(STORE))
+
+bench-trl: $(STAMP) $(TRL)/.installed
+	$(BIN)/python -m bench.against_trl $(if $(STORE),--store $(STORE))
+
+# The last install brings what a CUDA build of torch pins; for a CPU build, nothing.
+$(TRL)/.installed: bench/requirements-trl.txt | $(STAMP)
+	@test -x $(TRL)/bin/python || $(BIN)/python -m venv $(TRL)
+	@echo "installing TRL into $(TRL) (about a minute)"
+	@$(TRL)/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+		--no-input --no-deps -r bench/requirements-trl.txt
+	@$(TRL)/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+		--no-input torch
+	@touch $@
 
 openrlhf-agreement: $(OPENRLHF)/.installed
 	OMP_NUM_THREADS=1 $(OPENRLHF)/bin/python -m pytest -c tests/openrlhf/pytest.ini tests/openrlhf

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from bench.measure import ROOT, Figure, machine, table
+from bench.results_file import rewrite
 
 #: Benchmark, heading, and whether it is run without a store, with one, or both ways.
 BENCHMARKS = (
@@ -38,7 +39,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "RESULTS.md")
     asked = parser.parse_args()
     facts = machine()
-    parts = [_head(facts)]
+    sections: dict[str, str] = {}
     for name, title, stored in BENCHMARKS:
         if stored and not asked.store:
             continue
@@ -47,9 +48,10 @@ def main() -> None:
             options += ["--profile", asked.profile]
         figures, repeats = _figures(name, options)
         how = f"`python -m bench.{name}{' --store STORE' if stored else ''}`"
-        parts.append(f"## {title}\n\n{how}, turns: {repeats}\n\n{table(figures)}\n\n")
+        sections[title] = f"{how}, turns: {repeats}\n\n{table(figures)}"
         print(f"{title}\n{table(figures)}\n", flush=True)
-    asked.out.write_text("".join(parts).rstrip() + "\n", encoding="utf-8")
+    own = [title for _, title, _ in BENCHMARKS]
+    rewrite(asked.out, _head(facts), sections, own)
 
 
 def _head(facts: dict[str, str | int]) -> str:
