@@ -124,9 +124,9 @@ class SmallRun:
         model = build_tiny(TINIER, tokenizer, seed=0)
         save_model(model, tokenizer, self.inputs["base_model"])
 
-    def sft(self, name: str, section: SftConfig, cut_at: int = -1) -> Ran:
+    def sft(self, name: str, section: SftConfig) -> Ran:
         """In this process; see ``rl``."""
-        return self._here(sft.tune, name, section, Heard(cut_at))
+        return self._here(sft.tune, name, section, Heard())
 
     def rl(self, name: str, section: RlConfig, cut_at: int = -1) -> Ran:
         """In this process, one worker. ``name`` names the workspace too: the same name again

@@ -102,24 +102,27 @@ def test_the_best_weights_are_those_of_a_run_that_ended_there(
     assert ended.metrics["kept_step"] == kept
 
 
+BRIEF = CURIOUS.model_copy(update={"queries": 2, "checkpoint_every": 6})
+
+
 def stopping(**changes: object) -> RlConfig:
     """Any loss above its median counts as a spike, once there is one."""
     guards = GuardsConfig(loss_spike=LossSpikeGuard(action="stop", threshold=1.001))
-    return CURIOUS.model_copy(update={"steps": 20, "guards": guards, **changes})
+    return BRIEF.model_copy(update={"steps": 24, "guards": guards, **changes})
 
 
 def test_a_guard_stops_before_the_update_and_the_artifact_is_made(small: SmallRun) -> None:
     stopped = small.rl("stopped", stopping())
     at = stopped.metrics["stopped_at"]
     assert stopped.metrics["stopped_by"] == "loss_spike"
-    assert 8 < at == len(stopped.curve()) < 20
+    assert 8 < at == len(stopped.curve()) < 24
     [event] = stopped.health()
     assert stopped.metrics["warnings"] == 1
     assert (event["step"], event["guard"], event["action"]) == (at, "loss_spike", "stop")
     assert event["value"] >= event["threshold"] == 1.001
     assert [note for note in stopped.notes if event["text"] in note and "stops" in note]
     # Nothing was validated: the weights before the refused update are handed on.
-    before = small.rl("before", CURIOUS.model_copy(update={"steps": at - 1}))
+    before = small.rl("before", BRIEF.model_copy(update={"steps": at - 1}))
     assert stopped.metrics["kept_step"] == at - 1
     assert stopped.weights() == before.weights()
     # A stopped run that was killed before its artifact was stored is still stopped.
@@ -133,7 +136,7 @@ def test_a_stopped_run_hands_on_its_best_weights(small: SmallRun) -> None:
     kept = stopped.metrics["kept_step"]
     assert kept % 3 == 0
     assert kept < stopped.metrics["stopped_at"]
-    ended = small.rl("ended-best", CURIOUS.model_copy(update={"steps": kept}))
+    ended = small.rl("ended-best", BRIEF.model_copy(update={"steps": kept}))
     assert stopped.weights() == ended.weights()
 
 
