@@ -5,20 +5,20 @@ The format is the same token for token; the peer refuses to go on where it is no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from PIL import Image
 from transformers import (
-    AutoTokenizer,
     PreTrainedTokenizerBase,
     ProcessorMixin,
     Qwen2VLImageProcessorPil,
 )
 
 from bench.trl_job import Job, Work
+from pixel_core.config import DialogueConfig
 from pixel_core.dialogue.calls import CallError, ZoomCall
 from pixel_core.vision.archive import PictureArchive
 from pixel_core.vision.operations import ShownPicture, show, zoom
@@ -72,11 +72,12 @@ class Opened:
     view: Image.Image
 
 
-def processor_of(job: Job) -> PictureProcessor:
-    tokenizer = AutoTokenizer.from_pretrained(Path(job.policy) / "model")
+def processor_of(
+    tokenizer: PreTrainedTokenizerBase, dialogue: DialogueConfig
+) -> PictureProcessor:
     tokenizer.response_template = _RESPONSE
     # Pictures and crops come at their final size, which lies between the two budgets.
-    budgets = job.dialogue.picture, job.dialogue.crop
+    budgets = dialogue.picture, dialogue.crop
     images = Qwen2VLImageProcessorPil(
         size={
             "shortest_edge": min(budget.min_pixels for budget in budgets),
@@ -86,14 +87,19 @@ def processor_of(job: Job) -> PictureProcessor:
     return PictureProcessor(images, tokenizer, _TEMPLATE.read_text(encoding="utf-8"))
 
 
-def environment_of(job: Job) -> tuple[Callable[[], Any], dict[str, Opened]]:
-    """What makes an environment, and the questions by id."""
+def open_all(job: Job) -> dict[str, Opened]:
+    """The job's questions by id."""
     archive = PictureArchive(Path(job.ingest) / "pictures.zip")
     openings = {}
     for query in job.queries:
         (picture,) = query.pictures
         shown = show(archive.load(picture), 0, job.dialogue.picture)
         openings[query.id] = Opened(query.question, shown, view(shown))
+    return openings
+
+
+def environment_of(openings: Mapping[str, Opened], dialogue: DialogueConfig) -> type:
+    """The class whose instances are TRL's environments."""
 
     class Zooming:
         """One rollout's pictures. TRL offers its public methods as tools."""
@@ -117,14 +123,14 @@ def environment_of(job: Job) -> tuple[Callable[[], Any], dict[str, Opened]]:
             self.attempts += 1
             try:
                 x1, y1, x2, y2 = bbox_2d
-                crop = zoom(ZoomCall((x1, y1, x2, y2), target_image), self.shown, job.dialogue)
+                crop = zoom(ZoomCall((x1, y1, x2, y2), target_image), self.shown, dialogue)
             except CallError as error:
                 return [{"type": "text", "text": f"Execution error: {error.message}"}]
             self.executed += 1
             self.shown.append(crop)
             return [{"type": "image", "image": view(crop)}]
 
-    return Zooming, openings
+    return Zooming
 
 
 def view(shown: ShownPicture) -> Image.Image:

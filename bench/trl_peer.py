@@ -13,7 +13,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import torch
 from datasets import Dataset
 from PIL import Image
 from transformers import (
+    AutoTokenizer,
     PreTrainedTokenizerBase,
     PrinterCallback,
     Qwen2_5_VLForConditionalGeneration,
@@ -29,7 +29,7 @@ from transformers import (
 )
 from trl import GRPOConfig, GRPOTrainer
 
-from bench.trl_dialogue import Opened, count, environment_of, processor_of
+from bench.trl_dialogue import Opened, count, environment_of, open_all, processor_of
 from bench.trl_job import Job, Work
 from pixel_core.records import Query
 from pixel_core.rewards.grading import extract_boxed, grade
@@ -141,13 +141,14 @@ def settings(job: Job, out: Path) -> GRPOConfig:
 
 
 def trainer_of(
-    job: Job, out: Path, make_environment: Callable[[], Any], openings: dict[str, Opened]
+    job: Job, out: Path, openings: dict[str, Opened]
 ) -> tuple[GRPOTrainer, Judge, Clock]:
-    processor = processor_of(job)
+    tokenizer = AutoTokenizer.from_pretrained(Path(job.policy) / "model")
+    processor = processor_of(tokenizer, job.dialogue)
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
         Path(job.policy) / "model", dtype=torch.float32, attn_implementation="sdpa"
     )
-    judge = Judge(job, processor.tokenizer)
+    judge = Judge(job, tokenizer)
     clock = Clock()
     rows = Dataset.from_dict({"query_id": [query.id for query in job.queries]})
 
@@ -165,7 +166,7 @@ def trainer_of(
         reward_funcs=[judge],
         args=settings(job, out),
         train_dataset=rows.with_transform(opened),
-        environment_factory=make_environment,
+        environment_factory=environment_of(openings, job.dialogue),
         callbacks=[clock],
     )
     trainer.remove_callback(PrinterCallback)
@@ -195,8 +196,8 @@ def check_dialogue(job: Job, trainer: GRPOTrainer, view: Image.Image) -> None:
 def main() -> None:
     job, out = Job.read(Path(sys.argv[1])), Path(sys.argv[2])
     torch.set_num_threads(job.placing.threads)
-    make_environment, openings = environment_of(job)
-    trainer, judge, clock = trainer_of(job, out, make_environment, openings)
+    openings = open_all(job)
+    trainer, judge, clock = trainer_of(job, out, openings)
     check_dialogue(job, trainer, openings[job.queries[0].id].view)
     trainer.train()
     said = {"ended": clock.ended, "work": [asdict(work) for work in judge.steps]}
