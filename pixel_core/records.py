@@ -23,6 +23,11 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _nothing(value: object) -> bool:
+    """For fields left out while they say nothing: records without them keep their bytes."""
+    return not value
+
+
 class Split(StrEnum):
     """Train feeds synthesis and RL; validation picks; test is only ever evaluated."""
 
@@ -106,6 +111,8 @@ class Seed(Record):
     answers: Annotated[tuple[str, ...], Field(min_length=1)]
     choices: tuple[str, ...] = ()
     pictures: Annotated[tuple[Picture, ...], Field(min_length=1)]
+    #: The pictures are a video's frames, in order.
+    is_video: Annotated[bool, Field(exclude_if=_nothing)] = False
     cue: Cue | None = None
     #: What is looked for, as words in a sentence ("the red card"); "" when unknown.
     subject: str = ""
@@ -152,6 +159,8 @@ class Query(Record):
     id: str
     question: str
     pictures: Annotated[tuple[Picture, ...], Field(min_length=1)]
+    #: The pictures are a video's frames, in order.
+    is_video: Annotated[bool, Field(exclude_if=_nothing)] = False
     answers: Annotated[tuple[str, ...], Field(min_length=1)]
     choices: tuple[str, ...] = ()
     kind: str = ""
@@ -162,6 +171,7 @@ class Query(Record):
             id=seed.id,
             question=seed.question,
             pictures=seed.pictures,
+            is_video=seed.is_video,
             answers=seed.answers,
             choices=seed.choices,
             kind=seed.kind,
@@ -186,6 +196,8 @@ class Step(Record):
     box: Box | None = None
     #: Which of the shown pictures it was taken from (0-based: queries first, then crops).
     picture: int | None = None
+    #: The video's frames that were selected and shown, 0-based, in the order asked for.
+    frames: Annotated[tuple[int, ...], Field(exclude_if=_nothing)] = ()
     #: The call error's kind; "" when the call was executed or there was none.
     error: str = ""
 
@@ -200,6 +212,8 @@ class Rollout(Record):
     answer: str
     correct: bool
     operations: int
+    #: Those of the executed operations that selected frames; the others are zooms.
+    selections: Annotated[int, Field(exclude_if=_nothing)] = 0
     failed_operations: int
     tokens: int
 

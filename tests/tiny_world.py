@@ -11,6 +11,7 @@ import torch
 
 from pixel_core.config import (
     DialogueConfig,
+    FramesConfig,
     PixelBudget,
     QuestionShares,
     TinyModelConfig,
@@ -38,6 +39,10 @@ def dialogue(**changes: Any) -> DialogueConfig:
         "picture": PixelBudget(min_pixels=112 * 112, max_pixels=112 * 112),
         "crop": PixelBudget(min_pixels=56 * 56, max_pixels=84 * 84),
         "zoom": ZoomConfig(coordinates="pixel", padding=0.0, min_side=20),
+        "frames": FramesConfig(
+            frame=PixelBudget(min_pixels=56 * 56, max_pixels=56 * 56),
+            selected=PixelBudget(min_pixels=112 * 112, max_pixels=112 * 112),
+        ),
         "max_operations": 4,
         "max_new_tokens": 32,
         "max_tokens": 1024,
@@ -79,6 +84,15 @@ def opening(prompts: Prompts, seed: int, sizes: tuple[tuple[int, int], ...] = ()
         answers=(question.answer,),
         kind=question.kind,
     )
+    return Opening.of(query, images, prompts)
+
+
+def video_opening(prompts: Prompts, seed: int, frames: int = 4) -> Opening:
+    """A video of so many drawn pictures; the question is about the first."""
+    first = opening(prompts, seed)
+    images = [opening(prompts, seed + frame).shown[0].image for frame in range(frames)]
+    pictures = first.query.pictures * frames
+    query = first.query.model_copy(update={"pictures": pictures, "is_video": True})
     return Opening.of(query, images, prompts)
 
 

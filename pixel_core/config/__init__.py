@@ -20,6 +20,7 @@ from pixel_core.config.data import (
 )
 from pixel_core.config.dialogue import (
     DialogueConfig,
+    FramesConfig,
     PixelBudget,
     SamplingConfig,
     ZoomConfig,
@@ -78,6 +79,7 @@ __all__ = [
     "DialogueConfig",
     "DrawnConfig",
     "EvaluateConfig",
+    "FramesConfig",
     "Guard",
     "GuardsConfig",
     "IngestConfig",

@@ -36,6 +36,31 @@ class ZoomConfig(Section):
     min_side: Positive = 28
 
 
+class FramesConfig(Section):
+    """Videos: their frames as shown, and the operation that shows some of them larger.
+
+    The original lets a frame take 512 visual tokens and a selected one 400 in training;
+    with that a selected frame shows nothing new, so frames are shown smaller here.
+    """
+
+    #: Whether the operation is offered; the frames of a video are shown either way.
+    enabled: bool = True
+    name: str = "select_frames"
+    #: Of one call.
+    max_frames: Positive = 8
+    frame: PixelBudget = PixelBudget(max_pixels=128 * 28 * 28)
+    selected: PixelBudget = PixelBudget(max_pixels=400 * 28 * 28)
+
+    @model_validator(mode="after")
+    def _larger(self) -> Self:
+        if self.enabled and self.selected.max_pixels < self.frame.max_pixels:
+            raise ValueError(
+                f"selected.max_pixels {self.selected.max_pixels} is below frame.max_pixels "
+                f"{self.frame.max_pixels}: selecting a frame would show less of it"
+            )
+        return self
+
+
 class DialogueConfig(Section):
     """The contract between model and episode; equal in every stage, so that they agree."""
 
@@ -45,7 +70,9 @@ class DialogueConfig(Section):
     picture: PixelBudget = PixelBudget()
     crop: PixelBudget = PixelBudget(max_pixels=1000 * 28 * 28)
     zoom: ZoomConfig = ZoomConfig()
+    frames: FramesConfig = FramesConfig()
     max_operations: Count = 4
+    #: Pictures shown in all; a video counts as one, whatever number of frames it has.
     max_pictures: Positive = 16
     max_new_tokens: Positive = 2048
     max_tokens: Positive = 12_000
@@ -57,7 +84,15 @@ class DialogueConfig(Section):
                 f"max_tokens {self.max_tokens} leaves no room for a prompt beside a turn of "
                 f"max_new_tokens {self.max_new_tokens}: every episode would end unasked"
             )
+        if self.frames.enabled and self.frames.name == self.zoom.name:
+            raise ValueError(
+                f"zoom and frames are both named {self.zoom.name!r}: a call would be ambiguous"
+            )
         return self
+
+    def idle_fields(self) -> frozenset[str]:
+        # Left out at its defaults: keys from before there were videos stay valid.
+        return frozenset({"frames"} if self.frames == FramesConfig() else ())
 
 
 class SamplingConfig(Section):

@@ -24,9 +24,9 @@ class CallErrorKind(StrEnum):
     NOT_AN_OBJECT = "not_an_object"  #: the call, or its arguments, is not a JSON object
     MISSING_KEY = "missing_key"  #: no "name" or no "arguments"
     UNKNOWN_KEY = "unknown_key"  #: something beside "name" and "arguments"
-    UNKNOWN_TOOL = "unknown_tool"  #: the name is not the operation's
-    MISSING_ARGUMENT = "missing_argument"  #: no bbox_2d or no target_image
-    UNKNOWN_ARGUMENT = "unknown_argument"  #: something beside bbox_2d and target_image
+    UNKNOWN_TOOL = "unknown_tool"  #: the name is no operation's that is offered
+    MISSING_ARGUMENT = "missing_argument"  #: such as no bbox_2d
+    UNKNOWN_ARGUMENT = "unknown_argument"  #: one that the operation does not have
     BOX_NOT_A_LIST = "box_not_a_list"
     BOX_COUNT = "box_count"  #: not exactly four coordinates
     COORDINATE_NOT_A_NUMBER = "coordinate_not_a_number"  #: text, true, null, a list ...
@@ -39,6 +39,13 @@ class CallErrorKind(StrEnum):
     TARGET_UNKNOWN = "target_unknown"  #: more pictures than were shown
     CROP_TOO_SMALL = "crop_too_small"  #: too few source pixels, even with the padding
     CROP_TOO_NARROW = "crop_too_narrow"  #: sides over 200 : 1
+    FRAMES_NOT_A_LIST = "frames_not_a_list"
+    FRAMES_EMPTY = "frames_empty"  #: a list without a frame
+    FRAMES_TOO_MANY = "frames_too_many"  #: more than one call may select
+    FRAME_NOT_AN_INTEGER = "frame_not_an_integer"
+    FRAME_BELOW_ONE = "frame_below_one"  #: frames are counted from 1
+    FRAME_REPEATED = "frame_repeated"  #: one frame is asked for twice
+    FRAME_UNKNOWN = "frame_unknown"  #: the video has fewer frames
 
 
 class CallError(Exception):

@@ -11,29 +11,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pixel_core.config import SamplingConfig
-from pixel_core.dialogue.calls import CallError, ZoomCall, parse_turn
+from pixel_core.dialogue.album import Album, Shot
+from pixel_core.dialogue.calls import Call, CallError, SelectCall
 from pixel_core.dialogue.engine import Completion, Engine
 from pixel_core.dialogue.prompts import Prompts
 from pixel_core.dialogue.transcript import Transcript, Visual
+from pixel_core.dialogue.turns import TurnReader
 from pixel_core.records import Query, Rollout, Step, StopReason
 from pixel_core.rewards.grading import extract_boxed, grade
-from pixel_core.vision.operations import ShownPicture, show, zoom
+from pixel_core.vision.operations import ShownPicture, show
 
 
 @dataclass
 class Episode:
-    """One rollout as it goes on. ``shown`` holds the query's pictures, then the crops."""
+    """One rollout as it goes on. ``shown``: the query's pictures, then what calls returned.
+
+    ``album`` is shared by the query's rollouts.
+    """
 
     query: Query
     sample: int
     transcript: Transcript
     shown: list[ShownPicture]
+    album: Album
     steps: list[Step] = field(default_factory=list)
     stop: StopReason | None = None
     answer: str = ""
     #: Calls made, refused ones included, and how many of them were refused.
     attempts: int = 0
     failures: int = 0
+    #: Whether the last call made was refused; False when none was made.
+    last_failed: bool = False
+    #: Executed calls that selected frames.
+    selections: int = 0
     sampled: int = 0
 
     @property
@@ -42,8 +52,22 @@ class Episode:
 
     @property
     def operations(self) -> int:
-        """Operations that were executed."""
+        """Operations that were executed, of either kind."""
         return self.attempts - self.failures
+
+    @property
+    def zooms(self) -> int:
+        return self.operations - self.selections
+
+    @property
+    def video(self) -> bool:
+        return self.query.is_video
+
+    @property
+    def pictures(self) -> int:
+        """Pictures shown so far; a video's frames count as one."""
+        own = len(self.query.pictures)
+        return len(self.shown) - (own - 1 if self.video else 0)
 
     def record(self) -> Rollout:
         assert self.stop is not None
@@ -55,6 +79,7 @@ class Episode:
             answer=self.answer,
             correct=self.correct,
             operations=self.operations,
+            selections=self.selections,
             failed_operations=self.failures,
             tokens=self.sampled,
         )
@@ -70,10 +95,10 @@ class Opening:
 
     @classmethod
     def of(cls, query: Query, images: Sequence, prompts: Prompts) -> Opening:
-        """``images``: the query's pictures, RGB, in order."""
-        shown = tuple(
-            show(image, index, prompts.dialogue.picture) for index, image in enumerate(images)
-        )
+        """``images``: the query's pictures or the frames of its video, RGB, in order."""
+        dialogue = prompts.dialogue
+        budget = dialogue.frames.frame if query.is_video else dialogue.picture
+        shown = tuple(show(image, index, budget) for index, image in enumerate(images))
         return cls(query, shown, tuple(Visual(picture) for picture in shown))
 
 
@@ -84,14 +109,19 @@ def run_episodes(
     samples: int,
     sampling: SamplingConfig,
 ) -> list[Episode]:
-    """``samples`` rollouts of each query, in query order; all turns run as one batch."""
+    """``samples`` rollouts of each query, in query order; all turns run as one batch.
+
+    Questions on pictures and on videos may be mixed.
+    """
     episodes = []
     for opening in openings:
         prompt = prompts.open(opening.query, opening.visuals)
+        album = Album(opening.shown, prompts.dialogue)
         episodes += [
-            Episode(opening.query, sample, prompt.fork(), list(opening.shown))
+            Episode(opening.query, sample, prompt.fork(), list(opening.shown), album)
             for sample in range(samples)
         ]
+    reader = TurnReader(prompts)
     engine.forget()
     active = [episode for episode in episodes if not _stop_when_full(episode, prompts)]
     while active:
@@ -101,7 +131,7 @@ def run_episodes(
             prompts.dialogue.max_new_tokens,
         )
         for episode, completion in zip(active, completions, strict=True):
-            take_turn(episode, completion, prompts)
+            take_turn(episode, completion, prompts, reader)
             if episode.stop is None:
                 _stop_when_full(episode, prompts)
         active = [episode for episode in active if episode.stop is None]
@@ -109,50 +139,80 @@ def run_episodes(
     return episodes
 
 
-def take_turn(episode: Episode, completion: Completion, prompts: Prompts) -> None:
+def take_turn(
+    episode: Episode, completion: Completion, prompts: Prompts, reader: TurnReader
+) -> None:
     """Append what was sampled, carry out its call, append the return; or stop."""
-    vocabulary, dialogue = prompts.vocabulary, prompts.dialogue
     # A turn cut by the limit is shown to no loss: it has no end to learn from.
     episode.transcript.append_sampled(
         completion.tokens, completion.logprobs, trained=completion.finished
     )
     episode.sampled += len(completion.tokens)
-    text = vocabulary.decode(
-        completion.tokens[:-1] if completion.finished else completion.tokens
-    )
+    said = reader.read(completion, episode.query)
     if not completion.finished:
-        _end(episode, text, StopReason.TRUNCATED)
-        return
-    try:
-        call: ZoomCall | CallError | None = parse_turn(text, dialogue.zoom)
-    except CallError as error:
-        call = error
-    if call is None:
-        answer = extract_boxed(text)
+        _end(episode, said.text, StopReason.TRUNCATED)
+    elif said.call is None:
+        answer = extract_boxed(said.text)
         episode.answer = answer or ""
-        _end(episode, text, StopReason.NO_ANSWER if answer is None else StopReason.ANSWERED)
-        return
+        reason = StopReason.NO_ANSWER if answer is None else StopReason.ANSWERED
+        _end(episode, said.text, reason)
+    else:
+        _operate(episode, said.text, said.call, prompts)
+
+
+def _operate(episode: Episode, text: str, call: Call | CallError, prompts: Prompts) -> None:
+    """Carry out a call and show what it returns, or say why it is refused; or stop."""
+    dialogue, transcript = prompts.dialogue, episode.transcript
     episode.attempts += 1
     if episode.attempts > dialogue.max_operations:
-        episode.failures += 1
-        _end(episode, text, StopReason.TOO_MANY_OPERATIONS)
+        _fail(episode, text, StopReason.TOO_MANY_OPERATIONS)
         return
-    if len(episode.shown) >= dialogue.max_pictures:
-        episode.failures += 1
-        _end(episode, text, StopReason.CONTEXT_FULL)
+    if episode.pictures >= dialogue.max_pictures:
+        _fail(episode, text, StopReason.CONTEXT_FULL)
         return
     try:
         if isinstance(call, CallError):
-            raise call
-        crop = zoom(call, episode.shown, dialogue)
+            # A new one: the reader hands the same to all who said the same.
+            raise CallError(call.kind, call.message)
+        shots = episode.album.carry_out(call, episode.shown)
     except CallError as error:
-        episode.failures += 1
+        _fail(episode)
         episode.steps.append(Step(text=text, error=error.kind))
-        prompts.error(episode.transcript, error.message)
+        prompts.error(transcript, error.message)
         return
-    episode.shown.append(crop)
+    tokens = sum(visual.tokens for _, visual in shots)
+    if (
+        episode.pictures + len(shots) > dialogue.max_pictures
+        or len(transcript) + tokens > dialogue.max_tokens
+    ):
+        _fail(episode, text, StopReason.CONTEXT_FULL)
+        return
+    episode.last_failed = False
+    _show(episode, text, call, shots, prompts)
+
+
+def _show(episode: Episode, text: str, call: Call, shots: list[Shot], prompts: Prompts) -> None:
+    """Record an executed call and append what it returned."""
+    first = len(episode.shown) + 1
+    episode.shown += [picture for picture, _ in shots]
+    visuals = [visual for _, visual in shots]
+    if isinstance(call, SelectCall):
+        episode.selections += 1
+        frames = tuple(number - 1 for number in call.frames)
+        episode.steps.append(Step(text=text, frames=frames))
+        prompts.selected(episode.transcript, call, visuals, first)
+        return
+    ((crop, visual),) = shots
     episode.steps.append(Step(text=text, box=crop.region, picture=call.target - 1))
-    prompts.crop(episode.transcript, Visual(crop), len(episode.shown))
+    prompts.crop(episode.transcript, visual, first)
+
+
+def _fail(episode: Episode, text: str = "", reason: StopReason | None = None) -> None:
+    """Count a call that was not executed; with a reason the episode ends with it."""
+    episode.failures += 1
+    episode.last_failed = True
+    if reason is not None:
+        _end(episode, text, reason)
 
 
 def _end(episode: Episode, text: str, reason: StopReason) -> None:
@@ -165,7 +225,7 @@ def _stop_when_full(episode: Episode, prompts: Prompts) -> bool:
     dialogue = prompts.dialogue
     full = (
         len(episode.transcript) + dialogue.max_new_tokens > dialogue.max_tokens
-        or len(episode.shown) > dialogue.max_pictures
+        or episode.pictures > dialogue.max_pictures
     )
     if full:
         episode.stop = StopReason.CONTEXT_FULL

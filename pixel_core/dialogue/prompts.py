@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pixel_core.config import DialogueConfig
-from pixel_core.dialogue.calls import tool_schema
+from pixel_core.config import DialogueConfig, FramesConfig
+from pixel_core.dialogue.calls import SelectCall, tool_schemas
 from pixel_core.dialogue.transcript import Transcript, Visual
 from pixel_core.dialogue.vocabulary import (
     TURN_END,
@@ -46,17 +46,21 @@ class Prompts:
         self._return = encode(f"\n{TURN_START}user\n")
         self._vision_start = encode(VISION_START)
         self._vision_end = encode(VISION_END)
-        self._head = self._system() + self._user
-        self._guidelines = self._guideline_tokens()
+        # By whether the question is a video: only then frames can be selected.
+        self._head = {video: self._system(video) + self._user for video in (False, True)}
+        self._guidelines = {video: self._guideline_tokens(video) for video in (False, True)}
 
     def open(self, query: Query, visuals: Sequence[Visual]) -> Transcript:
         """Pictures, then the question, up to where the assistant speaks."""
         transcript = Transcript()
-        transcript.append(self._head)
+        transcript.append(self._head[query.is_video])
+        if query.is_video and self.dialogue.prompt == "full":
+            text = self._render("video", count=len(visuals))
+            transcript.append(self.vocabulary.encode(text))
         for visual in visuals:
             self.picture(transcript, visual)
         transcript.append(self.vocabulary.encode_plain(_question(query)))
-        transcript.append(self._guidelines)
+        transcript.append(self._guidelines[query.is_video])
         transcript.append(self._assistant)
         return transcript
 
@@ -71,6 +75,33 @@ class Prompts:
         self.picture(transcript, visual)
         transcript.append(self._assistant)
 
+    def selected(
+        self, transcript: Transcript, call: SelectCall, visuals: Sequence[Visual], index: int
+    ) -> None:
+        """Append the frames of a call as its return; ``index``, from 1, is the first's."""
+        transcript.append(self._return)
+        if self.dialogue.prompt == "full":
+            frames = [
+                {
+                    "number": number,
+                    "index": at,
+                    "width": visual.size[0],
+                    "height": visual.size[1],
+                }
+                for at, (number, visual) in enumerate(
+                    zip(call.frames, visuals, strict=True), index
+                )
+            ]
+            transcript.append(self.vocabulary.encode(self._render("frames", frames=frames)))
+        for visual in visuals:
+            self.picture(transcript, visual)
+        transcript.append(self._assistant)
+
+    def frames_of(self, query: Query) -> FramesConfig | None:
+        """The choice of frames as it is offered with this question; None if it is not."""
+        frames = self.dialogue.frames
+        return frames if query.is_video and frames.enabled else None
+
     def error(self, transcript: Transcript, message: str) -> None:
         """Append a refused call's message; the model may try again."""
         transcript.append(self._return)
@@ -83,19 +114,21 @@ class Prompts:
         transcript.append_visual(visual, self.vocabulary.image)
         transcript.append(self._vision_end)
 
-    def _system(self) -> list[int]:
+    def _system(self, video: bool) -> list[int]:
         if self.dialogue.prompt == "compact":
             return []
-        schema = json.dumps(tool_schema(self.dialogue.zoom))
-        text = self._render("system", schema=schema)
+        frames = self.dialogue.frames if video and self.dialogue.frames.enabled else None
+        schemas = [json.dumps(schema) for schema in tool_schemas(self.dialogue.zoom, frames)]
+        text = self._render("system", schema="\n".join(schemas))
         return self.vocabulary.encode(f"{TURN_START}system\n{text}{TURN_END}\n")
 
-    def _guideline_tokens(self) -> list[int]:
+    def _guideline_tokens(self, video: bool) -> list[int]:
         if self.dialogue.prompt == "compact":
             return []
         text = self._render(
             "guidelines",
             name=self.dialogue.zoom.name,
+            select=self.dialogue.frames.name if video and self.dialogue.frames.enabled else "",
             operations=self.dialogue.max_operations,
         )
         return self.vocabulary.encode(text)

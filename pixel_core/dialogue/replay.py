@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pixel_core.dialogue.calls import CallError, parse_turn
+from pixel_core.dialogue.album import Album
+from pixel_core.dialogue.calls import CallError, SelectCall, parse_turn
 from pixel_core.dialogue.episode import Opening
 from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.transcript import Transcript, Visual
+from pixel_core.dialogue.transcript import Transcript
 from pixel_core.errors import DataError
 from pixel_core.records import Trajectory
-from pixel_core.vision.operations import ShownPicture, zoom
+from pixel_core.vision.operations import ShownPicture
 
 
 def replay(trajectory: Trajectory, opening: Opening, prompts: Prompts) -> Transcript:
@@ -23,25 +24,32 @@ def replay(trajectory: Trajectory, opening: Opening, prompts: Prompts) -> Transc
 def replay_shown(
     trajectory: Trajectory, opening: Opening, prompts: Prompts
 ) -> tuple[Transcript, list[ShownPicture]]:
-    """The same, with the pictures shown: the query's, then each crop."""
+    """The same, with the pictures shown: the query's, then what each call returned."""
     transcript = prompts.open(opening.query, opening.visuals)
     shown = list(opening.shown)
+    album = Album(opening.shown, prompts.dialogue)
+    frames = prompts.frames_of(opening.query)
     vocabulary = prompts.vocabulary
     for number, turn in enumerate(trajectory.turns):
         tokens = [*vocabulary.encode_plain(turn.text), vocabulary.turn_end]
         transcript.append(tokens, weight=1.0 if turn.trained else 0.0)
         last = number == len(trajectory.turns) - 1
         try:
-            call = parse_turn(turn.text, prompts.dialogue.zoom)
+            call = parse_turn(turn.text, prompts.dialogue.zoom, frames)
             if (call is None) != last:
                 raise DataError(
                     f"trajectory {trajectory.id}, turn {number}: "
                     f"{'the last turn calls' if last else 'no call in'} {turn.text!r}"
                 )
-            if call is not None:
-                crop = zoom(call, shown, prompts.dialogue)
-                shown.append(crop)
-                prompts.crop(transcript, Visual(crop), len(shown))
+            if call is None:
+                continue
+            shots, first = album.carry_out(call, shown), len(shown) + 1
+            shown += [picture for picture, _ in shots]
+            visuals = [visual for _, visual in shots]
+            if isinstance(call, SelectCall):
+                prompts.selected(transcript, call, visuals, first)
+            else:
+                prompts.crop(transcript, visuals[0], first)
         except CallError as error:
             raise DataError(
                 f"trajectory {trajectory.id}, turn {number}: its call fails ({error}); "

@@ -1,4 +1,4 @@
-"""The visual operation: cut a region out of a shown picture and show it larger.
+"""The visual operations: a region of a shown picture, or frames of a video, shown larger.
 
 Three frames of reference meet here. A call names its box in pixels of the target *as
 shown* (after the budget) or in parts of it; pixels are cut from the target's *source*,
@@ -19,7 +19,13 @@ from fractions import Fraction
 from PIL import Image
 
 from pixel_core.config import DialogueConfig, PixelBudget, ZoomConfig
-from pixel_core.dialogue.calls import CallError, CallErrorKind, ZoomCall, check_box
+from pixel_core.dialogue.calls import (
+    CallError,
+    CallErrorKind,
+    SelectCall,
+    ZoomCall,
+    check_box,
+)
 from pixel_core.errors import MediaError
 from pixel_core.records import Box
 from pixel_core.vision.budget import MAX_ASPECT_RATIO, fit
@@ -27,7 +33,7 @@ from pixel_core.vision.budget import MAX_ASPECT_RATIO, fit
 
 @dataclass(frozen=True)
 class ShownPicture:
-    """A picture in the dialogue: a query's own, or a crop."""
+    """A picture in the dialogue: a query's own, a crop, or a selected frame."""
 
     #: Source pixels, RGB, before the budget.
     image: Image.Image
@@ -93,6 +99,24 @@ def zoom(
         ),
         picture=target.picture,
     )
+
+
+def select(
+    call: SelectCall, frames: Sequence[ShownPicture], dialogue: DialogueConfig
+) -> list[ShownPicture]:
+    """The frames of a call as they are shown then; ``call.frames`` counts them from 1.
+
+    ``frames``: the video as the question showed it. Raises ``CallError`` for a frame that
+    it does not have.
+    """
+    for number in call.frames:
+        if not 1 <= number <= len(frames):
+            raise CallError(
+                CallErrorKind.FRAME_UNKNOWN,
+                f"frame {number} does not exist: the video has the frames 1 to {len(frames)}",
+            )
+    chosen = [frames[number - 1] for number in call.frames]
+    return [show(frame.image, frame.picture, dialogue.frames.selected) for frame in chosen]
 
 
 def _source_range(

@@ -18,7 +18,7 @@ from pixel_core.dialogue.calls import (
     ZoomCall,
     format_call,
     parse_turn,
-    tool_schema,
+    tool_schemas,
 )
 
 PIXEL = ZoomConfig(coordinates="pixel")
@@ -111,7 +111,7 @@ def test_the_operation_has_the_configured_name():
     zoom = ZoomConfig(name="crop_image", coordinates="pixel")
     assert parse_turn(written(name='"crop_image"'), zoom) is not None
     assert "crop_image" in refused(written(), zoom).message
-    assert tool_schema(zoom)["function"]["name"] == "crop_image"
+    assert tool_schemas(zoom)[0]["function"]["name"] == "crop_image"
 
 
 @pytest.mark.parametrize("text", ["", "I see a red card. \\boxed{3}", "tool_call {}", "<tool"])
@@ -190,6 +190,8 @@ BAD = [
 #: Found by ``vision.operations.zoom``, which knows the pictures.
 OF_PICTURES = {K.TARGET_UNKNOWN, K.CROP_TOO_SMALL, K.CROP_TOO_NARROW}
 PIXELS_ONLY = {K.COORDINATE_NOT_AN_INTEGER}
+#: Of the other operation, see ``test_select_calls``.
+OF_FRAMES = {kind for kind in K if kind.startswith("frame")}
 
 
 @BOTH
@@ -213,7 +215,7 @@ def test_floats_are_no_pixels_and_pixels_no_fractions():
 
 
 def test_every_kind_is_reached():
-    assert {kind for kind, _, _ in BAD} | PIXELS_ONLY | OF_PICTURES == set(CallErrorKind)
+    assert {kind for kind, _, _ in BAD} | PIXELS_ONLY | OF_PICTURES | OF_FRAMES == set(K)
 
 
 def test_a_message_brings_no_special_tokens_into_the_dialogue():
@@ -273,7 +275,7 @@ def test_a_call_that_would_be_refused_is_not_written(call, zoom):
 
 
 def validator(zoom: ZoomConfig) -> jsonschema.Draft202012Validator:
-    function = tool_schema(zoom)["function"]
+    function = tool_schemas(zoom)[0]["function"]
     return jsonschema.Draft202012Validator(
         {
             "type": "object",
@@ -289,10 +291,12 @@ def validator(zoom: ZoomConfig) -> jsonschema.Draft202012Validator:
 
 @BOTH
 def test_the_schema_is_one(zoom):
-    jsonschema.Draft202012Validator.check_schema(tool_schema(zoom)["function"]["parameters"])
-    assert tool_schema(zoom)["type"] == "function"
+    jsonschema.Draft202012Validator.check_schema(
+        tool_schemas(zoom)[0]["function"]["parameters"]
+    )
+    assert tool_schemas(zoom)[0]["type"] == "function"
     assert "$" not in json.dumps(
-        tool_schema(zoom)
+        tool_schemas(zoom)[0]
     )  # no references a model would have to follow
 
 
@@ -407,7 +411,7 @@ def test_fuzz_fifty_thousand_calls(zoom):
     # The fuzz is worth something only if it reaches both sides and most rules.
     assert readable
     assert accepted > 500
-    reachable = set(CallErrorKind) - OF_PICTURES - {K.TOO_LONG}
+    reachable = set(CallErrorKind) - OF_PICTURES - OF_FRAMES - {K.TOO_LONG}
     if zoom is NORMALIZED:
         reachable -= PIXELS_ONLY
     assert reachable - met == set()

@@ -1,0 +1,43 @@
+"""What an assistant's turn says: its text, and the call in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pixel_core.dialogue.calls import Call, CallError, parse_turn
+from pixel_core.dialogue.engine import Completion
+from pixel_core.dialogue.prompts import Prompts
+from pixel_core.records import Query
+
+
+@dataclass(frozen=True)
+class Said:
+    """``call``: None where there is none, or the turn was cut before its end."""
+
+    text: str
+    call: Call | CallError | None
+
+
+class TurnReader:
+    """Reads turns; what many rollouts say word for word is decoded and parsed once."""
+
+    def __init__(self, prompts: Prompts) -> None:
+        self._prompts = prompts
+        self._read: dict[tuple[object, ...], Said] = {}
+
+    def read(self, completion: Completion, query: Query) -> Said:
+        key = (query.is_video, completion.finished, *completion.tokens)
+        if key not in self._read:
+            self._read[key] = self._fresh(completion, query)
+        return self._read[key]
+
+    def _fresh(self, completion: Completion, query: Query) -> Said:
+        decode = self._prompts.vocabulary.decode
+        if not completion.finished:
+            return Said(decode(completion.tokens), None)
+        text = decode(completion.tokens[:-1])
+        zoom, frames = self._prompts.dialogue.zoom, self._prompts.frames_of(query)
+        try:
+            return Said(text, parse_turn(text, zoom, frames))
+        except CallError as error:
+            return Said(text, error)
