@@ -96,12 +96,11 @@ class RlShard:
         batch = _Batch(_no_counts(config))
         taken = self.order.at(step)[shard :: self.team.shard_count]
         missing = len(taken) - self._roll_out(step, taken, batch)
-        rounds = extra_rounds(self.order, self.extra, step, config.resample_rounds)
-        for fresh in rounds:
+        for fresh in extra_rounds(self.order, self.extra, step, config.resample_rounds):
             if not missing:
                 break
-            fresh = fresh[shard :: self.team.shard_count]
-            missing -= self._roll_out(step, fresh[:missing], batch)
+            mine = fresh[shard :: self.team.shard_count]
+            missing -= self._roll_out(step, mine[:missing], batch)
         row = batch.row
         row["uniform_groups/n"] = float(batch.groups)
         if config.resample_rounds:
@@ -158,7 +157,8 @@ class RlShard:
             [episode.operations > 0 for episode in group],
             [episode.attempts for episode in group],
             self.config.reward,
-            last_failed_g=[_last_call_failed(episode) for episode in group],
+            last_failed_g=[episode.last_failed for episode in group],
+            video=group[0].video,
             duals=self.prices.duals if self.prices is not None else None,
         )
 
@@ -189,12 +189,6 @@ def extra_rounds(order: Order, extra: Order, step: int, rounds: int) -> Iterator
         fresh = [place for place in dict.fromkeys(drawn) if place not in met]
         met.update(fresh)
         yield fresh
-
-
-def _last_call_failed(episode: Episode) -> bool:
-    """Whether the turn before the last, a call, was refused. Only the last turn calls nothing,
-    unless a limit ended the episode there; then it has no right answer that could lose."""
-    return len(episode.steps) > 1 and bool(episode.steps[-2].error)
 
 
 def _no_counts(config: RlConfig) -> Row:
