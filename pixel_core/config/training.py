@@ -120,12 +120,15 @@ class BaseModelConfig(Section):
 
 class SelectConfig(Section):
     """When the warm start is ready, said before any RL outcome is seen: training ends at the
-    first check at which RaPR on validation questions, sampled, reaches ``rapr``."""
+    first check at which sampled answers to validation questions reach both targets."""
 
     #: The RaPR to reach; 0: train for all steps.
     rapr: Share = 0.0
+    #: The share of right answers among those with an operation to reach as well; 0: any.
+    accuracy_with_operation: Share = 0.0
     every: Positive = 10  #: Steps from one check to the next.
     questions: Positive = 100
+    samples: Positive = 1  #: Answers a question.
     #: What RL will sample at; greedy answers hide an operation that is merely likely.
     temperature: Rate = 1.0
 

@@ -8,6 +8,12 @@ from typing import Any
 from pixel_core.config import SelectConfig
 from pixel_core.training.loop import Row
 
+#: The rule's targets, by the validation score that has to reach them.
+_TARGETS = {
+    "validation_rapr": "rapr",
+    "validation_accuracy_with_operation": "accuracy_with_operation",
+}
+
 
 class Selection:
     """``check`` and ``reached`` are for ``loop.train``; what it saw is part of the checkpoint.
@@ -19,37 +25,43 @@ class Selection:
         self._config = config
         self._score = score
         self._at = 0
-        self._rapr: float | None = None
+        self._last: Row = {}
 
     def check(self, step: int, row: Row) -> Row:
         """The scores, where ``step`` (from 0) has a check; else nothing."""
         if (step + 1) % self._config.every:
             return {}
-        scores = self._score(step)
-        self._rapr = scores["validation_rapr"]
-        if self._rapr >= self._config.rapr:
+        self._last = self._score(step)
+        # Without an operation there is no accuracy with one: not reached.
+        if all(self._last.get(key, 0.0) >= target for key, target in self._targets().items()):
             self._at = step + 1
-        return scores
+        return self._last
 
     def reached(self) -> bool:
         return self._at > 0
 
     def missed(self, steps: int) -> str:
         """What to say when training ended without it."""
+        seen = ", ".join(
+            f"{key} was {self._last.get(key)} (sft.select.{_TARGETS[key]} is {target})"
+            for key, target in self._targets().items()
+        )
         return (
-            f"the warm start was not selected: RaPR on the validation questions was "
-            f"{self._rapr} at the last check, below sft.select.rapr {self._config.rapr}, after "
-            f"all {steps} steps; the last weights are handed on. Raise sft.steps, or lower the "
-            "target"
+            f"the warm start was not selected: at the last check, {seen}, after all {steps} "
+            "steps; the last weights are handed on. Raise sft.steps, or lower the target"
         )
 
     def metrics(self) -> dict[str, Any]:
-        """``selected_at``: steps done when the target was reached, only where it was."""
-        found: dict[str, Any] = {"selected": self.reached(), "validation_rapr": self._rapr}
+        """``selected_at``: steps done when the targets were reached, only where they were."""
+        found: dict[str, Any] = {"selected": self.reached()} | self._last
         return found | ({"selected_at": self._at} if self.reached() else {})
 
     def state(self) -> dict[str, Any]:
-        return {"at": self._at, "rapr": self._rapr}
+        return {"at": self._at, "last": self._last}
 
     def load(self, state: dict[str, Any]) -> None:
-        self._at, self._rapr = state["at"], state["rapr"]
+        self._at, self._last = state["at"], state["last"]
+
+    def _targets(self) -> dict[str, float]:
+        targets = {key: getattr(self._config, field) for key, field in _TARGETS.items()}
+        return {key: target for key, target in targets.items() if target}

@@ -101,9 +101,10 @@ def _selection(
     seeds = [a.seed for a in read_jsonl(inputs["annotate"] / "annotations.jsonl", Annotation)]
     queries = validation_queries(seeds, config.questions)
     sampling = SamplingConfig(temperature=config.temperature)
-    return Selection(
-        config, Validation(team, trainee, inputs["ingest"], queries, sampling, stream).score
+    validation = Validation(
+        team, trainee, inputs["ingest"], queries, sampling, stream, config.samples
     )
+    return Selection(config, validation.score)
 
 
 class Lessons:

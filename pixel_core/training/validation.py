@@ -25,8 +25,8 @@ def validation_queries(seeds: Sequence[Seed], count: int) -> list[Query]:
 
 @dataclass(frozen=True)
 class Validation:
-    """One answer a question. Shards are batches of their own, as in training, with their own
-    random streams: the scores do not depend on how many workers share them."""
+    """``samples`` answers a question. Shards are batches of their own, as in training, with
+    their own random streams: the scores do not depend on how many workers share them."""
 
     team: Team
     trainee: Trainee
@@ -35,19 +35,25 @@ class Validation:
     sampling: SamplingConfig
     #: Names the random streams.
     stream: str
+    samples: int = 1
 
     def score(self, step: int) -> Row:
-        """``validation_accuracy`` and ``validation_rapr``, shares of the questions, with the
-        weights as they are after ``step`` (from 0)."""
+        """``validation_accuracy`` and ``validation_rapr``, shares of the answers, with the
+        weights as they are after ``step`` (from 0); where an operation was executed, also
+        ``validation_accuracy_with_operation``, the share of those answers that are right."""
         prompts = self.trainee.prompts
         questions = Questions(self.ingest, prompts)
         engine = EmbeddedEngine(self.trainee.model, self.trainee.vocabulary)
-        counts = torch.zeros(3, dtype=torch.float64)
+        counts = torch.zeros(4, dtype=torch.float64)
         for shard in self.team.shards:
             engine.reseed(stream_seed(self.stream, step, shard))
             openings = [questions.open(q) for q in self.queries[shard :: self.team.shard_count]]
-            for episode in run_episodes(engine, prompts, openings, 1, self.sampling):
-                used = float(episode.operations > 0)
-                counts += torch.tensor([1.0, float(episode.correct), used])
-        total, correct, used = self.team.sum(counts).tolist()
-        return {"validation_accuracy": correct / total, "validation_rapr": used / total}
+            episodes = run_episodes(engine, prompts, openings, self.samples, self.sampling)
+            for episode in episodes:
+                used, right = episode.operations > 0, episode.correct
+                counts += torch.tensor([1.0, right, used, used and right])
+        total, right, used, both = self.team.sum(counts).tolist()
+        row = {"validation_accuracy": right / total, "validation_rapr": used / total}
+        if used:
+            row["validation_accuracy_with_operation"] = both / used
+        return row

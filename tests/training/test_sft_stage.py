@@ -38,8 +38,27 @@ def test_a_target_that_is_never_reached_is_said() -> None:
         assert selection.check(step, {}) == ({"validation_rapr": step / 10} if step % 2 else {})
     assert not selection.reached()
     assert selection.metrics() == {"selected": False, "validation_rapr": 0.3}
-    assert "0.3 at the last check, below sft.select.rapr 0.5" in selection.missed(5)
-    assert "after all 5 steps" in selection.missed(5)
+    missed = selection.missed(5)
+    assert "at the last check, validation_rapr was 0.3 (sft.select.rapr is 0.5)" in missed
+    assert "after all 5 steps" in missed
+
+
+def test_operations_must_also_be_right_where_the_rule_says_so() -> None:
+    key = "validation_accuracy_with_operation"
+    seen = [
+        {"validation_rapr": 0.9},  # no operation counted: nothing to be right
+        {"validation_rapr": 0.9, key: 0.1},
+        {"validation_rapr": 0.1, key: 0.9},
+        {"validation_rapr": 0.6, key: 0.4},
+    ]
+    rule = SelectConfig(rapr=0.5, accuracy_with_operation=0.3, every=1)
+    selection = Selection(rule, lambda step: seen[step])
+    reached = []
+    for step in range(4):
+        selection.check(step, {})
+        reached.append(selection.reached())
+    assert reached == [False, False, False, True]
+    assert selection.metrics() == {"selected": True, "selected_at": 4, **seen[3]}
 
 
 def test_no_steps_hand_the_base_model_on_untouched(small: SmallRun) -> None:
