@@ -6,7 +6,7 @@ import json
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_core.config import DialogueConfig, FramesConfig, PixelBudget, ZoomConfig
@@ -46,6 +46,7 @@ def refused(text: str, frames: FramesConfig | None = FRAMES) -> CallError:
     return error
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 10**9 - 1), min_size=1, max_size=4, unique=True))
 def test_what_is_written_is_read(frames: list[int]) -> None:
     call = SelectCall(tuple(frames))
@@ -115,6 +116,7 @@ def test_one_call_a_turn_whichever_they_are() -> None:
 values = st.one_of(st.integers(-2, 9), st.floats(0, 3), st.sampled_from([True, None, "1", [1]]))
 
 
+@settings(deadline=None)
 @given(
     arguments=st.fixed_dictionaries(
         {},
@@ -138,6 +140,7 @@ def test_schema_and_parser_agree(arguments: dict[str, object]) -> None:
     assert call == SelectCall(tuple(arguments["target_frames"]))  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='{}[]",:0123456789-. eE_abcfgelmnorst<>/', max_size=60))
 def test_any_text_is_a_call_or_a_refusal(body: str) -> None:
     start = '{"name": "select_frames", "arguments": {"target_frames": ['
