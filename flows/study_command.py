@@ -38,6 +38,7 @@ def run_study(request: StudyRequest, *, verbose: bool) -> None:
         f"{_summary(len(matrix.cells), decided)}",
         soft_wrap=True,
     )
+    _warn(decided)
     terminal = StudyTerminal(console)
     try:
         keys = _follow(request, terminal, verbose=verbose)
@@ -79,9 +80,8 @@ def print_study_plan(request: StudyRequest, as_json: bool) -> None:
         style = "blue" if decision.action == "reuse" else "green"
         line = Text.assemble(f"{node.label:<52}", (f"{decision.action:<7}", style))
         console.print(line.append(decision.reason), soft_wrap=True)
-        if decision.warning:
-            console.print(Text(f"  warning: {decision.warning}", "yellow"), soft_wrap=True)
     console.print(_summary(len(matrix.cells), decided))
+    _warn(decided)
 
 
 def show_study(store: Store, as_json: bool) -> None:
@@ -120,6 +120,19 @@ def _follow(request: StudyRequest, terminal: StudyTerminal, *, verbose: bool) ->
         finally:
             terminal.close()
             recipe.watcher.reset(token)
+
+
+def _warn(decided: list[tuple[Node, Decision]]) -> None:
+    """One line where ``pixel plan`` has one a stage."""
+    old = [node.label for node, decision in decided if decision.warning]
+    if old:
+        say(
+            "warning",
+            "yellow",
+            f"{len(old)} of the stages to reuse were made by code that has changed since "
+            f"({old[0]}{', ...' if len(old) > 1 else ''}); --plan --json says which code. A "
+            "store of its own (--store) makes everything anew",
+        )
 
 
 def _summary(cells: int, decided: list[tuple[Node, Decision]]) -> str:

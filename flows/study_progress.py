@@ -97,8 +97,6 @@ class StudyTerminal:
                 f"{duration(outcome.seconds):>8}  {_figures(outcome)}",
             )
             self._console.print(line, soft_wrap=True)
-            if outcome.warning:
-                self.note(f"  warning: {outcome.warning}")
             if self._live:
                 self._live.head(self.done, self._left())
 

@@ -19,7 +19,7 @@ from pixel_core.study.sentences import against_full, costs
 from pixel_core.study.summary import Study
 from pixel_core.study.tables import (
     arm_rows,
-    difference_rows,
+    difference_tables,
     duration_words,
     gap_rows,
     run_rows,
@@ -56,7 +56,7 @@ def write_page(
             panels=curve_panels(study),
             kinds=kind_chart(study),
             arm_rows=arm_rows(study),
-            difference_rows=difference_rows(study),
+            difference_tables=difference_tables(study),
             gap_rows=gap_rows(study),
             run_rows=run_rows(study, cells),
             warm_start_rows=warm_start_rows(study, cells),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pixel_core.pages.wording import p_value, percent, plain, points, span
@@ -34,8 +34,19 @@ def arm_rows(study: Study) -> list[Row]:
     ]
 
 
-def difference_rows(study: Study) -> list[Row]:
-    """``full`` minus each other arm, by measure."""
+def difference_tables(study: Study) -> list[tuple[str, list[Row]]]:
+    """``full`` minus each other arm: what the claims are about, then every measure."""
+    main = {ALL, DIGITS}
+    return [
+        ("Paired differences", _difference_rows(study, lambda measure: measure in main)),
+        (
+            "Paired differences, greedy and by kind of question",
+            _difference_rows(study, lambda measure: measure not in main),
+        ),
+    ]
+
+
+def _difference_rows(study: Study, shown: Callable[[str], bool]) -> list[Row]:
     return [
         {
             "arm": name,
@@ -50,6 +61,7 @@ def difference_rows(study: Study) -> list[Row]:
         }
         for name, by in study.differences.items()
         for measure, found in by.items()
+        if shown(measure)
     ]
 
 

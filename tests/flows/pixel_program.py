@@ -13,14 +13,15 @@ SCRIPT = Path(__file__).with_name("tiny_pixel.py")
 
 @dataclass
 class Pixel:
-    """Runs ``tiny_pixel.py`` on one store."""
+    """Runs ``tiny_pixel.py``, or another program like it, on one store."""
 
     store: Path
     environment: dict[str, str] = field(default_factory=dict)
+    script: Path = SCRIPT
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, str(SCRIPT), *arguments],
+            [sys.executable, str(self.script), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
