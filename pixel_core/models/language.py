@@ -24,17 +24,17 @@ def hidden_states(model: Any, embedded_btd: Tensor, positions_3bt: Tensor) -> Te
     hidden = embedded_btd
     for layer in text.layers:
         attention = layer.self_attn
-        q, k, v = _project(attention, _norm(layer.input_layernorm, hidden))
+        q, k, v = project(attention, rms_norm(layer.input_layernorm, hidden))
         mixed = F.scaled_dot_product_attention(
-            _rotate(q, cos, sin),
-            _rotate(k, cos, sin),
+            rotate(q, cos, sin),
+            rotate(k, cos, sin),
             v,
             is_causal=True,
             enable_gqa=q.shape[1] != k.shape[1],
         )
         hidden = hidden + attention.o_proj(mixed.transpose(1, 2).flatten(2))
-        hidden = hidden + layer.mlp(_norm(layer.post_attention_layernorm, hidden))
-    return _norm(text.norm, hidden)
+        hidden = hidden + layer.mlp(rms_norm(layer.post_attention_layernorm, hidden))
+    return rms_norm(text.norm, hidden)
 
 
 def rotary_of(model: Any, positions_3bt: Tensor) -> Rotary:
@@ -44,7 +44,9 @@ def rotary_of(model: Any, positions_3bt: Tensor) -> Rotary:
     return cos_btd[:, None], sin_btd[:, None]
 
 
-def _project(attention: Any, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def project(attention: Any, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values (b, h, t, d), not yet turned."""
+
     def heads(x: Tensor) -> Tensor:
         return x.unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
 
@@ -55,10 +57,12 @@ def _project(attention: Any, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
-def _norm(norm: Any, x: Tensor) -> Tensor:
+def rms_norm(norm: Any, x: Tensor) -> Tensor:
+    """What the module ``norm`` makes of ``x``, in one call."""
     return F.rms_norm(x, x.shape[-1:], norm.weight, norm.variance_epsilon)
 
 
-def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Queries or keys turned to their positions."""
     left, right = x.chunk(2, -1)
     return x * cos + torch.cat((-right, left), -1) * sin

@@ -11,6 +11,7 @@ Legend: b rollout, t target token, k trained tokens of a micro-batch.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +21,20 @@ from torch import Tensor
 from pixel_core.config import RlConfig
 from pixel_core.dialogue.transcript import Transcript
 from pixel_core.dialogue.vocabulary import Vocabulary
-from pixel_core.models.batch import Batch, collate
-from pixel_core.models.logprobs import logprobs_of, trained_logits
+from pixel_core.models.logprobs import logprobs_of
+from pixel_core.models.shared_prompt import (
+    Rows,
+    collate_rows,
+    prompt_key,
+    prompt_length,
+    row_logits,
+    run_prompts,
+)
 from pixel_core.training.loop import Row
 from pixel_core.training.microbatch import by_length
+
+#: Rollouts whose activations are held together for one backward pass.
+_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -79,55 +90,106 @@ def learn(
         row["kl_warm_start"] = 0.0
     if config.replay.capacity:
         row |= {"clipped_replay": 0.0, "clipped_replay/n": 0.0}
-    items = [(sample, False) for sample in samples]
-    items += [(sample, True) for sample in replayed or ()]
-    for group in by_length(items, lambda item: len(item[0].transcript)):
-        batch = collate(
-            [sample.transcript for sample, _ in group], vocabulary.pad, vocabulary.image
-        )
-        logits, targets, chosen = trained_logits(
-            model, batch, vocabulary.banned, config.sampling.temperature
-        )
-        if not len(targets):
-            continue  # every turn was cut by the token limit
-        distribution = logits.log_softmax(-1)
-        new_k = distribution.gather(1, targets[:, None])[:, 0]
-        old_k, advantage_k = _per_token([sample for sample, _ in group], chosen)
-        losses_k = clipped(new_k, old_k, advantage_k, config.clip_low, config.clip_high)
+    items = [_Item(sample, False) for sample in samples]
+    items += [_Item(sample, True) for sample in replayed or ()]
+    for families in _chunks(items, vocabulary.image):
+        passes = [_Pass(model, families, vocabulary, config)]
         if config.kl:
-            reference_k = _reference_logprobs(reference, batch, vocabulary, config)
-            divergence_k = divergence(new_k, reference_k)
-            losses_k = losses_k + config.kl * divergence_k
-            row["kl_warm_start"] += float(divergence_k.detach().sum())
-        if config.entropy:
-            losses_k = losses_k - config.entropy * _entropy(distribution)
-        loss = losses_k.sum()
-        loss.backward()
-        with torch.no_grad():
-            row["denominator"] += len(targets)
-            row["loss"] += float(loss)
-            row["entropy"] += float(torch.special.entr(distribution.exp()).sum())
-            drift_k = old_k - new_k
-            old_b = torch.tensor([is_old for _, is_old in group])
-            replayed_k = old_b[:, None].expand(chosen.shape)[chosen]
-            row["kl_sampler"] += float(drift_k[~replayed_k].sum())
-            row["kl_sampler/n"] += float((~replayed_k).sum())
-            if config.replay.capacity:
-                ratio_k = torch.exp(-drift_k[replayed_k])
-                outside_k = (ratio_k < 1 - config.clip_low) | (ratio_k > 1 + config.clip_high)
-                row["clipped_replay"] += float(outside_k.sum())
-                row["clipped_replay/n"] += float(replayed_k.sum())
+            with torch.no_grad():
+                passes.append(_Pass(reference, families, vocabulary, config))
+        members = [(n, item) for n, family in enumerate(families) for item in family]
+        losses = [
+            _micro_batch(group, passes, config, row)
+            for group in by_length(members, lambda member: len(member[1].sample.transcript))
+        ]
+        torch.stack(losses).sum().backward()
     return row
 
 
-@torch.no_grad()
-def _reference_logprobs(
-    reference: Any, batch: Batch, vocabulary: Vocabulary, config: RlConfig
+@dataclass(frozen=True)
+class _Item:
+    sample: Sample
+    replayed: bool
+
+
+#: Rollouts that share a prompt.
+_Family = list[_Item]
+
+
+def _chunks(items: list[_Item], image: int) -> Iterator[list[_Family]]:
+    """Families together, about ``_ROWS`` rollouts at a time: so much is held for one backward
+    pass. Rollouts whose every turn was cut have nothing to learn from, and are left out."""
+    families: dict[Any, _Family] = {}
+    for item in items:
+        if any(weight > 0 for weight in item.sample.transcript.weights[1:]):
+            key = prompt_key(item.sample.transcript, image)
+            families.setdefault(key, []).append(item)
+    chunk: list[_Family] = []
+    for family in families.values():
+        if chunk and sum(map(len, chunk)) + len(family) > _ROWS:
+            yield chunk
+            chunk = []
+        chunk.append(family)
+    if chunk:
+        yield chunk
+
+
+class _Pass:
+    """A model's forward pass over a chunk: the prompts at once, then rows as they come."""
+
+    def __init__(
+        self, model: Any, families: list[_Family], vocabulary: Vocabulary, config: RlConfig
+    ) -> None:
+        self._model = model
+        self._banned = vocabulary.banned
+        self._temperature = config.sampling.temperature
+        self.pad, self.image = vocabulary.pad, vocabulary.image
+        owners = [family[0].sample.transcript for family in families]
+        self._prompts = run_prompts(model, owners, self.pad, self.image)
+
+    def logits(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
+        """See ``row_logits``."""
+        return row_logits(self._model, self._prompts, rows, self._banned, self._temperature)
+
+
+def _micro_batch(
+    group: list[tuple[int, _Item]], passes: list[_Pass], config: RlConfig, row: Row
 ) -> Tensor:
-    logits, targets, _ = trained_logits(
-        reference, batch, vocabulary.banned, config.sampling.temperature
-    )
-    return logprobs_of(logits, targets)
+    """The summed loss of rollouts of similar length; their sums are added to ``row``."""
+    policy = passes[0]
+    items = [item for _, item in group]
+    transcripts = [item.sample.transcript for item in items]
+    rows = collate_rows(transcripts, [n for n, _ in group], policy.pad, policy.image)
+    logits, targets, chosen = policy.logits(rows)
+    distribution = logits.log_softmax(-1)
+    new_k = distribution.gather(1, targets[:, None])[:, 0]
+    old_k, advantage_k = _per_token([item.sample for item in items], chosen)
+    losses_k = clipped(new_k, old_k, advantage_k, config.clip_low, config.clip_high)
+    if config.kl:
+        with torch.no_grad():
+            reference_logits, _, _ = passes[1].logits(rows)
+            reference_k = logprobs_of(reference_logits, targets)
+        divergence_k = divergence(new_k, reference_k)
+        losses_k = losses_k + config.kl * divergence_k
+        row["kl_warm_start"] += float(divergence_k.detach().sum())
+    if config.entropy:
+        losses_k = losses_k - config.entropy * _entropy(distribution)
+    loss = losses_k.sum()
+    with torch.no_grad():
+        row["denominator"] += len(targets)
+        row["loss"] += float(loss)
+        row["entropy"] += float(torch.special.entr(distribution.exp()).sum())
+        drift_k = old_k - new_k
+        old_b = torch.tensor([item.replayed for item in items])
+        replayed_k = old_b[:, None].expand(chosen.shape)[chosen]
+        row["kl_sampler"] += float(drift_k[~replayed_k].sum())
+        row["kl_sampler/n"] += float((~replayed_k).sum())
+        if config.replay.capacity:
+            ratio_k = torch.exp(-drift_k[replayed_k])
+            outside_k = (ratio_k < 1 - config.clip_low) | (ratio_k > 1 + config.clip_high)
+            row["clipped_replay"] += float(outside_k.sum())
+            row["clipped_replay/n"] += float(replayed_k.sum())
+    return loss
 
 
 def _entropy(logprobs_kv: Tensor) -> Tensor:
@@ -136,12 +198,12 @@ def _entropy(logprobs_kv: Tensor) -> Tensor:
     return -(logprobs_kv.exp() * finite_kv).sum(-1)
 
 
-def _per_token(group: list[Sample], chosen_bt: Tensor) -> tuple[Tensor, Tensor]:
+def _per_token(samples: list[Sample], chosen_bt: Tensor) -> tuple[Tensor, Tensor]:
     """Sampled log-probabilities (k) and advantages (k), in the order of the logits."""
     old_bt = torch.zeros(chosen_bt.shape)
     advantage_bt = torch.zeros(chosen_bt.shape)
-    for place, sample in enumerate(group):
-        logprobs = sample.transcript.logprobs
-        old_bt[place, : len(logprobs) - 1] = torch.tensor(logprobs[1:])
+    for place, sample in enumerate(samples):
+        logprobs = sample.transcript.logprobs[prompt_length(sample.transcript) + 1 :]
+        old_bt[place, : len(logprobs)] = torch.tensor(logprobs)
         advantage_bt[place] = sample.advantage
     return old_bt[chosen_bt], advantage_bt[chosen_bt]
