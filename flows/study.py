@@ -8,10 +8,10 @@ store holds is reused, so the same command goes on from wherever it was cut shor
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from functools import partial
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from time import monotonic
 from typing import Any
 
@@ -28,6 +28,7 @@ from pixel_core.store.named_function import named_function
 from pixel_core.study.graph import Node
 from pixel_core.study.schedule import Schedule
 from pixel_core.study.stage import study_command, study_stage
+from pixel_core.workers.team import preload
 from tasks.page import show_markdown
 from tasks.study import StudyRun, StudyWatcher, compare, node_task
 
@@ -72,8 +73,10 @@ def study(
 def _make_cells(run: StudyRun, schedule: Schedule) -> None:
     """Every node of the graph that can be made; failures are kept in ``run.errors``."""
     run.watcher.begin(run.graph, len(os.sched_getaffinity(0)))
-    for name in dict.fromkeys(node.stage.run for node in run.graph.nodes.values()):
-        # Threads that import one library at the same time may meet it half made.
+    work = dict.fromkeys(node.stage.run for node in run.graph.nodes.values())
+    # All code is read now: cells that are compared must not differ by an edit made meanwhile.
+    preload(name.partition(":")[0] for name in work)
+    for name in work:
         named_function(name)
     ended: SimpleQueue[Node] = SimpleQueue()
     futures: dict[str, Any] = {}
@@ -92,7 +95,7 @@ def _make_cells(run: StudyRun, schedule: Schedule) -> None:
                 run.watcher.failed(node, error, schedule.lost)
     except BaseException:
         run.stopping.set()
-        _let_end(ended, schedule.running)
+        _let_end(futures.values())
         raise
 
 
@@ -100,14 +103,12 @@ def _put(ended: SimpleQueue[Node], node: Node, _: object) -> None:
     ended.put(node)
 
 
-def _let_end(ended: SimpleQueue[Node], count: int) -> None:
-    """Wait until the running stages have saved."""
+def _let_end(futures: Iterable[Any]) -> None:
+    """Wait until the running stages have saved; a lease and a checkpoint outlive those that
+    take too long."""
     deadline = monotonic() + _GRACE_S
-    try:
-        for _ in range(count):
-            ended.get(timeout=max(deadline - monotonic(), 0.0))
-    except Empty:
-        return  # the error under way is the news; a lease and a checkpoint are kept anyway
+    for future in futures:
+        future.wait(timeout=max(deadline - monotonic(), 0.0))
 
 
 def _reason(future: Any) -> Exception:

@@ -59,6 +59,9 @@ class RunResult:
     rl_seed: int
     start: Answered
     end: Answered
+    #: Of the rl artifact. Cells share one where their seeds came to the same: without a
+    #: warm start, say, all warm-start seeds that leave the base model alone.
+    key: str
     #: ``curve.jsonl`` of the rl stage, a row a step.
     curve: list[Row]
 
@@ -93,6 +96,7 @@ def read_runs(
             rl_seed=row["rl_seed"],
             start=answered[inputs[row["start"]]],
             end=answered[inputs[row["answers"]]],
+            key=row["rl_key"],
             curve=_curve(inputs[row["rl"]] / "curve.jsonl"),
         )
         for row in rows

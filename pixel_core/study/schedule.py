@@ -29,10 +29,6 @@ class Schedule:
     def finished(self) -> bool:
         return not self._waiting and not self._running
 
-    @property
-    def running(self) -> int:
-        return len(self._running)
-
     def start(self) -> list[tuple[Node, int]]:
         """The nodes to start now, each with its number of processes; they count as running."""
         ready = [

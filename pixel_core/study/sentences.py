@@ -63,7 +63,13 @@ def _relation(name: str, found: Difference, arm: ArmSummary) -> str:
 
 
 def _use(arm: ArmSummary) -> str:
-    return f"Its RaPR ends at {_share(arm.raprs)}."
+    use = f"Its RaPR ends at {_share(arm.raprs)}."
+    if arm.distinct < len(arm.runs):
+        use += (
+            f" Its {len(arm.runs)} cells are {arm.distinct} distinct runs, since warm-start "
+            "seeds do not reach it: its intervals and tests count some runs more than once."
+        )
+    return use
 
 
 def _size(found: Difference) -> str:

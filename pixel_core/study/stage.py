@@ -51,6 +51,7 @@ def study_stage(
         for part, maker in _PARTS.items():
             row[part] = f"{maker} {cell}"
             inputs[row[part]] = made[graph.of(cell, maker).id]
+        row["rl_key"] = made[graph.of(cell, "rl").id].key
         row["rl_metrics"] = dict(made[graph.of(cell, "rl").id].metrics)
         row["warm_start_metrics"] = dict(made[graph.of(cell, "sft").id].metrics)
         rows.append(row)

@@ -76,6 +76,7 @@ def _arm(arm: ArmSummary, text: str) -> dict[str, Any]:
     return {
         "text": text,
         "runs": len(arm.runs),
+        "distinct_runs": arm.distinct,
         "rapr": {"smallest": min(arm.raprs), "largest": max(arm.raprs)},
         "accuracy": {measure: asdict(mean) for measure, mean in arm.accuracy.items()},
     }

@@ -37,6 +37,11 @@ class ArmSummary:
         return [run.end.rapr for run in self.runs]
 
     @property
+    def distinct(self) -> int:
+        """How many of the runs are not one and the same."""
+        return len({run.key for run in self.runs})
+
+    @property
     def warm_starts(self) -> list[int]:
         return [run.warm_start_seed for run in self.runs]
 

@@ -21,7 +21,7 @@ def arm_rows(study: Study) -> list[Row]:
     return [
         {
             "arm": name,
-            "runs": len(arm.runs),
+            "runs": _count(arm),
             "rapr": _range([run.end.rapr for run in arm.runs]),
             "start": _range([run.start.rapr for run in arm.runs]),
             "all": _mean(arm.accuracy[ALL]),
@@ -168,6 +168,11 @@ def _chosen(metrics: Mapping[str, Any]) -> str:
     if metrics.get("selected") is False:
         return f"the rule never held: the last of {metrics.get('steps', 0):g} steps"
     return f"after {metrics.get('steps', 0):g} steps"
+
+
+def _count(arm: ArmSummary) -> str:
+    count = len(arm.runs)
+    return str(count) if arm.distinct == count else f"{count}, {arm.distinct} distinct"
 
 
 def _mean(mean: Mean | None) -> str:
