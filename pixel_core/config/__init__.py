@@ -58,6 +58,12 @@ from pixel_core.config.section import (
     Weight,
     Weights,
 )
+from pixel_core.config.study import (
+    ArmConfig,
+    ClaimsConfig,
+    Departure,
+    StudyConfig,
+)
 from pixel_core.config.training import (
     PERCEPTION_TASKS,
     BaseModelConfig,
@@ -74,8 +80,11 @@ __all__ = [
     "AdvantageKind",
     "AnnotateConfig",
     "AnswersConfig",
+    "ArmConfig",
     "BaseModelConfig",
+    "ClaimsConfig",
     "Count",
+    "Departure",
     "DialogueConfig",
     "DrawnConfig",
     "EvaluateConfig",
@@ -108,6 +117,7 @@ __all__ = [
     "SftConfig",
     "Share",
     "SplitShares",
+    "StudyConfig",
     "SynthesizeConfig",
     "TinyModelConfig",
     "Weight",

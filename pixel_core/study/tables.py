@@ -8,7 +8,7 @@ from typing import Any
 from pixel_core.pages.wording import p_value, percent, plain, points, span
 from pixel_core.study.results import RunResult
 from pixel_core.study.statistics import Mean
-from pixel_core.study.summary import ALL, DIGITS, GREEDY, Study
+from pixel_core.study.summary import ALL, DIGITS, GREEDY, ArmSummary, Study
 
 Row = dict[str, Any]
 _NONE = "–"
