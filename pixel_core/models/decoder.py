@@ -52,7 +52,7 @@ class Decoder:
         join = sum(p.numel() for p in text.parameters()) <= _COPIED_PARAMETERS
         self._layers = [_layer(layer, join) for layer in text.layers]
         self._norm = (text.norm.weight, text.norm.variance_epsilon)
-        self._embedding = text.embed_tokens
+        self._embedding = text.embed_tokens.weight
         self._head = model.lm_head.weight
 
     def cache(self, kept: Sequence[Kept | None], room: int) -> KeyValues:
@@ -71,20 +71,24 @@ class Decoder:
         return F.linear(hidden_nd, self._head)
 
     def embed(self, tokens_n: Tensor) -> Tensor:
-        return self._embedding(tokens_n)
+        return F.embedding(tokens_n, self._embedding)
 
     def step(self, hidden_nd: Tensor, turned: Turned, cache: KeyValues) -> Tensor:
         """One token a sequence; returns its final hidden state (n, d)."""
         lengths_n = cache.lengths_n
         count, used = len(lengths_n), int(lengths_n.max()) + 1
         place_kh = _places(cache, np.arange(count), lengths_n)
+        seen = cache.stored.flatten(2, 3)[:, :, : count * self.cached_heads, :used]
         bias_ns = np.zeros((count, 1, used), np.float32)
         bias_ns[np.arange(used) > lengths_n[:, None, None]] = -np.inf
         bias = torch.from_numpy(bias_ns).to(hidden_nd)
         bias = bias.repeat_interleave(self.cached_heads, 0)
-        for layer, stored in zip(self._layers, cache.stored, strict=True):
-            q = self._project(layer, hidden_nd, turned, stored, place_kh)
-            hidden_nd = self._mix(layer, hidden_nd, self._attend_one(q, stored, used, bias))
+        for layer, flat, (keys, values) in zip(
+            self._layers, self._flat(cache), seen.unbind(), strict=True
+        ):
+            q = self._project(layer, hidden_nd, turned, flat, place_kh)
+            mixed = self._attend_one(q, keys, values, bias)
+            hidden_nd = self._mix(layer, hidden_nd, mixed)
         cache.lengths_n = lengths_n + 1
         return _normed(hidden_nd, self._norm)
 
@@ -101,16 +105,23 @@ class Decoder:
         reach_nt = old_n[:, None] + np.arange(longest)
         seen = torch.from_numpy(np.arange(used) <= reach_nt[..., None]).to(hidden_kd.device)
         packed = None if len(row_k) == count * longest else (row_k, nth_k)
-        for layer, stored in zip(self._layers, cache.stored, strict=True):
-            q = self._project(layer, hidden_kd, turned, stored, place_kh)
-            mixed = self._attend(q, stored[:, :count, :, :used], seen, packed)
+        cached = cache.stored[:, :, :count, :, :used]
+        for layer, flat, stored in zip(
+            self._layers, self._flat(cache), cached.unbind(), strict=True
+        ):
+            q = self._project(layer, hidden_kd, turned, flat, place_kh)
+            mixed = self._attend(q, stored, seen, packed)
             hidden_kd = self._mix(layer, hidden_kd, mixed)
         cache.lengths_n = old_n + new_n
         last_n = torch.from_numpy(np.cumsum(new_n) - 1).to(hidden_kd.device)
         return _normed(hidden_kd[last_n], self._norm)
 
+    def _flat(self, cache: KeyValues) -> tuple[Tensor, ...]:
+        """Each layer's cache as rows of one head's width, to be written by ``_places``."""
+        return cache.stored.view(len(self._layers), -1, self.width).unbind()
+
     def _project(
-        self, layer: _Layer, hidden_kd: Tensor, turned: Turned, stored: Tensor, place: Tensor
+        self, layer: _Layer, hidden_kd: Tensor, turned: Turned, flat: Tensor, place: Tensor
     ) -> Tensor:
         """Queries (k, h, d); keys and values are written to their places in the cache."""
         joined = _apply(layer.projections, _normed(hidden_kd, layer.norm))
@@ -118,13 +129,15 @@ class Decoder:
         turning = joined[:, : self.heads + self.cached_heads]
         _rotate(turning, turned)
         new = joined[:, self.heads :].reshape(-1, self.width)
-        stored.view(-1, self.width).index_copy_(0, place, new)
+        flat.index_copy_(0, place, new)
         return joined[:, : self.heads]
 
-    def _attend_one(self, q: Tensor, stored: Tensor, used: int, bias: Tensor) -> Tensor:
-        """One query a sequence: as plain products, which beat the fused attention here."""
+    def _attend_one(self, q: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
+        """One query a sequence: as plain products, which beat the fused attention here.
+
+        ``keys``, ``values``: (n and head, s, d).
+        """
         count = len(q)
-        keys, values = (part[:count, :, :used].flatten(0, 1) for part in stored)
         q = q.reshape(count * self.cached_heads, -1, self.width)
         bias = bias.expand(-1, q.shape[1], -1)
         scores = torch.baddbmm(bias, q, keys.transpose(1, 2), alpha=self.width**-0.5)
@@ -183,12 +196,13 @@ def _joined(linears: Sequence[Any], join: bool) -> list[tuple[Tensor, Tensor | N
 
 
 def _apply(pairs: list[tuple[Tensor, Tensor | None]], x: Tensor) -> Tensor:
-    outs = [F.linear(x, weight, bias) for weight, bias in pairs]
-    return outs[0] if len(outs) == 1 else torch.cat(outs, -1)
+    if len(pairs) == 1:
+        return F.linear(x, *pairs[0])
+    return torch.cat([F.linear(x, weight, bias) for weight, bias in pairs], -1)
 
 
 def _normed(x: Tensor, norm: tuple[Tensor, float]) -> Tensor:
-    return F.rms_norm(x, x.shape[-1:], *norm)
+    return torch.rms_norm(x, x.shape[-1:], *norm)
 
 
 def _rotate(x: Tensor, turned: Turned) -> None:

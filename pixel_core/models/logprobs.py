@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -13,9 +14,16 @@ from pixel_core.models.language import hidden_states
 
 def forbid(logits: Tensor, banned: tuple[int, ...]) -> Tensor:
     """Logits with the banned tokens out of the distribution."""
-    mask = torch.zeros(logits.shape[-1], dtype=torch.bool, device=logits.device)
-    mask[list(banned)] = True
-    return logits.masked_fill(mask, float("-inf"))
+    return logits.masked_fill(_mask(logits.shape[-1], banned, logits.device), float("-inf"))
+
+
+@lru_cache(maxsize=8)
+def _mask(size: int, banned: tuple[int, ...], device: torch.device) -> Tensor:
+    # A plain tensor, whoever asks first: one made for generation could not be trained with.
+    with torch.inference_mode(False):
+        mask = torch.zeros(size, dtype=torch.bool, device=device)
+        mask[list(banned)] = True
+        return mask
 
 
 def logprobs_of(logits_kv: Tensor, tokens_k: Tensor) -> Tensor:
