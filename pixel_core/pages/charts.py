@@ -11,7 +11,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from pixel_core.pages.svg import INK, MUTED, SERIES, canvas, css_colour, inline
+from pixel_core.pages.svg import BAD, INK, MUTED, SERIES, canvas, css_colour, inline
 
 #: A curve with fewer points than this is drawn as it is.
 SMOOTH_FROM = 30
@@ -54,11 +54,13 @@ def line_chart(
     *,
     share: bool = False,
     breaks: Sequence[float] = (),
+    warnings: Sequence[float] = (),
 ) -> Chart:
     """Curves over steps: every step thin, a running mean over it thick.
 
     ``share`` is for values in [0, 1]: percent, from 0 on; ``breaks`` are steps to mark with
-    a vertical line. A sparse line that shares its colour with another has no legend entry.
+    a dotted line, ``warnings`` those to mark with a line in the colour of bad news. A sparse
+    line that shares its colour with another has no legend entry.
     """
     with canvas(340, 190) as (figure, axes):
         legend: list[tuple[str, str]] = []
@@ -69,6 +71,19 @@ def line_chart(
             _draw_line(axes, line, colour)
         for place in breaks:
             axes.axvline(place, color=MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
+        for place in warnings:
+            axes.axvline(place, color=BAD, linewidth=0.9)
+        if warnings:
+            axes.plot(
+                warnings,
+                [1.0] * len(warnings),
+                "v",
+                color=BAD,
+                markersize=5,
+                clip_on=False,
+                transform=axes.get_xaxis_transform(),
+            )
+            legend.append(("health warning", css_colour(BAD)))
         axes.set_xlabel("step")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.margins(x=0.01)
@@ -79,7 +94,7 @@ def line_chart(
         else:
             axes.yaxis.set_major_locator(MaxNLocator(5))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
-        return Chart(inline(figure, name, _in_words(lines)), legend)
+        return Chart(inline(figure, name, _in_words(lines, warnings)), legend)
 
 
 def bar_chart(
@@ -148,7 +163,7 @@ def _share_limits(lines: Sequence[Line]) -> tuple[float, float]:
     return -0.02 * top, top
 
 
-def _in_words(lines: Sequence[Line]) -> str:
+def _in_words(lines: Sequence[Line], warnings: Sequence[float]) -> str:
     parts = []
     for line in lines:
         known = [(x, y) for x, y in zip(line.x, line.y, strict=True) if isfinite(y)]
@@ -157,4 +172,6 @@ def _in_words(lines: Sequence[Line]) -> str:
             parts.append(
                 f"{line.label}: {start:.3g} at step {first:g}, {end:.3g} at step {last:g}"
             )
+    if warnings:
+        parts.append("health warnings at " + ", ".join(f"step {x:g}" for x in warnings))
     return "; ".join(parts)

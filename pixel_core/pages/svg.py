@@ -20,9 +20,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 #: Colours drawn by matplotlib stand for the page's CSS variables, so that dark mode works.
-INK, MUTED, GRID = "#0a0b01", "#0a0b02", "#0a0b03"
+INK, MUTED, GRID, BAD = "#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04"
 SERIES = tuple(f"#0a0c{n:02x}" for n in range(1, 8))
-_VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--line"} | {
+_VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--line", BAD: "--bad"} | {
     colour: f"--series-{n}" for n, colour in enumerate(SERIES, 1)
 }
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 
+from pixel_core.config import RewardConfig
 from pixel_core.pages.charts import Chart, Line, line_chart
-from pixel_core.pages.wording import plain
+from pixel_core.reporting.health import HealthEvent
 from pixel_core.reporting.material import CurveRow
+from pixel_core.reporting.plans import LOSS, SFT, Plan, label, rl_plans
 
 
 @dataclass(frozen=True)
@@ -18,93 +20,52 @@ class Panel:
     chart: Chart
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """A panel if the curve has at least one of ``keys``."""
-
-    title: str
-    keys: tuple[str, ...]
-    note: str = ""
-    share: bool = False
-
-
-_LOSS = _Plan("Loss", ("loss",))
-_RL = (
-    _Plan(
-        "Accuracy and RaPR",
-        ("accuracy", "rapr", "validation_accuracy", "validation_rapr"),
-        "RaPR: the share of answers that used at least one operation. Dashed: greedy answers "
-        "to validation questions, where they were asked.",
-        share=True,
-    ),
-    _Plan(
-        "Operation error rate",
-        ("op_error_rate",),
-        "Share of the attempted calls that were refused or failed.",
-        share=True,
-    ),
-    _Plan(
-        "Curiosity and penalty in the reward",
-        ("reward_curiosity", "reward_penalty"),
-        "Mean over answers. Curiosity is paid only while operations are rare; "
-        "the penalty is for calls beyond the free ones.",
-    ),
-    _Plan(
-        "Truncated answers, uniform groups",
-        ("truncated", "uniform_groups"),
-        "A group whose answers all earn the same teaches nothing.",
-        share=True,
-    ),
-    _Plan("Policy loss", ("loss",)),
-    _Plan("Gradient norm", ("grad_norm",)),
-    _Plan(
-        "Drift of the sampler",
-        ("kl_sampler",),
-        "How far the trained policy is from the one that sampled.",
-    ),
-)
-_LABELS = {
-    "rapr": "RaPR",
-    "validation_rapr": "RaPR, validation",
-    "validation_accuracy": "accuracy, validation",
-    "op_error_rate": "failed calls of those attempted",
-    "reward_curiosity": "curiosity",
-    "reward_penalty": "penalty",
-    "truncated": "truncated answers",
-    "grad_norm": "gradient norm",
-    "kl_sampler": "KL divergence",
-}
 #: Columns of the pretraining curve that are no accuracies.
 _NOT_ACCURACY = frozenset(
     {"step", "phase", "loss", "tokens", "grad_norm", "learning_rate", "seconds"}
 )
 
 
-def training_panels(stage: str, rows: Sequence[CurveRow]) -> list[Panel]:
-    """The panels of ``base_model``, ``sft`` or ``rl``; none for an empty curve."""
+def training_panels(
+    stage: str,
+    rows: Sequence[CurveRow],
+    *,
+    reward: RewardConfig | None = None,
+    events: Sequence[HealthEvent] = (),
+) -> list[Panel]:
+    """The panels of ``base_model``, ``sft`` or ``rl``; none for an empty curve.
+
+    ``reward`` (the default one where None) and ``events`` are RL's.
+    """
     if not rows:
         return []
-    if stage == "rl":
-        plans: tuple[_Plan, ...] = _RL
-    else:
-        measured = tuple(k for k in _columns(rows) if k not in _NOT_ACCURACY)
-        plans = (
-            _LOSS,
-            _Plan("Accuracy", tuple(k for k in measured if _is_share(rows, k)), share=True),
-        )
     steps = _steps(rows)
     breaks = _phase_starts(rows, steps)
     panels: list[Panel] = []
-    for plan in plans:
+    for plan in _plans(stage, rows, reward or RewardConfig()):
         colours = _colours(plan.keys)
         lines = [
             _line(rows, steps, key, colours[key]) for key in plan.keys if _known(rows, key)
         ]
         if lines:
-            name = f"{stage}-{len(panels)}"
-            chart = line_chart(name, lines, share=plan.share, breaks=breaks)
+            chart = line_chart(
+                f"{stage}-{len(panels)}",
+                lines,
+                share=plan.share,
+                breaks=breaks,
+                warnings=[event.step for event in events if event.guard in plan.guards],
+            )
             panels.append(Panel(plan.title, plan.note, chart))
     return panels
+
+
+def _plans(stage: str, rows: Sequence[CurveRow], reward: RewardConfig) -> tuple[Plan, ...]:
+    if stage == "rl":
+        return rl_plans(reward)
+    if stage == "sft":
+        return SFT
+    measured = tuple(k for k in _columns(rows) if k not in _NOT_ACCURACY and _is_share(rows, k))
+    return LOSS, Plan("Accuracy", measured, share=True)
 
 
 def _columns(rows: Sequence[CurveRow]) -> list[str]:
@@ -129,13 +90,12 @@ def _line(rows: Sequence[CurveRow], steps: Sequence[float], key: str, colour: in
     known = [
         (x, row[key]) for x, row in zip(steps, rows, strict=True) if _is_number(row.get(key))
     ]
-    label = _LABELS.get(key, plain(key))
     if len(known) < len(rows) / 2:
         return Line(
-            label, [x for x, _ in known], [y for _, y in known], sparse=True, colour=colour
+            label(key), [x for x, _ in known], [y for _, y in known], sparse=True, colour=colour
         )
     values = [row[key] if _is_number(row.get(key)) else nan for row in rows]
-    return Line(label, steps, values, colour=colour)
+    return Line(label(key), steps, values, colour=colour)
 
 
 def _colours(keys: Sequence[str]) -> dict[str, int]:

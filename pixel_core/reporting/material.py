@@ -18,6 +18,7 @@ from pixel_core.records import (
     Trajectory,
     read_jsonl,
 )
+from pixel_core.reporting.health import HealthEvent, read_health
 from pixel_core.vision.archive import PictureArchive
 
 DECODINGS = ("greedy", "sampled")
@@ -35,6 +36,8 @@ class Material:
     annotations: dict[str, Annotation]
     trajectories: list[Trajectory]
     curves: dict[str, list[CurveRow]]
+    #: RL's warnings; None for an artifact without a record of them.
+    health: list[HealthEvent] | None
     queries: list[Query]
     answers: dict[str, dict[str, dict[str, list[Rollout]]]]
     scores: dict[str, Any]
@@ -77,6 +80,7 @@ def read_material(inputs: Mapping[str, Path]) -> Material:
         },
         trajectories=list(read_jsonl(inputs["synthesize"] / "trajectories.jsonl", Trajectory)),
         curves={stage: _curve(inputs[stage] / "curve.jsonl") for stage in TRAINING_STAGES},
+        health=read_health(inputs["rl"] / "health.jsonl"),
         queries=list(read_jsonl(inputs["answers_policy"] / "queries.jsonl", Query)),
         answers={model: _answers(inputs[f"answers_{model}"]) for model in MODELS},
         scores=json.loads((inputs["evaluate"] / "scores.json").read_text(encoding="utf-8")),

@@ -11,7 +11,6 @@ from typing import Any
 
 from pixel_core.pages.settings import settings_lines
 from pixel_core.pages.templating import page_environment
-from pixel_core.reporting.curves import training_panels
 from pixel_core.reporting.episode_cards import RULE, question_cards
 from pixel_core.reporting.findings import (
     comparison_rows,
@@ -27,18 +26,14 @@ from pixel_core.reporting.inventory import (
     seed_table,
     trajectory_table,
 )
-from pixel_core.reporting.material import TRAINING_STAGES, Material, read_material
+from pixel_core.reporting.material import Material, read_material
+from pixel_core.reporting.training import training_parts
 from pixel_core.reporting.trajectory_cards import sight, trajectory_cards
 from pixel_core.stage import StageContext
 
 FILE = "report.html"
 #: A page larger than this is slow to open; the stage says so.
 _LARGE = 3_000_000
-_STAGE_TITLES = {
-    "base_model": "Base model: perception pretraining",
-    "sft": "Warm start: instruction tuning on trajectories",
-    "rl": "Policy: GRPO with the curiosity reward",
-}
 
 
 def run(context: StageContext) -> dict[str, Any]:
@@ -63,10 +58,6 @@ def run(context: StageContext) -> dict[str, Any]:
 
 def _page(context: StageContext, material: Material, gallery: Gallery, **cards: Any) -> str:
     config = context.config
-    training = [
-        (_STAGE_TITLES[stage], training_panels(stage, material.curves[stage]))
-        for stage in TRAINING_STAGES
-    ]
     return (
         page_environment("pixel_core.reporting")
         .get_template("report.html.jinja")
@@ -81,13 +72,12 @@ def _page(context: StageContext, material: Material, gallery: Gallery, **cards: 
             comparisons=comparison_rows(material),
             kinds=kind_chart(material),
             kind_rows=kind_rows(material),
-            training=[(title, panels) for title, panels in training if panels],
+            training=training_parts(material, config),
             sight=sight(material, gallery, config.dialogue),
             rule=RULE,
             tables=[seed_table(material), author_table(material), trajectory_table(material)],
             settings=settings_lines(config),
             resamples=config.evaluate.resamples,
-            reward=config.rl.reward,
             gallery=gallery,
             **cards,
         )
