@@ -27,7 +27,7 @@ from pixel_core.store import Artifact
 from pixel_core.store.named_function import named_function
 from pixel_core.study.graph import Node
 from pixel_core.study.schedule import Schedule
-from pixel_core.study.stage import study_command, study_stage
+from pixel_core.study.stage import RUN, study_command, study_stage
 from pixel_core.workers.team import preload
 from tasks.page import show_markdown
 from tasks.study import StudyRun, StudyWatcher, compare, node_task
@@ -76,7 +76,7 @@ def _make_cells(run: StudyRun, schedule: Schedule) -> None:
     work = dict.fromkeys(node.stage.run for node in run.graph.nodes.values())
     # All code is read now: cells that are compared must not differ by an edit made meanwhile.
     preload(name.partition(":")[0] for name in work)
-    for name in work:
+    for name in (*work, RUN):
         named_function(name)
     ended: SimpleQueue[Node] = SimpleQueue()
     futures: dict[str, Any] = {}

@@ -102,11 +102,12 @@ def _panel(
 
 def _gap(study: Study, name: str) -> Panel | None:
     arm: ArmSummary = study.arms[name]
+    # Not the colours of the first arms: these lines are of one arm.
     bands = [
         band
         for key, label, colour, dashed in (
-            ("accuracy_with_operation", "with an operation", 0, False),
-            ("accuracy_without_operation", "without", 1, True),
+            ("accuracy_with_operation", "with an operation", 6, False),
+            ("accuracy_without_operation", "without", 3, True),
         )
         if (band := band_of(label, colour, arm.runs, key, dashed=dashed)) is not None
     ]

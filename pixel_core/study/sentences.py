@@ -32,9 +32,9 @@ def costs(study: Study) -> list[str]:
             sentences.append(f"{words} {'; '.join(parts)}.")
     full, without = study.arms[FULL], study.arms[NO_CURIOSITY]
     sentences.append(
-        f"With curiosity {_share([run.end.op_error_rate for run in full.runs])} of the "
+        f"With curiosity {share_range([run.end.op_error_rate for run in full.runs])} of the "
         f"attempted calls fail in the end; an answer uses an operation in "
-        f"{_share(full.raprs)} of the cases, without curiosity in {_share(without.raprs)}."
+        f"{share_range(full.raprs)} of the cases, without curiosity in {share_range(without.raprs)}."
     )
     return sentences
 
@@ -63,7 +63,7 @@ def _relation(name: str, found: Difference, arm: ArmSummary) -> str:
 
 
 def _use(arm: ArmSummary) -> str:
-    use = f"Its RaPR ends at {_share(arm.raprs)}."
+    use = f"Its RaPR ends at {share_range(arm.raprs)}."
     if arm.distinct < len(arm.runs):
         use += (
             f" Its {len(arm.runs)} cells are {arm.distinct} distinct runs, since warm-start "
@@ -79,7 +79,7 @@ def _size(found: Difference) -> str:
     )
 
 
-def _share(values: Sequence[float]) -> str:
+def share_range(values: Sequence[float]) -> str:
     """One value, or the range of several."""
     low, high = percent(min(values)), percent(max(values))
     return low if low == high else f"{low} to {high}"

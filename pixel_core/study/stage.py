@@ -18,6 +18,7 @@ from pixel_core.study.graph import Graph
 from pixel_core.study.matrix import Matrix
 
 NAME = "study"
+RUN = "pixel_core.study.study:run"
 #: What its artifact holds.
 FILE, PAGE = "study.json", "study.html"
 #: The page lists every setting that shaped the result, so all of them join its key.
@@ -60,7 +61,7 @@ def study_stage(
         1,
         _SECTIONS,
         tuple(inputs),
-        "pixel_core.study.study:run",
+        RUN,
         "arms compared, claims judged, one self-contained HTML page",
         arguments={"cells": rows, "provenance": _provenance(made, graph, command)},
     )

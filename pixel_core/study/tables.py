@@ -7,6 +7,7 @@ from typing import Any
 
 from pixel_core.pages.wording import p_value, percent, plain, points, span
 from pixel_core.study.results import RunResult
+from pixel_core.study.sentences import share_range
 from pixel_core.study.statistics import Mean
 from pixel_core.study.summary import ALL, DIGITS, GREEDY, ArmSummary, Study
 
@@ -28,7 +29,7 @@ def arm_rows(study: Study) -> list[Row]:
             "digits": _mean(arm.accuracy.get(DIGITS)),
             "greedy": _mean(arm.accuracy[GREEDY]),
             "kinds": [_mean(arm.accuracy[kind]) for kind in study.kinds],
-            "errors": _range([run.end.op_error_rate for run in arm.runs]),
+            "errors": share_range([run.end.op_error_rate for run in arm.runs]),
         }
         for name, arm in study.arms.items()
     ]
