@@ -31,10 +31,11 @@ def costs(study: Study) -> list[str]:
             parts = [f"{plain(kind)} {_size(against[kind])}" for kind in kept]
             sentences.append(f"{words} {'; '.join(parts)}.")
     full, without = study.arms[FULL], study.arms[NO_CURIOSITY]
+    failed = share_range([run.end.op_error_rate for run in full.runs])
     sentences.append(
-        f"With curiosity {share_range([run.end.op_error_rate for run in full.runs])} of the "
-        f"attempted calls fail in the end; an answer uses an operation in "
-        f"{share_range(full.raprs)} of the cases, without curiosity in {share_range(without.raprs)}."
+        f"With curiosity {failed} of the attempted calls fail in the end; an answer uses an "
+        f"operation in {share_range(full.raprs)} of the cases, without curiosity in "
+        f"{share_range(without.raprs)}."
     )
     return sentences
 

@@ -169,3 +169,22 @@ def test_number_of_a_dead_process_may_be_in_use_again(storage: Storage) -> None:
     started = time.monotonic()
     with acquire(storage, FOLDER, waiting=silent):
         assert time.monotonic() - started < 5
+
+
+class GivenUp(Exception):
+    pass
+
+
+def test_a_waiter_may_give_up(storage: Storage) -> None:
+    """As a thread does that Ctrl-C can't reach; the holder keeps the lease."""
+    looks = []
+
+    def patience() -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            raise GivenUp
+
+    with acquire(storage, FOLDER, waiting=silent) as held:
+        with pytest.raises(GivenUp):
+            acquire(storage, FOLDER, waiting=silent, patience=patience, poll=0.01)
+        held.check()
