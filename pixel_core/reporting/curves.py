@@ -10,7 +10,7 @@ from pixel_core.config import RewardConfig
 from pixel_core.pages.charts import Chart, Line, line_chart
 from pixel_core.reporting.health import HealthEvent
 from pixel_core.reporting.material import CurveRow
-from pixel_core.reporting.plans import LOSS, SFT, Plan, label, rl_plans
+from pixel_core.reporting.plans import SFT, Plan, label, rl_plans
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,13 @@ def _plans(stage: str, rows: Sequence[CurveRow], reward: RewardConfig) -> tuple[
         return rl_plans(reward)
     if stage == "sft":
         return SFT
-    measured = tuple(k for k in _columns(rows) if k not in _NOT_ACCURACY and _is_share(rows, k))
-    return LOSS, Plan("Accuracy", measured, share=True)
+    losses = tuple(k for k in _columns(rows) if k == "loss" or k.endswith("_loss"))
+    measured = tuple(
+        k
+        for k in _columns(rows)
+        if k not in _NOT_ACCURACY and k not in losses and _is_share(rows, k)
+    )
+    return Plan("Loss", losses), Plan("Accuracy", measured, share=True)
 
 
 def _columns(rows: Sequence[CurveRow]) -> list[str]:

@@ -21,10 +21,8 @@ class Plan:
     guards: tuple[str, ...] = ()
 
 
-LOSS = Plan("Loss", ("loss",))
-
 SFT = (
-    LOSS,
+    Plan("Loss", ("loss",)),
     Plan("Tokens predicted right", ("token_accuracy",), share=True),
     Plan(
         "Checks of the selection rule",
@@ -92,7 +90,8 @@ def rl_plans(reward: RewardConfig) -> tuple[Plan, ...]:
             "Accuracy with and without an operation",
             ("accuracy_with_operation", "accuracy_without_operation"),
             "Of the rollouts of each sort, the share that is right. While those with an "
-            "operation are right less often, a right answer alone teaches to stop zooming.",
+            "operation are right less often, a right answer alone teaches to stop zooming. "
+            "Dashed: only some steps had rollouts of that sort.",
             share=True,
         ),
         Plan(
