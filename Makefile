@@ -24,7 +24,7 @@ run: $(STAMP)
 	$(BIN)/pixel run --profile tiny
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check .
