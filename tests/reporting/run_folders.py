@@ -176,6 +176,9 @@ def write_curves(folders: dict[str, Path]) -> None:
     for stage, rows in (("base_model", pretraining), ("sft", sft), ("rl", rl)):
         text = "".join(json.dumps(row) + "\n" for row in rows)
         (folders[stage] / "curve.jsonl").write_text(text)
+    warning = {"step": 40, "guard": "loss_spike", "action": "warn", "value": 12.0}
+    warning |= {"threshold": 10.0, "text": f"|loss| 0.6; try {HOSTILE}"}
+    (folders["rl"] / "health.jsonl").write_text(json.dumps(warning) + "\n")
 
 
 def write_answers(

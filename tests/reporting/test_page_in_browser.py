@@ -66,6 +66,7 @@ def test_what_a_model_wrote_is_text(visit: Visit) -> None:
     assert page.locator("#bold").count() == 0
     said = page.locator(".episode.warm_start .said").all_inner_texts()
     assert HOSTILE in said, "the text is shown, word for word"
+    assert HOSTILE in page.locator(".health li").first.inner_text()
 
 
 def test_pictures_boxes_and_crops_are_drawn(visit: Visit) -> None:

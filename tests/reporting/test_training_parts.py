@@ -25,9 +25,10 @@ from pixel_core.config import (
 from pixel_core.errors import DataError
 from pixel_core.reporting.curves import training_panels
 from pixel_core.reporting.health import HealthEvent, ending, health_rows, read_health
+from pixel_core.reporting.material import read_material
 from pixel_core.reporting.report import run
 from pixel_core.reporting.reward_words import reward_text, reward_title
-from pixel_core.reporting.training import rl_facts, sft_facts
+from pixel_core.reporting.training import rl_facts, sft_facts, training_parts
 from pixel_core.stage import SilentProgress
 from pixel_core.training.best import BestWeights
 from pixel_core.training.curve import write_curve
@@ -143,6 +144,7 @@ def test_a_warm_start_of_no_steps_is_said() -> None:
 
 
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=8))
+@settings(deadline=None)
 def test_the_weights_said_to_be_kept_are_the_ones_that_are(right: list[int]) -> None:
     team = Team(0, 1, (0,), 1, SilentProgress())
     best = BestWeights(team, torch.nn.Linear(1, 1))
@@ -233,12 +235,15 @@ def test_the_page_of_a_stopped_run_says_why_and_what_is_kept(context, tmp_path) 
     assert "shortfall" not in text
 
 
-def test_a_run_without_a_record_of_warnings_claims_nothing(context, tmp_path) -> None:
-    assert "No health warning was given" not in page(context)
+def test_a_run_without_warnings_says_so_and_one_without_a_record_does_not(
+    context, tmp_path
+) -> None:
     made = variant(context, tmp_path, "rl")
     (made.inputs["rl"] / "health.jsonl").write_text("")
     run(made)
     assert "No health warning was given" in page(made)
+    unknown = replace(read_material(made.inputs), health=None)
+    assert training_parts(unknown, made.config)[-1].health is None
 
 
 def test_a_line_that_is_no_warning_is_named(tmp_path) -> None:
