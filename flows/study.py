@@ -8,11 +8,11 @@ store holds is reused, so the same command goes on from wherever it was cut shor
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import wait
 from contextvars import ContextVar
 from functools import partial
 from queue import SimpleQueue
-from time import monotonic
 from typing import Any
 
 from prefect import flow
@@ -28,7 +28,7 @@ from pixel_core.store.named_function import named_function
 from pixel_core.study.graph import Node
 from pixel_core.study.schedule import Schedule
 from pixel_core.study.stage import RUN, study_command, study_stage
-from pixel_core.workers.team import preload
+from pixel_core.workers.modules import preload
 from tasks.page import show_markdown
 from tasks.study import StudyRun, StudyWatcher, compare, node_task
 
@@ -95,20 +95,13 @@ def _make_cells(run: StudyRun, schedule: Schedule) -> None:
                 run.watcher.failed(node, error, schedule.lost)
     except BaseException:
         run.stopping.set()
-        _let_end(futures.values())
+        # A lease and a checkpoint outlive the stages that take too long.
+        wait([future.wrapped_future for future in futures.values()], timeout=_GRACE_S)
         raise
 
 
 def _put(ended: SimpleQueue[Node], node: Node, _: object) -> None:
     ended.put(node)
-
-
-def _let_end(futures: Iterable[Any]) -> None:
-    """Wait until the running stages have saved; a lease and a checkpoint outlive those that
-    take too long."""
-    deadline = monotonic() + _GRACE_S
-    for future in futures:
-        future.wait(timeout=max(deadline - monotonic(), 0.0))
 
 
 def _reason(future: Any) -> Exception:

@@ -14,7 +14,7 @@ import signal
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +28,7 @@ from torch import Tensor
 
 from pixel_core.errors import PixelError, StageFailed
 from pixel_core.stage import Progress
+from pixel_core.workers.modules import preloaded
 
 #: How long workers may take to end their step when the run is interrupted.
 _GRACE_S = 20.0
@@ -75,19 +76,6 @@ class Team:
         return self._stop.exists()
 
 
-#: What every worker begins with, imported once in the fork server.
-_preloaded = ["pixel_core.workers.preload"]
-
-
-def preload(modules: Iterable[str]) -> None:
-    """Let all workers of this process begin with these modules, too; ask before the first.
-
-    They are then imported once: a run of an hour is all of one code, whatever is saved to
-    the source files meanwhile, and a worker starts sooner.
-    """
-    _preloaded.extend(name for name in modules if name not in _preloaded)
-
-
 def available(asked: int) -> int:
     """Processes to use: as asked, or one for each core this process may run on."""
     return asked or len(os.sched_getaffinity(0))
@@ -117,7 +105,7 @@ def run_team(
     """
     count = worker_count(workers, shards)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_preloaded)
+    context.set_forkserver_preload(preloaded())
     with tempfile.TemporaryDirectory(prefix="pixel-team-") as meeting:
         stop = Path(meeting) / "stop"
         pipes, processes = [], []
