@@ -22,7 +22,7 @@ def pixel(*arguments: str) -> Result:
     [
         (["--profile", "huge"], ["'huge'", "tiny"]),
         (["--profile", "missing/there.toml"], ["'missing/there.toml'", "does not exist"]),
-        (["--set", "sft.steps=-1"], ["sft.steps", "-1", "greater than 0"]),
+        (["--set", "sft.steps=-1"], ["sft.steps", "-1", "greater than or equal to 0"]),
         (["--set", "sft.stepz=3"], ["sft.stepz", "not permitted"]),
         (["--set", "sft.steps"], ["'sft.steps'", "section.field=value"]),
         (["--from", "tokenize"], ["'tokenize'", "ingest", "report"]),
