@@ -17,6 +17,9 @@ from pixel_core.study.results import Floats, Row, RunResult
 #: In the order of the profile's arms; the first is the method's own.
 ARM_COLOURS = tuple(SERIES[n] for n in (2, 5, 1, 0, 4, 3, 6))
 
+#: Below this share of the rollouts around a step their accuracy is a matter of single ones.
+FEW = 0.02
+
 
 @dataclass(frozen=True)
 class Band:
@@ -35,7 +38,8 @@ def band_of(
 ) -> Band | None:
     """The column ``key`` of the runs' curves, smoothed; None when no run has a value.
 
-    A run that ended early has no values after its end.
+    A run that ended early has no values after its end. A column that is about some rollouts
+    only (``shares_of``) is pooled over them, and has no value where they are too few.
     """
     length = max((len(run.curve) for run in runs), default=0)
     values = np.full((len(runs), length), np.nan)
@@ -74,9 +78,23 @@ def band_chart(name: str, bands: Sequence[Band]) -> Chart:
         return Chart(inline(figure, name, "; ".join(words)), list(legend.items()))
 
 
+def shares_of(curve: Sequence[Row], key: str) -> Floats:
+    """The share of each step's rollouts that the column is about, (step,)."""
+    rapr = np.array([row.get("rapr", 0.0) for row in curve])
+    return {
+        "accuracy_with_operation": rapr,
+        "accuracy_without_operation": 1.0 - rapr,
+    }.get(key, np.ones(len(curve)))
+
+
 def _smooth(curve: Sequence[Row], key: str) -> Floats:
-    values = [row.get(key, np.nan) for row in curve]
-    return running_mean(values, max(1, len(values) // 25) | 1)
+    values = np.array([row.get(key, np.nan) for row in curve], dtype=float)
+    shares = np.where(np.isfinite(values), shares_of(curve, key), 0.0)
+    window = max(1, len(values) // 25) | 1
+    mean_share = running_mean(shares.tolist(), window)
+    pooled = running_mean((np.nan_to_num(values) * shares).tolist(), window)
+    known = mean_share >= FEW
+    return np.where(known, pooled / np.where(known, mean_share, 1.0), np.nan)
 
 
 def _low_mean_high(values: Floats) -> tuple[Floats, Floats, Floats]:

@@ -50,6 +50,8 @@ class Ending:
 
     started: Sequence[float]
     ended: Sequence[float]
+    #: How many of the runs are not one and the same; None: all.
+    distinct: int | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,8 @@ def _ending_evidence(arm: str, ending: Ending | None, config: ClaimsConfig) -> s
         return f"The arm {arm} was not run."
     count = len(ending.ended)
     runs = "the one run" if count == 1 else f"the {count} runs"
+    if ending.distinct is not None and ending.distinct < count:
+        runs += f" ({ending.distinct} of them distinct)"
     started = ", ".join(f"{rapr:.3f}" for rapr in dict.fromkeys(ending.started))
     evidence = (
         f"Arm {arm}: RaPR of {runs} ends at "

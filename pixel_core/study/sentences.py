@@ -59,7 +59,8 @@ def _relation(name: str, found: Difference, arm: ArmSummary) -> str:
     return (
         f"Ends at {accuracy} accuracy, {relation} {FULL} ({points(value)}, interval "
         f"{points(low)} to {points(high)}; by pair of runs {points(-found.largest)} to "
-        f"{points(-found.smallest)}; {p_value(found.p_questions)} over questions)."
+        f"{points(-found.smallest)}; {p_value(found.p_questions)} over questions, "
+        f"{p_value(found.p_runs)} over pairs of runs)."
     )
 
 

@@ -58,7 +58,7 @@ def study_stage(
         rows.append(row)
     stage = Stage(
         NAME,
-        1,
+        2,
         _SECTIONS,
         tuple(inputs),
         RUN,

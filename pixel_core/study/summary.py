@@ -93,7 +93,7 @@ def summarise(runs: Sequence[RunResult], config: StudyConfig, temperature: float
             if name != FULL
         }
     endings = {
-        name: Ending([run.start.rapr for run in arm.runs], arm.raprs)
+        name: Ending([run.start.rapr for run in arm.runs], arm.raprs, arm.distinct)
         for name, arm in arms.items()
     }
     verdicts = judge(

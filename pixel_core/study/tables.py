@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pixel_core.pages.wording import p_value, percent, plain, points, span
+from pixel_core.study.bands import shares_of
 from pixel_core.study.results import RunResult
 from pixel_core.study.sentences import share_range
 from pixel_core.study.statistics import Mean
@@ -67,20 +68,21 @@ def _difference_rows(study: Study, shown: Callable[[str], bool]) -> list[Row]:
 
 
 def gap_rows(study: Study) -> list[Row]:
-    """Accuracy of training rollouts with and without an operation, early and late."""
+    """Accuracy of training rollouts with and without an operation, early and late, pooled
+    over all of them."""
     rows = []
     for name, arm in study.arms.items():
         row: Row = {"arm": name}
         for place, part in (("early", slice(None, _ENDS)), ("late", slice(-_ENDS, None))):
             for key in ("with", "without"):
                 column = f"accuracy_{key}_operation"
-                values = [
-                    step[column]
-                    for run in arm.runs
-                    for step in run.curve[part]
-                    if column in step
-                ]
-                row[f"{place}_{key}"] = percent(sum(values) / len(values)) if values else _NONE
+                right = count = 0.0
+                for run in arm.runs:
+                    shares = shares_of(run.curve, column)[part]
+                    for step, share in zip(run.curve[part], shares, strict=True):
+                        if column in step:
+                            right, count = right + step[column] * share, count + share
+                row[f"{place}_{key}"] = percent(right / count) if count else _NONE
         rows.append(row)
     return rows
 
@@ -179,7 +181,8 @@ def _count(arm: ArmSummary) -> str:
 def _mean(mean: Mean | None) -> str:
     if mean is None:
         return _NONE
-    return f"{percent(mean.value)} ({span(mean.interval.low, mean.interval.high)})"
+    low, high = 100 * mean.interval.low, 100 * mean.interval.high
+    return f"{100 * mean.value:.1f} ({low:.1f} to {high:.1f})"
 
 
 def _range(values: Sequence[float]) -> str:

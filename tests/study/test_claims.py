@@ -138,6 +138,11 @@ def test_a_start_that_never_zoomed_is_told() -> None:
     assert "nothing to give up" not in started["1a"].evidence
 
 
+def test_cells_that_are_one_run_are_told() -> None:
+    found = verdicts({"no_warm_start": Ending([0.0] * 6, [0.0] * 6, distinct=3)}, None, None)
+    assert "6 runs (3 of them distinct)" in found["3b"].evidence
+
+
 def test_digits_have_a_threshold_of_their_own() -> None:
     found = verdicts({}, gain(0.2), gain(0.2))
     assert found["2a"].verdict == "shown"

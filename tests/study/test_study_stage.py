@@ -15,6 +15,8 @@ from pixel_core.config import PipelineConfig
 from pixel_core.errors import DataError
 from pixel_core.records import Picture, Query, Rollout, Step, StopReason, write_jsonl
 from pixel_core.stage import SilentProgress, StageContext
+from pixel_core.study.bands import band_of
+from pixel_core.study.results import RunResult
 from pixel_core.study.study import run
 
 PICTURE = Picture(member="p.png", width=8, height=8, sha256="0" * 64)
@@ -187,6 +189,26 @@ def test_numbers_and_page_of_a_study(context: StageContext) -> None:
         "Other arms, all warm starts",
     ):
         assert words in text, words
+
+
+def test_a_rare_operations_accuracy_is_pooled_or_left_out() -> None:
+    """Steps without a call lend their place to those around; one in a thousand is no one."""
+    often = [{"rapr": 0.04, "accuracy_with_operation": 1.0}, {"rapr": 0.0}] * 30
+    often += [{"rapr": 0.04, "accuracy_with_operation": 0.0}, {"rapr": 0.0}] * 30
+    found = band_of("with", 0, [result(often)], "accuracy_with_operation")
+    assert found is not None
+    assert found.values[0, 20] == pytest.approx(1.0)
+    assert found.values[0, -20] == pytest.approx(0.0)
+    rare = [{"rapr": 0.001, "accuracy_with_operation": 1.0}] * 60
+    assert band_of("with", 0, [result(rare)], "accuracy_with_operation") is None
+    short = band_of("all", 0, [result(rare), result(often)], "rapr")
+    assert short is not None
+    assert np.isnan(short.values[0, 60:]).all(), "a run that ended early has no values after"
+
+
+def result(rows: list[dict[str, float]]) -> RunResult:
+    """A run of which only the curve matters."""
+    return RunResult("full", 0, 0, start=None, end=None, key="", curve=rows)  # type: ignore[arg-type]
 
 
 def test_the_same_cells_give_the_same_bytes(context: StageContext, tmp_path: Path) -> None:
