@@ -28,9 +28,10 @@ TRL has `environment_factory` (experimental), the Pillow image processor, pictur
 resized once beforehand, no gradient checkpointing, no logging, no padding to multiples, no
 vLLM. It trains on turns that were cut by the limit and computes the gradient of groups without
 an advantage; ours does neither ({left_out} of its rollouts were in such groups). With cut
-turns masked (`mask_truncated_completions`) TRL 1.16 fails once a masked rollout holds a
-returned picture. Ours reads its pictures from the archive in every step, and computes rollouts
-of a question once for as long as they say the same: the sharper a policy, the more it gains."""
+turns masked (`mask_truncated_completions`) TRL 1.16 stopped with a shape error in its M-RoPE
+positions, so they are not masked. Ours reads its pictures from the archive in every step, and
+computes rollouts of a question once for as long as they say the same: the sharper a policy,
+the more it gains."""
 
 
 @dataclass(frozen=True)
