@@ -79,11 +79,12 @@ def band_chart(name: str, bands: Sequence[Band]) -> Chart:
 
 
 def shares_of(curve: Sequence[Row], key: str) -> Floats:
-    """The share of each step's rollouts that the column is about, (step,)."""
+    """How many rollouts or calls of each step the column is about, a rollout; (step,)."""
     rapr = np.array([row.get("rapr", 0.0) for row in curve])
     return {
         "accuracy_with_operation": rapr,
         "accuracy_without_operation": 1.0 - rapr,
+        "op_error_rate": np.array([row.get("operations", 0.0) for row in curve]),
     }.get(key, np.ones(len(curve)))
 
 

@@ -72,7 +72,7 @@ def write_page(
                 for name, part in provenance["stages"].items()
             },
             claims=section.claims,
-            few=percent(FEW, 0),
+            few=round(1 / FEW),
             confidence=percent(section.confidence, 0),
             resamples=section.resamples,
         )

@@ -68,7 +68,9 @@ def curve(folder: Path, steps: int, end: float) -> None:
     rows: list[dict[str, float]] = []
     for step in range(1, steps + 1):
         at = 0.2 + (end - 0.2) * step / steps
-        rows.append({"step": step, "rapr": at, "accuracy": at, "op_error_rate": 0.1})
+        rows.append(
+            {"step": step, "rapr": at, "accuracy": at, "op_error_rate": 0.1, "operations": at}
+        )
         if at > 0.1:  # a mean over nothing is left out
             rows[-1]["accuracy_with_operation"] = at
         rows[-1]["accuracy_without_operation"] = 0.5
