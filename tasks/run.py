@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from pixel_core.config import PipelineConfig
 from pixel_core.planning import forced_stages, stages_until
 from pixel_core.runner import Outcome, run_stage
 from pixel_core.stage import Progress, Stage
-from pixel_core.store import Artifact, RunRecord, StageRun, Store
+from pixel_core.store import Artifact, RunRecord, Store
 from pixel_core.store.layout import new_id
-from pixel_core.store.runs import RunStatus
+from tasks.noting import noted_run, noted_stage
 
 #: How the generation of a forced computation begins.
 FORCED = "forced-"
@@ -64,18 +64,9 @@ class Run:
         self._record = store.runs.start(config.name, config)
         self._generation = self._take_up(earlier, force_from) if force_from else None
 
-    @contextmanager
-    def recorded(self) -> Iterator[None]:
+    def recorded(self) -> AbstractContextManager[None]:
         """Note how the run ends, whatever ends it."""
-        status: RunStatus = "interrupted"
-        try:
-            yield
-            status = "finished"
-        except Exception:
-            status = "failed"
-            raise
-        finally:
-            self.store.runs.finish(self._record.id, status)
+        return noted_run(self.store.runs, self._record.id)
 
     def make(
         self,
@@ -96,11 +87,11 @@ class Run:
             raise ValueError(f"{stage.name} needs {stage.needs}, the recipe gives {[*needed]}")
         forced = stage.name in self.forced
         generation = self._generation if forced else None
-        note = StageRun(stage=stage.name, status="running", generation=generation)
-        self.store.runs.record(self._record.id, note)
-        ending = note.model_copy(update={"status": "interrupted"})
-        try:
-            outcome = run_stage(
+        outcome = noted_stage(
+            self.store.runs,
+            self._record.id,
+            stage.name,
+            lambda: run_stage(
                 stage,
                 self.config,
                 needed,
@@ -109,23 +100,9 @@ class Run:
                 generation=generation,
                 progress=progress,
                 say=say,
-            )
-            ending = StageRun(
-                stage=stage.name,
-                status=outcome.status,
-                reason=outcome.reason,
-                warning=outcome.warning,
-                key=outcome.artifact.key,
-                digest=outcome.artifact.digest,
-                generation=outcome.artifact.manifest.generation,
-                seconds=outcome.seconds,
-                metrics=dict(outcome.artifact.metrics),
-            )
-        except Exception as error:
-            ending = note.model_copy(update={"status": "failed", "reason": str(error)})
-            raise
-        finally:
-            self.store.runs.record(self._record.id, ending)
+            ),
+            generation=generation,
+        )
         self.outcomes[stage.name] = outcome
         self.watcher.ended(stage.name, outcome)
         return outcome

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from prefect import Task, task
@@ -16,9 +16,9 @@ from prefect.states import Cancelled, Completed
 from pixel_core.config import PipelineConfig
 from pixel_core.runner import Outcome, run_stage
 from pixel_core.stage import Progress, SilentProgress, Stage
-from pixel_core.store import Artifact, StageRun, Store
-from pixel_core.store.runs import RunStatus
+from pixel_core.store import Artifact, Store
 from pixel_core.study.graph import Graph, Node
+from tasks.noting import noted_run, noted_stage
 from tasks.page import PageProgress
 
 
@@ -57,18 +57,9 @@ class StudyRun:
         self.errors: dict[str, Exception] = {}
         self._record = store.studies.start(config.name, config)
 
-    @contextmanager
-    def recorded(self) -> Iterator[None]:
+    def recorded(self) -> AbstractContextManager[None]:
         """Note how the study ends, whatever ends it."""
-        status: RunStatus = "interrupted"
-        try:
-            yield
-            status = "finished"
-        except Exception:
-            status = "failed"
-            raise
-        finally:
-            self.store.studies.finish(self._record.id, status)
+        return noted_run(self.store.studies, self._record.id)
 
     def make(
         self,
@@ -81,13 +72,11 @@ class StudyRun:
     ) -> Outcome:
         """The stage's artifact, reused or made; raises what ``run_stage`` raises, and
         ``KeyboardInterrupt``, after saving, once the study is stopping."""
-        note = StageRun(stage=label, status="running")
-        self.store.studies.record(self._record.id, note)
-        ending = note.model_copy(update={"status": "interrupted"})
         interruptible = Interruptible(progress, self.stopping)
-        try:
+
+        def made() -> Outcome:
             interruptible.patience()
-            outcome = run_stage(
+            return run_stage(
                 stage,
                 config,
                 inputs,
@@ -96,23 +85,8 @@ class StudyRun:
                 say=say,
                 patience=interruptible.patience,
             )
-            ending = StageRun(
-                stage=label,
-                status=outcome.status,
-                reason=outcome.reason,
-                warning=outcome.warning,
-                key=outcome.artifact.key,
-                digest=outcome.artifact.digest,
-                generation=outcome.artifact.manifest.generation,
-                seconds=outcome.seconds,
-                metrics=dict(outcome.artifact.metrics),
-            )
-        except Exception as error:
-            ending = note.model_copy(update={"status": "failed", "reason": str(error)})
-            raise
-        finally:
-            self.store.studies.record(self._record.id, ending)
-        return outcome
+
+        return noted_stage(self.store.studies, self._record.id, label, made)
 
 
 class Interruptible:
