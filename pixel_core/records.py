@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -37,13 +38,22 @@ class Split(StrEnum):
 
 
 class TrajectoryKind(StrEnum):
-    """The paper's image templates (section 4.1), and the direct answer."""
+    """The paper's templates (section 4.1), the direct answer, and the model's own words."""
 
     DIRECT = "direct"
     SINGLE_PASS = "single_pass"
     RECROP_ONCE = "recrop_once"
     RECROP_TWICE = "recrop_twice"
     FURTHER_ZOOM = "further_zoom"
+    RESELECT = "reselect"  #: of a video: wrong frames first
+    TEXT_ONLY = "text_only"  #: rejection-sampled from the base model, not templated
+
+
+class SecondLook(StrEnum):
+    """What looking again found, with only the crop (or the frames) and with only the whole."""
+
+    NEEDS_ZOOM = "needs_zoom"  #: the crop gives the answer, the downscaled whole does not
+    EASY = "easy"  #: both do
 
 
 class Box(Record):
@@ -102,38 +112,82 @@ class Cue(Record):
     picture: Annotated[int, Field(ge=0)] = 0
 
 
+class FrameCue(Record):
+    """Which of a video's frames hold the evidence: 0-based, increasing."""
+
+    frames: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _increasing(self) -> FrameCue:
+        if any(first >= second for first, second in pairwise(self.frames)):
+            raise ValueError(f"frames {self.frames} must increase, each named once")
+        return self
+
+
+class Provenance(Record):
+    """Where a seed comes from. Empty fields were not stated by whoever published it."""
+
+    #: The kind of source, with a name where there are several ("hub:TIGER-Lab/...").
+    source: str
+    revision: str = ""
+    licence: str = ""
+    #: sha256 of the record as it was found, media included.
+    digest: str = ""
+
+
 class Seed(Record):
-    """A picture question before any reasoning was written for it."""
+    """A picture question before any reasoning was written for it.
+
+    ``question`` and ``answers`` are empty together: an annotator is to ask one.
+    """
 
     id: str
     split: Split
     question: str
-    answers: Annotated[tuple[str, ...], Field(min_length=1)]
+    answers: tuple[str, ...]
     choices: tuple[str, ...] = ()
     pictures: Annotated[tuple[Picture, ...], Field(min_length=1)]
     #: The pictures are a video's frames, in order.
     is_video: Annotated[bool, Field(exclude_if=_nothing)] = False
-    cue: Cue | None = None
+    #: A box in a picture, or a video's frames.
+    cue: Cue | FrameCue | None = None
     #: What is looked for, as words in a sentence ("the red card"); "" when unknown.
     subject: str = ""
     #: The question's kind, the axis of ``by`` in the scores ("digit_small", "count").
     kind: str = ""
     #: Whether the answer can be read in the downscaled view; None when nobody looked.
     legible: bool | None = None
-    source: str
+    provenance: Provenance
+
+    @model_validator(mode="after")
+    def _whole(self) -> Seed:
+        if bool(self.question) != bool(self.answers):
+            raise ValueError(
+                f"seed {self.id} needs both a question and its answers, or neither"
+            )
+        if isinstance(self.cue, FrameCue) != self.is_video and self.cue is not None:
+            raise ValueError(f"seed {self.id}: a video's cue is frames, a picture's is a box")
+        return self
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is a question yet."""
+        return bool(self.question)
 
 
 class Annotation(Record):
     """A seed with the place of its cue, checked, and who said so."""
 
     seed: Seed
-    #: None: the question is about the picture as a whole.
-    cue: Cue | None
+    #: None: the question is about the picture, or the video, as a whole.
+    cue: Cue | FrameCue | None
     #: "source", or "openai:<model>@<prompt version>".
     author: str
     #: Texts for the trajectory, from the annotator; "" leaves them to the templates.
     whole_view: str = ""
     local_view: str = ""
+    #: None: nobody looked twice.
+    look: Annotated[SecondLook | None, Field(exclude_if=_nothing)] = None
 
 
 class Turn(Record):

@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import Any
 
 from pixel_core.errors import DataError, EndpointError
-from pixel_core.records import Annotation, Seed, Split, read_jsonl, write_jsonl
+from pixel_core.records import Annotation, Cue, Seed, Split, read_jsonl, write_jsonl
 from pixel_core.stage import StageContext
 
 ANNOTATIONS = "annotations.jsonl"
@@ -41,7 +41,7 @@ def run(context: StageContext) -> dict[str, Any]:
 def _by_source(seed: Seed) -> Annotation:
     """The seed's own cue. ``DataError`` for one outside its picture: a source's bug."""
     cue = seed.cue
-    if cue is not None:
+    if isinstance(cue, Cue):
         if cue.picture >= len(seed.pictures):
             raise DataError(
                 f"seed {seed.id}: its cue is in picture {cue.picture}, it has "

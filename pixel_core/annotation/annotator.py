@@ -69,7 +69,7 @@ class Annotator:
         self._endpoint = endpoint
         self._archive = archive
         self._work = work
-        self._prompts = prompts_of(config.prompt_version)
+        self._prompts = prompts_of(config.prompts.locate)
         self._format = response_format()
         self._reading = threading.Lock()
         # Pillow loads its formats when first used, and not safely from several threads.
@@ -110,7 +110,7 @@ class Annotator:
         return Annotation(
             seed=seed,
             cue=located.cue,
-            author=f"openai:{self._config.model}@{self._config.prompt_version}",
+            author=f"openai:{self._config.model}@{self._config.prompts.locate}",
             whole_view=located.whole_view,
             local_view=located.local_view,
         )
@@ -170,7 +170,7 @@ class _Prompts:
         known = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
         if version not in known:
             raise ConfigError(
-                f"annotate.openai.prompt_version {version!r} does not exist; known: "
+                f"annotate.openai.prompts.locate {version!r} does not exist; known: "
                 + ", ".join(known)
             )
         environment = Environment(undefined=StrictUndefined, autoescape=False)

@@ -10,5 +10,5 @@ from pixel_core.config import PipelineConfig
 def check(config: PipelineConfig) -> None:
     """Raise ``EndpointError`` without a key, ``ConfigError`` for unknown prompts."""
     if config.annotate.by == "openai":
-        prompts_of(config.annotate.openai.prompt_version)
+        prompts_of(config.annotate.openai.prompts.locate)
         key_of(config.annotate.openai.api_key_env)

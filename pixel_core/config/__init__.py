@@ -6,17 +6,13 @@ Every field is part of the identity of the artifacts it shapes, except those mar
 
 from __future__ import annotations
 
-from pixel_core.config.data import (
+from pixel_core.config.annotate import (
     AnnotateConfig,
-    DrawnConfig,
-    IngestConfig,
-    KindShares,
-    ManifestConfig,
+    BatchConfig,
     OpenAIConfig,
-    QuestionShares,
-    SplitShares,
-    SynthesizeConfig,
-    WorldConfig,
+    Prices,
+    PromptVersions,
+    VerifyConfig,
 )
 from pixel_core.config.dialogue import (
     DialogueConfig,
@@ -25,6 +21,7 @@ from pixel_core.config.dialogue import (
     SamplingConfig,
     ZoomConfig,
 )
+from pixel_core.config.drawn import DrawnConfig, QuestionShares, WorldConfig
 from pixel_core.config.evaluation import (
     AnswersConfig,
     EvaluateConfig,
@@ -34,6 +31,11 @@ from pixel_core.config.guards import (
     Guard,
     GuardsConfig,
 )
+from pixel_core.config.hub import HubConfig
+from pixel_core.config.ingest import IngestConfig, SourceName
+from pixel_core.config.manifest import ManifestConfig, SplitShares
+from pixel_core.config.pages import PagesConfig
+from pixel_core.config.photos import PhotosConfig
 from pixel_core.config.pipeline import (
     PipelineConfig,
     RuntimeConfig,
@@ -64,6 +66,8 @@ from pixel_core.config.study import (
     Departure,
     StudyConfig,
 )
+from pixel_core.config.synthesize import KindShares, SynthesizeConfig, VideoKindShares
+from pixel_core.config.text_only import TextOnlyConfig
 from pixel_core.config.training import (
     PERCEPTION_TASKS,
     BaseModelConfig,
@@ -74,6 +78,7 @@ from pixel_core.config.training import (
     SftConfig,
     TinyModelConfig,
 )
+from pixel_core.config.videos import VideosConfig
 
 __all__ = [
     "PERCEPTION_TASKS",
@@ -82,6 +87,7 @@ __all__ = [
     "AnswersConfig",
     "ArmConfig",
     "BaseModelConfig",
+    "BatchConfig",
     "ClaimsConfig",
     "Count",
     "Departure",
@@ -91,6 +97,7 @@ __all__ = [
     "FramesConfig",
     "Guard",
     "GuardsConfig",
+    "HubConfig",
     "IngestConfig",
     "KindShares",
     "LagrangianConfig",
@@ -98,12 +105,16 @@ __all__ = [
     "Momentum",
     "OpenAIConfig",
     "OptimizerConfig",
+    "PagesConfig",
     "PerceptionPhase",
+    "PhotosConfig",
     "PipelineConfig",
     "PixelBudget",
     "Placement",
     "Positive",
     "PretrainedConfig",
+    "Prices",
+    "PromptVersions",
     "QuestionShares",
     "Rate",
     "ReplayConfig",
@@ -116,10 +127,15 @@ __all__ = [
     "SelectConfig",
     "SftConfig",
     "Share",
+    "SourceName",
     "SplitShares",
     "StudyConfig",
     "SynthesizeConfig",
+    "TextOnlyConfig",
     "TinyModelConfig",
+    "VerifyConfig",
+    "VideoKindShares",
+    "VideosConfig",
     "Weight",
     "Weights",
     "WorldConfig",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pixel_core.config.data import AnnotateConfig, IngestConfig, SynthesizeConfig
+from pixel_core.config.annotate import AnnotateConfig
 from pixel_core.config.dialogue import DialogueConfig
 from pixel_core.config.evaluation import AnswersConfig, EvaluateConfig, ReportConfig
+from pixel_core.config.ingest import IngestConfig
 from pixel_core.config.rl import RlConfig
 from pixel_core.config.section import Count, Placement, Section
 from pixel_core.config.study import StudyConfig
+from pixel_core.config.synthesize import SynthesizeConfig
+from pixel_core.config.text_only import TextOnlyConfig
 from pixel_core.config.training import BaseModelConfig, SftConfig
 
 
@@ -28,6 +31,7 @@ class PipelineConfig(Section):
     annotate: AnnotateConfig = AnnotateConfig()
     synthesize: SynthesizeConfig = SynthesizeConfig()
     base_model: BaseModelConfig = BaseModelConfig()
+    text_only: TextOnlyConfig = TextOnlyConfig()
     sft: SftConfig = SftConfig()
     rl: RlConfig = RlConfig()
     answers: AnswersConfig = AnswersConfig()

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pixel_core.config.data import WorldConfig
+from pixel_core.config.drawn import WorldConfig
 from pixel_core.config.section import Count, Momentum, Placement, Positive, Rate, Section, Share
 
 

@@ -12,7 +12,7 @@ from pixel_core.dialogue.call_errors import CallError
 from pixel_core.dialogue.calls import parse_turn
 from pixel_core.errors import DataError
 from pixel_core.pages.wording import clipped, plain
-from pixel_core.records import Seed, Trajectory, TrajectoryKind
+from pixel_core.records import Cue, Seed, Trajectory, TrajectoryKind
 from pixel_core.reporting.gallery import Cutting, Gallery, Mark, Role, Shot, cutting
 from pixel_core.reporting.material import Material
 from pixel_core.vision.operations import ShownPicture, show, zoom
@@ -92,7 +92,7 @@ def _card(
     marks: list[tuple[int, Mark]] = []
     annotation = material.annotations.get(seed.id)
     cue = annotation.cue if annotation else seed.cue
-    if cue is not None:
+    if isinstance(cue, Cue):
         marks.append((cue.picture, Mark(cue.box, "", Role.CUE)))
     turns = []
     for turn in trajectory.turns:

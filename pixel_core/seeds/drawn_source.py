@@ -12,7 +12,7 @@ from pixel_core.drawn.draw import png
 from pixel_core.drawn.questions import Question, ask, with_digit
 from pixel_core.drawn.scene import World
 from pixel_core.errors import DataError
-from pixel_core.records import Cue, Picture, Seed, Split
+from pixel_core.records import Cue, Picture, Provenance, Seed, Split
 from pixel_core.vision.archive import PictureArchiveWriter
 
 SOURCE = "drawn"
@@ -107,5 +107,5 @@ def _seed(id: str, split: Split, question: Question, picture: Picture) -> Seed:
         subject=question.subject,
         kind=question.kind,
         legible=question.legible,
-        source=SOURCE,
+        provenance=Provenance(source=SOURCE, digest=picture.sha256),
     )

@@ -27,7 +27,7 @@ def fingerprint(config: PipelineConfig) -> dict[str, Any]:
 
     Raises ``DataError`` with all faults of a manifest, before any work starts.
     """
-    if config.ingest.source == "drawn":
+    if "drawn" in config.ingest.sources:
         World(config.ingest.drawn.world)  # refuses a world that can't be drawn
         return {}
     return manifest_source.read_manifest(config.ingest.manifest).fingerprint()
@@ -49,7 +49,7 @@ def run(context: StageContext) -> dict[str, Any]:
                 progress.update(done, total)
 
     with PictureArchiveWriter(context.out / PICTURES) as archive:
-        if config.source == "drawn":
+        if "drawn" in config.sources:
             total = sum(drawn_source.counts(config.drawn).values())
             seeds = drawn_source.seeds(config.drawn, archive)
         else:

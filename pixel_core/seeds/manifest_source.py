@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pixel_core.config import ManifestConfig
 from pixel_core.errors import DataError
-from pixel_core.records import Box, Cue, Picture, Seed, Split
+from pixel_core.records import Box, Cue, Picture, Provenance, Seed, Split
 from pixel_core.seeds.manifest_pictures import (
     Fault,
     PictureFacts,
@@ -121,7 +121,7 @@ def seeds(manifest: Manifest, archive: PictureArchiveWriter) -> Iterator[Seed]:
             cue=None if entry.cue is None else Cue(box=entry.cue),
             subject=(record.subject or "").strip(),
             kind=(record.kind or "").strip(),
-            source=SOURCE,
+            provenance=Provenance(source=SOURCE, digest=digest_of(entry.pictures)),
         )
 
 

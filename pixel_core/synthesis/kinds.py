@@ -30,7 +30,7 @@ class KindPicker:
     """Draws kinds by weight."""
 
     def __init__(self, shares: KindShares) -> None:
-        self._kinds = list(TrajectoryKind)
+        self._kinds = [TrajectoryKind(name) for name in type(shares).model_fields]
         self._weights = [getattr(shares, kind.value) for kind in self._kinds]
 
     def pick(self, rng: random.Random) -> TrajectoryKind:

@@ -46,7 +46,7 @@ class Writer:
         """Pick a kind, find its boxes (or fall back), and write the turns."""
         seed = annotation.seed
         rng = random.Random(f"{self._settings.seed}/{seed.id}")
-        if annotation.cue is None:
+        if not isinstance(annotation.cue, Cue):
             kind, boxes = TrajectoryKind.DIRECT, list[TickBox]()
             drawn = kind
         else:
@@ -120,7 +120,7 @@ class Writer:
             "local_view": annotation.local_view,
             "at": "",
         }
-        if cue is None:
+        if not isinstance(cue, Cue):
             return (Turn(text=self._texts.write("direct", values, rng)),)
         picture = seed.pictures[cue.picture]
         plane = self._plane(picture.width, picture.height)

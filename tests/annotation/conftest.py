@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pixel_core.config import AnnotateConfig, OpenAIConfig, PipelineConfig
-from pixel_core.records import Box, Cue, Seed, Split, write_jsonl
+from pixel_core.records import Box, Cue, Provenance, Seed, Split, write_jsonl
 from pixel_core.stage import SilentProgress, StageContext
 from pixel_core.store.local_storage import LocalStorage
 from pixel_core.store.workspace import StoredWorkspace
@@ -44,7 +44,7 @@ def ingested(tmp_path: Path) -> Path:
                     answers=(str(number),),
                     pictures=(archive.add(f"{number}.png", out.getvalue(), 80, 60),),
                     cue=Cue(box=Box(x1=1, y1=2, x2=30, y2=40)) if held_out else None,
-                    source="test",
+                    provenance=Provenance(source="test"),
                 )
             )
     write_jsonl(folder / "seeds.jsonl", seeds)

@@ -162,7 +162,7 @@ def test_a_missing_key_names_the_variable(
 
 def test_an_unknown_prompt_version_names_the_known_ones(context_for: Make) -> None:
     with pytest.raises(ConfigError, match="'7' does not exist; known: 1"):
-        annotate.run(context_for("http://127.0.0.1:9/v1", prompt_version="7"))
+        annotate.run(context_for("http://127.0.0.1:9/v1", prompts={"locate": "7"}))
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,12 @@ def test_a_data_source_is_checked_before_anything_starts(
     monkeypatch.setenv("PREFECT_HOME", str(home))
     manifest = tmp_path / "questions.jsonl"
     manifest.write_text('{"question": "?", "answer": "1", "image": "gone.png"}\n')
-    arguments = ["--set", "ingest.source=manifest", "--set", f"ingest.manifest.path={manifest}"]
+    arguments = [
+        "--set",
+        "ingest.sources=manifest",
+        "--set",
+        f"ingest.manifest.path={manifest}",
+    ]
     result = pixel("run", "--until", "ingest", "--store", str(tmp_path / "store"), *arguments)
     assert result.exit_code == 2
     assert str(manifest) in result.stderr

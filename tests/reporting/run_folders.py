@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from pixel_core.config import PipelineConfig
+from pixel_core.config import KindShares, PipelineConfig
 from pixel_core.dialogue.calls import ZoomCall, format_call
 from pixel_core.evaluation.evaluate import run as evaluate
 from pixel_core.records import (
@@ -108,7 +108,7 @@ def call(box: Box, side: int, config: PipelineConfig) -> str:
 def trajectories(seeds: Sequence[Seed], config: PipelineConfig) -> list[Trajectory]:
     """Kinds in turn over the training seeds that have a cue."""
     made = []
-    kinds = list(TrajectoryKind)
+    kinds = [TrajectoryKind(name) for name in KindShares.model_fields]
     for n, seed in enumerate(s for s in seeds if s.split is Split.TRAIN and s.cue):
         assert seed.cue is not None
         kind, side, cue = kinds[n % len(kinds)], seed.pictures[0].width, seed.cue.box

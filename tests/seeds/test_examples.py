@@ -20,7 +20,7 @@ CARDS = EXAMPLES / "cards"
 
 def test_the_cards_are_ingested(tmp_path: Path) -> None:
     manifest = ManifestConfig(path=str(CARDS / "manifest.jsonl"))
-    config = PipelineConfig(ingest=IngestConfig(source="manifest", manifest=manifest))
+    config = PipelineConfig(ingest=IngestConfig(sources=("manifest",), manifest=manifest))
     ingest.run(StageContext(config, {}, tmp_path, None, SilentProgress()))
     seeds = list(read_jsonl(tmp_path / "seeds.jsonl", Seed))
     by_split = Counter(seed.split for seed in seeds)

@@ -70,7 +70,7 @@ def write(folder: Path, rows: list[Any], name: str = "manifest.jsonl") -> Path:
 def config(path: Path, **manifest: Any) -> PipelineConfig:
     return PipelineConfig(
         ingest=IngestConfig(
-            source="manifest", manifest=ManifestConfig(path=str(path), **manifest)
+            sources=("manifest",), manifest=ManifestConfig(path=str(path), **manifest)
         )
     )
 
@@ -299,7 +299,7 @@ def test_files_that_are_no_manifest(folder: Path) -> None:
     (folder / "m.parquet").write_bytes(b"PAR1 not really")
     assert "not a readable Parquet file" in refusal(folder / "m.parquet")
     with pytest.raises(DataError, match=r"ingest\.manifest\.path is empty"):
-        ingest.fingerprint(PipelineConfig(ingest=IngestConfig(source="manifest")))
+        ingest.fingerprint(PipelineConfig(ingest=IngestConfig(sources=("manifest",))))
     told = refusal(write(folder, good()), pictures=str(folder / "nowhere"))
     assert "there is no pictures folder" in told
 

@@ -78,7 +78,7 @@ def other(value: Any, data: st.DataObject) -> Any:
 
 CONFIG = PipelineConfig()
 IDLE = (
-    ("ingest", "manifest"),
+    *(("ingest", source) for source in ("manifest", "hub", "photos", "pages", "videos")),
     ("annotate", "openai"),
     ("base_model", "pretrained"),
     *(
@@ -95,7 +95,7 @@ IDLE = (
     ("rl", "reward", "lagrangian"),
 )
 # The switches themselves change which settings are idle; they have a test of their own.
-SWITCHES = {("ingest", "source"), ("annotate", "by"), ("base_model", "source")}
+SWITCHES = {("ingest", "sources"), ("annotate", "by"), ("base_model", "source")}
 FIELDS = [leaf for leaf in leaves(CONFIG) if leaf[0] not in SWITCHES and leaf[0] != ("name",)]
 
 
@@ -117,11 +117,11 @@ def test_there_are_placements_and_others_to_try() -> None:
 @pytest.mark.parametrize(
     ("section", "idle", "active"),
     [
-        (IngestConfig(), {"drawn": {"train": 7}}, {"source": "manifest"}),
+        (IngestConfig(), {"drawn": {"train": 7}}, {"sources": ("manifest",)}),
         (
             IngestConfig(),
             {"manifest": {"max_picture_pixels": 5}},
-            {"source": "drawn"},
+            {"sources": ("drawn",)},
         ),
         (AnnotateConfig(), {"openai": {"model": "another"}}, {"by": "source"}),
         (BaseModelConfig(), {"pretrained": {"revision": "abc"}}, {"source": "tiny"}),
@@ -134,8 +134,11 @@ def test_settings_of_a_source_out_of_use_do_not_matter(
     kind = type(section)
     assert canonical(kind(**active), "s") == canonical(kind(**active, **idle), "s")
     switch = next(iter(active))
-    values = set(get_args(kind.model_fields[switch].annotation)) - set(active.values())
-    turned = {switch: values.pop()}
+    if switch == "sources":
+        turned: dict[str, Any] = {switch: tuple(idle)}
+    else:
+        values = set(get_args(kind.model_fields[switch].annotation)) - set(active.values())
+        turned = {switch: values.pop()}
     assert canonical(kind(**turned), "s") != canonical(kind(**turned, **idle), "s")
 
 

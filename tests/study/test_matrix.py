@@ -123,7 +123,7 @@ def test_two_cells_that_are_one_run_are_refused(same: str) -> None:
 def test_a_missing_manifest_is_met_before_anything_starts(tmp_path: Path) -> None:
     place = f"ingest.manifest.path={tmp_path / 'gone.jsonl'}"
     with pytest.raises(DataError, match=r"gone\.jsonl"):
-        graph("ingest.source=manifest", place)
+        graph("ingest.sources=manifest", place)
 
 
 def run_through(found: Graph, cores: int, fails: set[str], order: st.DataObject) -> list[str]:

@@ -1,0 +1,20 @@
+"""A folder of HTML or Markdown pages, rendered to pictures."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pixel_core.config.manifest import SplitShares
+from pixel_core.config.section import Placement, Positive, Section
+
+
+class PagesConfig(Section):
+    """Pages beside ``questions.jsonl``: records that name a page, a question, its answer."""
+
+    #: A folder, local or ``s3://``; its content is part of the identity, not its place.
+    path: Annotated[str, Placement()] = ""
+    #: The viewport's width in CSS pixels; the page is as high as it is.
+    width: Positive = 1280
+    splits: SplitShares = SplitShares()
+    licence: str = ""
+    revision: str = ""

@@ -1,0 +1,38 @@
+"""What every source of seeds offers to ``ingest``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pixel_core.records import Seed
+from pixel_core.vision.archive import PictureArchiveWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A seed as a source has it. ``fixed``: its split was stated, not drawn by its id, so
+    that it can't be moved to where a picture like its own already is."""
+
+    seed: Seed
+    fixed: bool
+
+
+class Source(Protocol):
+    """Opened from its config section; opening it checks what can be checked cheaply."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What the content is, wherever it lies: JSON values for the artifact's key.
+
+        Raises ``DataError`` with every fault found.
+        """
+
+    def total(self) -> int:
+        """How many seeds there are at most, for the progress."""
+
+    def seeds(self, archive: PictureArchiveWriter) -> Iterator[Found]:
+        """Yield the seeds in a fixed order, storing their pictures; holds none of them."""
+
+    def counts(self) -> dict[str, int]:
+        """After ``seeds``: what was left out and why, for the metrics ("too_small": 3)."""
