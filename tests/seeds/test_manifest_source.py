@@ -115,7 +115,7 @@ def test_every_field_arrives(folder: Path) -> None:
     assert [(p.width, p.height) for p in first.pictures] == [(64, 48)] * 2
     assert first.cue is not None
     assert first.cue.box.as_tuple() == (3, 2, 12, 20)
-    assert (first.subject, first.kind, first.source) == ("the sign", "sign", "manifest")
+    assert (first.subject, first.kind, first.provenance.source) == ("the sign", "sign", "manifest")
     assert metrics["by_split"] == {"train": 3, "validation": 1, "test": 2}
     assert metrics["with_cue"] == 1
 
