@@ -78,6 +78,8 @@ def run_stage(
             out=store.staging(stage.name, key, work.generation),
             work=work,
             progress=progress or SilentProgress(),
+            shared=store.notes(stage.name, f"{key[:16]}-{work.generation}", patience),
+            cache=store.cache(stage.name),
         )
         try:
             draft = _computed(stage, context, parts, inputs, work, time.monotonic() - started)

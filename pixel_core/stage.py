@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,6 +47,54 @@ class Workspace(Protocol):
     def delete(self, name: str) -> None: ...
 
 
+class SharedNotes(Workspace, Protocol):
+    """A ``Workspace`` that all runs of the stage share, whatever their key: what was paid
+    for. Write to it only while holding it."""
+
+    @property
+    def owner(self) -> str:
+        """The computation that uses the notes now; the same after a kill."""
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each object by name, in order; damaged ones included."""
+
+    def salvage(self, name: str) -> bytes | None:
+        """The bytes of an object as they are, damaged or not."""
+
+    def hold(self, say: Callable[[str], None]) -> AbstractContextManager[Callable[[], None]]:
+        """Wait until no other run holds the notes, then hold them. Gives a check that
+        raises once that is no longer so."""
+
+
+class UnsharedNotes:
+    """Notes that end with the process, for callers that run a stage on its own."""
+
+    owner = "alone"
+
+    def __init__(self) -> None:
+        self._data: dict[str, bytes] = {}
+
+    def put(self, name: str, data: bytes) -> None:
+        self._data[name] = data
+
+    def get(self, name: str) -> bytes | None:
+        return self._data.get(name)
+
+    salvage = get
+
+    def names(self) -> list[str]:
+        return sorted(self._data)
+
+    def sizes(self) -> dict[str, int]:
+        return {name: len(self._data[name]) for name in self.names()}
+
+    def delete(self, name: str) -> None:
+        self._data.pop(name, None)
+
+    def hold(self, say: Callable[[str], None]) -> AbstractContextManager[Callable[[], None]]:
+        return nullcontext(lambda: None)
+
+
 @dataclass(frozen=True)
 class StageContext:
     """All a stage's run function gets.
@@ -60,6 +109,9 @@ class StageContext:
     out: Path
     work: Workspace
     progress: Progress
+    shared: SharedNotes = field(default_factory=UnsharedNotes)
+    #: A local folder for what can be made again from the rest; None: keep it in memory.
+    cache: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,10 @@ RUNS = "runs"
 #: Records of studies, apart from runs: a study is many runs of its own kind.
 STUDIES = "studies"
 STAGING = "staging"
+#: What all runs of a stage share and no clean-up takes: answers that were paid for.
+NOTES = "notes"
+#: What can be made again from the rest.
+CACHE = "cache"
 
 
 def artifact_folder(stage: str, key: str) -> str:
@@ -37,6 +41,10 @@ def work_folder(stage: str, key: str) -> str:
 
 def lease_folder(stage: str, key: str) -> str:
     return f"{LEASES}/{stage}/{key}"
+
+
+def notes_folder(stage: str) -> str:
+    return f"{NOTES}/{stage}"
 
 
 def run_path(run_id: str, folder: str = RUNS) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -50,6 +51,11 @@ def adopt(files: Path, manifest: Manifest) -> None:
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
         _publish(files, target)
+
+
+def cache_of(uri: str) -> Path:
+    """Where what belongs to one remote store is kept, apart from other stores."""
+    return cache_root() / "stores" / hashlib.sha256(uri.encode()).hexdigest()[:16]
 
 
 def staging_folder(name: str) -> Path:

@@ -13,6 +13,7 @@ from pixel_core.store.local_storage import remove_tree
 from pixel_core.store.manifest import ManifestError, parse
 from pixel_core.store.process import ProcessId
 from pixel_core.store.runs import RunRecord, Runs
+from pixel_core.store.shared_notes import StoredNotes, cache_folder, open_notes
 from pixel_core.store.storage import Storage, open_storage
 from pixel_core.store.verdict import Verdict, verify
 from pixel_core.store.workspace import StoredWorkspace
@@ -98,6 +99,16 @@ class Store:
 
     def drop_workspace(self, stage: str, key: str) -> None:
         self.storage.delete_folder(layout.work_folder(stage, key))
+
+    def notes(
+        self, stage: str, owner: str, patience: Callable[[], None] = lambda: None
+    ) -> StoredNotes:
+        """What all runs of the stage share, whatever their key; see ``shared_notes``."""
+        return open_notes(self.storage, stage, owner, patience)
+
+    def cache(self, stage: str) -> Path:
+        """A local folder for what the stage can make again; it need not exist."""
+        return cache_folder(self.storage, stage)
 
     def staging(self, stage: str, key: str, generation: str) -> Path:
         """An empty local folder for a stage to write to; the caller removes it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pixel_core.store.storage import Storage, checked_name
 
 #: Hexadecimal SHA-256 and a line feed stand before the data.
-_HEADER = 65
+HEADER = 65
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class StoredWorkspace:
         stored = self.storage.read(self._path(name))
         if stored is None:
             return None
-        data = stored[_HEADER:]
+        data = stored[HEADER:]
         header = hashlib.sha256(data).hexdigest().encode() + b"\n"
-        return data if stored[:_HEADER] == header else None
+        return data if stored[:HEADER] == header else None
 
     def names(self) -> list[str]:
         """Sorted names of all that was put and not deleted, damaged ones included."""
