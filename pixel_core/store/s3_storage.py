@@ -31,6 +31,7 @@ TRIES = 2
 #: without a limit of its own: so a limit on the whole write, longer for more bytes.
 WRITE_TIMEOUT = 30.0
 SLOWEST_WRITE = 1 << 20  #: bytes a second
+PAGE = 1000  #: objects a listing's answer holds, S3's own bound
 
 
 class _FileSystem(s3fs.S3FileSystem):
@@ -133,6 +134,24 @@ class S3Storage(Storage):
                 for path, info in sorted(found.items())
                 if info["type"] == "file"
             ]
+
+    def walk(self, folder: str, starting: str = "") -> Iterator[tuple[Entry, str]]:
+        """As ``entries``, each with its ETag, and held a page of them at a time; only
+        those whose name in the folder begins with ``starting``."""
+        root = self._full("").removeprefix(self.bucket).lstrip("/")
+        below = "/".join(part for part in (root, folder) if part)
+        request = {"Bucket": self.bucket, "Prefix": (f"{below}/" if below else "") + starting}
+        while True:
+            with self._errors("list", folder):
+                page = self._s3.call_s3("list_objects_v2", MaxKeys=PAGE, **request)
+            for item in page.get("Contents", ()):
+                path = item["Key"].removeprefix(f"{root}/" if root else "")
+                if not path.endswith("/"):  # a marker that some tools leave for a folder
+                    entry = Entry(path, item["Size"], item["LastModified"].timestamp())
+                    yield entry, item["ETag"].strip('"')
+            if not page.get("IsTruncated"):
+                return
+            request["ContinuationToken"] = page["NextContinuationToken"]
 
     def delete(self, path: str) -> None:
         with self._errors("delete", path):

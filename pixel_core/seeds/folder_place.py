@@ -1,0 +1,41 @@
+"""What a folder needs of the place it lies in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pixel_core.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFile:
+    """A file as it was listed. ``name`` is relative to the folder, with forward slashes."""
+
+    name: str
+    size: int  #: bytes
+    #: Tells two contents of one name apart; "" for a file too young to be told by its time.
+    stamp: str
+
+
+class Place(Protocol):
+    """Names given to it are plain relative names; a missing or refused one is a
+    ``DataError``."""
+
+    def files(self) -> Iterator[FolderFile]:
+        """Every file at any depth, ordered by its name in UTF-8."""
+
+    def find(self, name: str) -> FolderFile | None:
+        """The file of that name; None when there is none."""
+
+    def read(self, name: str) -> bytes: ...
+
+    def local(self, name: str) -> AbstractContextManager[Path]:
+        """The file on this machine while the block runs."""
+
+
+def missing(name: str, where: str) -> DataError:
+    return DataError(f"there is no file {name!r} in {where}; put it there, or mend the name")
