@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pixel_core.store import layout, local_cache
 from pixel_core.store.lease import acquire
@@ -24,12 +25,16 @@ def _patient() -> None:
 
 @dataclass(frozen=True)
 class StoredNotes(StoredWorkspace):
-    """A ``stage.SharedNotes`` below one folder of a storage; picklable when the storage and
-    ``patience`` are. ``generation`` is the computation that writes: see ``owner``."""
+    """A ``stage.SharedNotes`` below one folder of a storage; picklable when the storage is.
+    ``generation`` is the computation that writes: see ``owner``."""
 
     lease_folder: str
-    #: Asked again and again while another run holds the notes; it may raise.
+    #: Asked again and again while another run holds the notes; it may raise. It concerns
+    #: this process alone and does not travel.
     patience: Callable[[], None] = _patient
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "patience": _patient}
 
     @property
     def owner(self) -> str:
