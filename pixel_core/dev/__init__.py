@@ -1,0 +1,1 @@
+"""Programs that stand in for services during development; no other room uses them."""

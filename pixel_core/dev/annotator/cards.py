@@ -1,0 +1,86 @@
+"""Finding the cards in a picture by their colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image
+
+from pixel_core.dev.annotator.digits import read_digit
+from pixel_core.drawn.scene import COLOURS, NAMES
+
+#: How far a pixel's colour may be from a card's (of 441), for compression and blur.
+_NEAR = 60.0
+
+#: Pixels of the shortest side a card is seen at; below that it is a speck.
+_SMALLEST = 4
+#: The share of its box that a card's colour fills, at least: the rest is the digit.
+_FILLED = 0.45
+
+#: Colours are looked up by the upper bits of each channel.
+_BITS = 5
+
+
+@dataclass(frozen=True)
+class SeenCard:
+    """A card as it is seen: its box in pixels of this picture, and its digit.
+
+    ``digit`` None: too small, too blurred or cut off.
+    """
+
+    colour: str
+    box: tuple[int, int, int, int]
+    digit: str | None
+
+
+def find_cards(image: Image.Image) -> list[SeenCard]:
+    """The cards in an RGB picture, in raster order of their upper left corners."""
+    from scipy import ndimage
+
+    pixels = np.asarray(image)
+    red, green, blue = np.moveaxis((pixels >> (8 - _BITS)).astype(np.uint16), -1, 0)
+    codes = red << 2 * _BITS | green << _BITS | blue
+    nearest = _nearest_colour()[codes]
+    cards = []
+    for number, colour in enumerate(NAMES, 1):
+        mask = nearest == number
+        if mask.sum() < _SMALLEST**2 * _FILLED:
+            continue
+        parts, count = ndimage.label(mask)
+        largest = int(np.bincount(parts.ravel(), minlength=count + 1)[1:].argmax()) + 1
+        rows, columns = ndimage.find_objects(parts)[largest - 1]
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        filled = (parts[rows, columns] == largest).mean()
+        if min(height, width) < _SMALLEST or filled < _FILLED:
+            continue
+        ink = _ink(pixels[rows, columns], colour)
+        box = (columns.start, rows.start, columns.stop, rows.stop)
+        cards.append(SeenCard(colour, box, read_digit(ink)))
+    return sorted(cards, key=lambda card: (card.box[1], card.box[0]))
+
+
+def _ink(face: np.ndarray, colour: str) -> np.ndarray:
+    """How black each pixel of a card's face is, 0 to 1, without its blurred edge."""
+    edge = max(1, min(face.shape[:2]) // 32)
+    face = face[edge:-edge, edge:-edge].astype(np.float64)
+    full = np.array(COLOURS[colour], np.float64)
+    return np.clip(1 - face @ full / (full @ full), 0, 1)
+
+
+@lru_cache(maxsize=1)
+def _nearest_colour() -> np.ndarray:
+    """For each code of a colour the card (from 1) it belongs to; 0: none."""
+    levels = (np.arange(1 << _BITS) + 0.5) * (1 << (8 - _BITS))
+    codes = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
+    # The background's red and green go from 40 to 150; its blue is 90.
+    ground = np.column_stack([np.clip(codes[:, :2], 40, 150), np.full(len(codes), 90.0)])
+    cards = [np.array(COLOURS[name], np.float64) for name in NAMES]
+    apart = np.stack(
+        [np.linalg.norm(codes - ground, axis=1)]
+        + [np.linalg.norm(codes - card, axis=1) for card in cards]
+    )
+    nearest = apart.argmin(axis=0)
+    nearest[apart.min(axis=0) > _NEAR] = 0
+    return nearest.astype(np.uint8)

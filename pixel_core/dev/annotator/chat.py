@@ -1,0 +1,108 @@
+"""Answering chat requests, live or as a batch's lines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from pixel_core.dev.annotator.answers import answer
+from pixel_core.dev.annotator.chat_request import BadRequest, ChatRequest, read_chat
+from pixel_core.dev.annotator.completion import completion
+from pixel_core.dev.annotator.faults import failure, spoilt
+from pixel_core.dev.annotator.http_reply import HttpReply, error_reply, json_reply
+from pixel_core.dev.annotator.journal import Entry, Journal
+from pixel_core.dev.annotator.script import Director, Fault, Rule, Script, drawn
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How the endpoint behaves."""
+
+    #: The share of requests answered wrongly, chosen by their digest.
+    wrong_rate: float = 0.0
+    #: Seconds before a live answer is sent.
+    latency_s: float = 0.0
+    #: Seconds a batch is in progress, at least.
+    batch_s: float = 0.0
+    #: The only key and the only models that are accepted; empty: any.
+    key: str = ""
+    models: tuple[str, ...] = ()
+    script: Script = field(default_factory=Script)
+
+
+class ChatDesk:
+    """Answers, and writes the journal. Safe to use from many threads."""
+
+    def __init__(self, manners: Manners, journal: Journal) -> None:
+        self._manners = manners
+        self._journal = journal
+        self.director = Director(manners.script)
+
+    def follow(self, script: Script) -> None:
+        """Misbehave by another script from now on."""
+        self.director = Director(script)
+
+    def live(self, body: bytes) -> HttpReply:
+        """The response to ``/v1/chat/completions``."""
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            number = self._journal.number("chat")
+            self._journal.write(Entry("chat", number, 400))
+            return error_reply(400, "We could not parse the JSON body of your request")
+        reply, _ = self.reply("chat", value)
+        return reply
+
+    def reply(
+        self, route: str, body: Any, custom_id: str = ""
+    ) -> tuple[HttpReply, Rule | None]:
+        """The response to a body, and the rule that befell it."""
+        number = self._journal.number(route)
+        rule: Rule | None = None
+        request: ChatRequest | None = None
+        try:
+            request = read_chat(body)
+            rule = self.director.rule(
+                route,
+                number,
+                request.digest,
+                self._journal.repeats(route, request.digest),
+                request.asked,
+                request.schema_name,
+            )
+            reply = self._reply(route, request, rule)
+        except BadRequest as error:
+            reply = error_reply(400, str(error), error.code)
+        self._journal.write(
+            Entry(
+                route=route,
+                number=number,
+                # Nobody pays for what was not sent whole.
+                status=0 if _lost(reply, rule) else reply.status,
+                digest=request.digest if request else "",
+                schema=request.schema_name if request else "",
+                asked=request.asked if request else "",
+                model=request.model if request else "",
+                fault=rule.do.value if rule else "",
+                custom_id=custom_id,
+            )
+        )
+        return reply, rule
+
+    def _reply(self, route: str, request: ChatRequest, rule: Rule | None) -> HttpReply:
+        manners = self._manners
+        if manners.models and request.model not in manners.models:
+            rule = Rule(do=Fault.UNKNOWN_MODEL)
+        if rule is not None:
+            return failure(rule, request.model) or spoilt(rule, request)
+        wrong = drawn(manners.wrong_rate, f"{manners.script.seed}/wrong/{request.digest}")
+        reply = json_reply(completion(request, json.dumps(answer(request, wrong=wrong))))
+        if route == "chat" and manners.latency_s:
+            return HttpReply(200, reply.body, wait_s=manners.latency_s)
+        return reply
+
+
+def _lost(reply: HttpReply, rule: Rule | None) -> bool:
+    missing = (Fault.LINE_MISSING, Fault.LINE_EXPIRED)
+    return reply.cut_at is not None or (rule is not None and rule.do in missing)

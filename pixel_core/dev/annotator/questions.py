@@ -1,0 +1,52 @@
+"""Understanding the drawn world's questions, however a prompt is worded around them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pixel_core.dev.annotator.cards import SeenCard
+from pixel_core.drawn.scene import NAMES
+
+_COLOUR = "|".join(NAMES)
+_DIGIT = re.compile(rf"which digit is on the ({_COLOUR}) card", re.IGNORECASE)
+_EXISTS = re.compile(rf"can you see the ({_COLOUR}) card", re.IGNORECASE)
+_COUNT = re.compile(r"how many cards are there", re.IGNORECASE)
+
+
+class Kind(StrEnum):
+    """What a question of the drawn world asks for."""
+
+    DIGIT = "digit"
+    EXISTS = "exists"
+    COUNT = "count"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question that was understood; ``colour`` is "" when it asks about all cards."""
+
+    kind: Kind
+    colour: str = ""
+
+    def answer(self, cards: list[SeenCard]) -> str | None:
+        """What these cards say; None when it can't be read from them."""
+        if self.kind is Kind.COUNT:
+            return str(len(cards))
+        card = self.card(cards)
+        if self.kind is Kind.EXISTS:
+            return "yes" if card else "no"
+        return card.digit if card else None
+
+    def card(self, cards: list[SeenCard]) -> SeenCard | None:
+        """The card that it is about, if it is there."""
+        return next((card for card in cards if card.colour == self.colour), None)
+
+
+def understand(text: str) -> Question | None:
+    """The question in a prompt's text; None for one that is not of the drawn world."""
+    for kind, pattern in ((Kind.DIGIT, _DIGIT), (Kind.EXISTS, _EXISTS)):
+        if found := pattern.search(text):
+            return Question(kind, found[1].lower())
+    return Question(Kind.COUNT) if _COUNT.search(text) else None

@@ -1,0 +1,147 @@
+"""Scripts of misbehaviour: which request goes wrong, and how."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import tomllib
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pixel_core.errors import ConfigError
+
+
+class Fault(StrEnum):
+    """What can go wrong with a chat request; in a batch, with one of its lines."""
+
+    RATE_LIMIT = "rate_limit"  #: 429, with ``retry_after_s`` in the form ``retry_after_as``
+    SERVER_ERROR = "server_error"  #: ``status``
+    HANG = "hang"  #: nothing for ``seconds``, then the connection is closed
+    CLOSE = "close"  #: the connection is closed without a word
+    DROP = "drop"  #: the connection is closed in the middle of the body
+    TRUNCATED = "truncated"  #: a whole response whose JSON is cut
+    NOT_JSON = "not_json"  #: a page of HTML
+    EMPTY = "empty"  #: no bytes
+    NO_CHOICES = "no_choices"  #: JSON that is no completion
+    REFUSAL = "refusal"  #: the model will not
+    CONTENT_FILTER = "content_filter"  #: finish_reason content_filter
+    CONTENT_POLICY = "content_policy"  #: 400, content_policy_violation
+    LENGTH = "length"  #: finish_reason length, the answer cut
+    BOX_OUTSIDE = "box_outside"
+    BOX_SWAPPED = "box_swapped"
+    WRONG = "wrong"  #: in form, but not true
+    SAY = "say"  #: ``content`` instead of an answer
+    SLOW = "slow"  #: right, after ``seconds``
+    WRONG_KEY = "wrong_key"  #: 401
+    UNKNOWN_MODEL = "unknown_model"  #: 404
+    INSUFFICIENT_QUOTA = "insufficient_quota"  #: 429 that no waiting mends
+    LINE_MISSING = "line_missing"  #: a batch's line in neither of its files
+    LINE_EXPIRED = "line_expired"  #: not begun when the batch's time was over
+    LINE_GARBLED = "line_garbled"  #: its line in the output is cut
+    LINE_TWICE = "line_twice"  #: its line is in the output twice
+    LINE_FOREIGN = "line_foreign"  #: beside it stands a line that nobody asked for
+    BATCH_EXPIRED = "batch_expired"  #: when ``share`` of its lines are answered
+    BATCH_FAILED = "batch_failed"  #: the input file does not pass validation
+    BATCH_CANCELLED = "batch_cancelled"  #: by somebody else, when ``share`` are answered
+    BATCH_SLOW = "batch_slow"  #: in progress for ``seconds``
+
+
+class Rule(BaseModel):
+    """A fault, and the requests it befalls: those that meet every condition given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    do: Fault
+    #: "chat": live; "line": in a batch; "create": a batch as such; then files and the rest.
+    route: Literal["chat", "line", "upload", "content", "create", "poll", "list"] = "chat"
+    #: Numbers of requests by that route, from 0.
+    numbers: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    first: Annotated[int, Field(ge=0)] = 0
+    last: Annotated[int, Field(ge=0)] | None = None
+    #: The share of requests, chosen by their digest: the same on every run.
+    rate: Annotated[float, Field(ge=0, le=1)] = 1.0
+    #: Words in the first user message, and in the schema's name.
+    containing: str = ""
+    schema_name: str = ""
+    #: For one and the same request only so often; 0: always.
+    tries: Annotated[int, Field(ge=0)] = 0
+    #: So often in all; 0: always.
+    times: Annotated[int, Field(ge=0)] = 0
+    status: Annotated[int, Field(ge=500, le=599)] = 503
+    retry_after_s: Annotated[float, Field(ge=0)] = 0.01
+    retry_after_as: Literal["seconds", "date", "ms"] = "ms"
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+    share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    content: str = ""
+
+
+class Script(BaseModel):
+    """Rules in order: the first that befalls a request decides."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rules: tuple[Rule, ...] = ()
+    seed: int = 0
+
+
+def read_script(path: Path) -> Script:
+    """A script from a TOML or JSON file. Raises ``ConfigError``."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"script {path} can't be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"script {path} is neither TOML nor JSON: {error}") from None
+    try:
+        return Script.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the script"
+        raise ConfigError(f"script {path}, {place}: {first['msg']}") from None
+
+
+class Director:
+    """Chooses the rule for each request; counts how often each was used."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._lock = threading.Lock()
+        self._used: Counter[int] = Counter()
+
+    def rule(
+        self, route: str, number: int, digest: str, repeats: int, asked: str, schema: str
+    ) -> Rule | None:
+        """The rule that befalls this request, which came ``repeats`` times before."""
+        for index, rule in enumerate(self._script.rules):
+            if (
+                rule.route == route
+                and (not rule.numbers or number in rule.numbers)
+                and number >= rule.first
+                and (rule.last is None or number <= rule.last)
+                and rule.containing in asked
+                and rule.schema_name in schema
+                and (not rule.tries or repeats < rule.tries)
+                and drawn(rule.rate, f"{self._script.seed}/{index}/{digest}")
+            ):
+                with self._lock:
+                    if rule.times and self._used[index] >= rule.times:
+                        continue
+                    self._used[index] += 1
+                return rule
+        return None
+
+
+def drawn(rate: float, name: str) -> bool:
+    """Whether this name is among a share ``rate`` of all names; always the same."""
+    return number_of(name) < rate
+
+
+def number_of(name: str) -> float:
+    """A number from 0 to below 1 that the name alone decides."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6]) / 2**48
