@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_core.scoring.leak import leaks
@@ -70,22 +70,26 @@ def test_not_given_away(text: str, answer: str) -> None:
     assert not leaks(text, [answer])
 
 
+@settings(max_examples=40)
 @given(AROUND, WORDS, AROUND)
 def test_an_answer_among_other_words_is_found(before: str, answer: str, after: str) -> None:
     assert leaks(f"{before} {answer.upper()}, {after}", ["nowhere", answer])
 
 
+@settings(max_examples=40)
 @given(AROUND, WORDS)
 def test_other_words_give_nothing_away(text: str, answer: str) -> None:
     assert not leaks(text, [answer])
 
 
+@settings(max_examples=40)
 @given(st.text(), st.text())
 def test_any_text_is_judged_without_failing(text: str, answer: str) -> None:
     assert leaks(text, [answer]) in (True, False)
     assert not leaks(text, [])
 
 
+@settings(max_examples=40)
 @given(st.integers(2, 99))
 def test_a_number_in_words_is_its_value(number: int) -> None:
     ones = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -93,7 +97,7 @@ def test_a_number_in_words_is_its_value(number: int) -> None:
     teens += ["seventeen", "eighteen", "nineteen"]
     tens = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
     if number < 20:
-        word = (["zero", *ones] + teens)[number]
+        word = ["zero", *ones, *teens][number]
     else:
         word = tens[number // 10 - 2] + (f"-{ones[number % 10 - 1]}" if number % 10 else "")
     assert leaks(f"I count {word} of them.", [str(number)])

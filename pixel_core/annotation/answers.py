@@ -1,0 +1,108 @@
+"""The structured answers an annotating model is asked for, as it is told to give them.
+
+Strict structured output knows no numeric bounds and wants every field: bounds are checked
+where an answer is used. Field order is the order the model writes in: what it should make
+up its mind about first comes first.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pixel_core.annotation.requests import Reply
+from pixel_core.annotation.verdict import Reason, Unusable
+
+Numbers = Annotated[list[float], Field(max_length=64)]
+Places = Annotated[list[int], Field(max_length=512)]
+Options = Annotated[list[str], Field(max_length=64)]
+
+
+class StructuredAnswer(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Words(StructuredAnswer):
+    """The texts of a trajectory. Under the name ``describe_cue``: the cue is known."""
+
+    valid: bool
+    subject: str
+    whole_view: str
+    local_view: str
+
+
+class BoxAnswer(StructuredAnswer):
+    """``locate_box``: the evidence for a given question, in a picture counted from 1; the
+    box in parts of its width and height."""
+
+    valid: bool
+    picture: int
+    box: Numbers
+    subject: str
+    whole_view: str
+    local_view: str
+
+
+class FramesAnswer(StructuredAnswer):
+    """``locate_frames``: which of a video's frames, counted from 1, hold the evidence."""
+
+    valid: bool
+    frames: Places
+    subject: str
+    whole_view: str
+    local_view: str
+
+
+class Proposal(StructuredAnswer):
+    """``propose``: a region of a photo and a four-choice question on it."""
+
+    valid: bool
+    box: Numbers
+    subject: str
+    question: str
+    right_option: str
+    wrong_options: Options
+    whole_view: str
+    local_view: str
+
+
+class LookAnswer(StructuredAnswer):
+    """``look``: the answer, from what is shown alone."""
+
+    readable: bool
+    answer: str
+
+
+A = TypeVar("A", bound=StructuredAnswer)
+
+
+def response_format(name: str, kind: type[StructuredAnswer]) -> dict[str, Any]:
+    """The ``response_format`` of a request: a strict JSON schema without bounds."""
+    schema = kind.model_json_schema()
+    for part in (schema, *schema["properties"].values()):
+        for key in ("title", "description", "maxItems"):
+            part.pop(key, None)
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": name, "strict": True, "schema": schema},
+    }
+
+
+def read_answer(reply: Reply, kind: type[A]) -> A:
+    """The answer in a reply; ``Unusable`` for everything that is none."""
+    if reply.refusal:
+        raise Unusable(Reason.REFUSED, "it was refused")
+    if reply.truncated:
+        raise Unusable(Reason.TRUNCATED, "it was cut off; write shorter texts")
+    if not (reply.content or "").strip():
+        raise Unusable(Reason.EMPTY, "it had no text")
+    try:
+        return kind.model_validate(json.loads(reply.content or ""))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the answer"
+        raise Unusable(Reason.SCHEMA, f"{place}: {first['msg']}") from None
+    except (ValueError, RecursionError):
+        raise Unusable(Reason.NOT_JSON, "it is not a JSON object") from None

@@ -1,0 +1,49 @@
+"""One question to the model, asked until an answer can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from pixel_core.annotation.prompt_files import Prompts
+from pixel_core.annotation.requests import Procedure, Reply, Request
+from pixel_core.annotation.verdict import GaveUp, Reason, Tally, Unusable
+
+#: Answers asked for one question before its seed is dropped.
+MAX_ASKS = 3
+#: Characters of a model's own text that go back to it when it is asked again.
+_MAX_ECHO = 2000
+
+T = TypeVar("T")
+
+
+def ask(
+    request: Request, read: Callable[[Reply], T], prompts: Prompts, tally: Tally
+) -> Procedure[T]:
+    """What ``read`` makes of a reply that it does not find ``Unusable``.
+
+    After one that it does, the model is told why and asked again, ``MAX_ASKS`` times in
+    all; then ``GaveUp`` is raised with the last reason.
+    """
+    reason = Reason.EMPTY
+    for number in range(MAX_ASKS):
+        reply = yield request
+        tally.count(request.task, reply)
+        try:
+            return read(reply)
+        except Unusable as fault:
+            reason = fault.reason
+            if number + 1 < MAX_ASKS:
+                tally.asked_again[reason] += 1
+                request = _again(request, reply, str(fault), prompts)
+    raise GaveUp(reason)
+
+
+def _again(request: Request, reply: Reply, fault: str, prompts: Prompts) -> Request:
+    said = reply.content or reply.refusal or "(nothing)"
+    more: tuple[Mapping[str, Any], ...] = (
+        {"role": "assistant", "content": said[:_MAX_ECHO]},
+        {"role": "user", "content": prompts.write("again", fault=fault)},
+    )
+    return replace(request, messages=(*request.messages, *more))
