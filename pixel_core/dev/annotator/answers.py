@@ -12,11 +12,7 @@ from pixel_core.dev.annotator.chat_request import ChatRequest, Sight
 from pixel_core.dev.annotator.questions import Kind, Question, understand
 from pixel_core.dev.annotator.script import number_of
 
-#: What is said of a digit that can't be read.
-UNREADABLE = "unreadable"
-
 _WHOLE = [0.0, 0.0, 1.0, 1.0]
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
 
 def answer(request: ChatRequest, *, wrong: bool = False) -> dict[str, Any]:
@@ -26,9 +22,9 @@ def answer(request: ChatRequest, *, wrong: bool = False) -> dict[str, Any]:
     """
     sights = request.sights()
     schema = request.schema_name.lower()
-    if "propos" in schema:
+    if schema.startswith("propose"):
         fields = _propose(sights, request.digest, wrong)
-    elif any(word in schema for word in ("look", "reading", "answer")):
+    elif schema.startswith("look"):
         fields = _look(request, sights, wrong)
     else:
         fields = _locate(request, sights, wrong)
@@ -56,8 +52,9 @@ def _locate(request: ChatRequest, sights: list[Sight], wrong: bool) -> dict[str,
         "valid": True,
         "picture": number + 1,
         "box": box,
+        "frames": _frames(question, sights),
         "subject": f"the {card.colour} card" if card else "all the cards",
-        "whole_view": _whole_view(cards, card),
+        "whole_view": _whole_view(card),
         "local_view": _local_view(question, card, claimed or said or ""),
     }
 
@@ -78,25 +75,15 @@ def _propose(sights: list[Sight], digest: str, wrong: bool) -> dict[str, Any]:
     others = _other_digits(card.digit, digest)
     right, rest = (others[0], [card.digit, *others[1:]]) if wrong else (card.digit, others)
     question = Question(Kind.DIGIT, card.colour)
-    text = f"Which digit is on the {card.colour} card?"
     return {
         "valid": True,
         "picture": number,
         "box": box,
-        "question": text,
-        "answer": right,
-        "right": right,
-        "correct": right,
-        "right_answer": right,
-        "correct_answer": right,
-        "wrong": rest,
-        "others": rest,
-        "distractors": rest,
-        "wrong_answers": rest,
-        "options": [right, *rest],
-        "choices": [right, *rest],
+        "question": f"Which digit is on the {card.colour} card?",
+        "right_option": right,
+        "wrong_options": rest,
         "subject": f"the {card.colour} card",
-        "whole_view": _whole_view(sight.cards, card),
+        "whole_view": _whole_view(card),
         "local_view": _local_view(question, card, right),
     }
 
@@ -113,13 +100,7 @@ def _look(request: ChatRequest, sights: list[Sight], wrong: bool) -> dict[str, A
             said = next((one for one in answers if one is not None), None)
     if wrong:
         said = _untrue(said, request.digest)
-    return {
-        "readable": said is not None,
-        "visible": said is not None,
-        "certain": said is not None,
-        "valid": said is not None,
-        "answer": said or UNREADABLE,
-    }
+    return {"readable": said is not None, "answer": said or ""}
 
 
 def _place(question: Question, sights: list[Sight]) -> tuple[int, list[float]] | None:
@@ -130,6 +111,12 @@ def _place(question: Question, sights: list[Sight]) -> tuple[int, list[float]] |
     if question.kind is Kind.DIGIT or not any(sight.cards for sight in sights):
         return None
     return next(number for number, sight in enumerate(sights) if sight.cards), _WHOLE
+
+
+def _frames(question: Question, sights: list[Sight]) -> list[int]:
+    """Which pictures, from 1, have the evidence; all of them for a question about all."""
+    found = [n for n, sight in enumerate(sights, 1) if question.card(sight.cards)]
+    return found or list(range(1, len(sights) + 1))
 
 
 def _parts(box: tuple[int, int, int, int], sight: Sight) -> list[float]:
@@ -149,7 +136,7 @@ def _elsewhere(box: list[float], digest: str) -> list[float]:
 def _claimed(asked: str) -> str:
     """The answer that a prompt states, on a line of its own."""
     for line in asked.splitlines():
-        if line.lower().startswith("answer:"):
+        if line.lower().startswith(("answer:", "right answer:")):
             return line.partition(":")[2].strip().lower()
     return ""
 
@@ -165,10 +152,8 @@ def _untrue(said: str | None, digest: str) -> str:
     return _other_digits(said or "", digest)[0]
 
 
-def _whole_view(cards: list[SeenCard], card: SeenCard | None) -> str:
-    count = _NUMBERS[len(cards)] if len(cards) < len(_NUMBERS) else str(len(cards))
-    noun = "card lies" if len(cards) == 1 else "cards lie"
-    view = f"I see that {count} coloured {noun} on a plain ground."
+def _whole_view(card: SeenCard | None) -> str:
+    view = "I see coloured cards lying on a plain ground."
     return f"{view} One of them is {card.colour}." if card else view
 
 
