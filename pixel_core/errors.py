@@ -31,3 +31,7 @@ class StorageError(PixelError):
 
 class StageFailed(PixelError):
     """A stage's worker ended without a result."""
+
+
+class BudgetSpent(EndpointError):
+    """The next answer might exceed what may be paid; everything answered is kept."""

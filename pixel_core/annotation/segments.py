@@ -1,0 +1,125 @@
+"""How answers lie in a segment: an immutable object of many, each with its own checksum.
+
+    header   one line of JSON: the format's number
+    entry    mark (4 bytes) | lengths of facts and body, big-endian (4 + 4) | digest (32)
+             | CRC-32 of lengths, digest, facts and body (4) | facts (JSON) | body
+
+Of a damaged segment every entry whose checksum holds is still read: the next one is found
+by its mark, wherever the damage left off.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+_HEADER = b'{"answers": 1}\n'
+_MARK = b"\xf7PXA"
+_LENGTHS = struct.Struct(">II")
+_CRC = struct.Struct(">I")
+_DIGEST = 32
+_PREFIX = len(_MARK) + _LENGTHS.size + _DIGEST + _CRC.size
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of an answer beside its body."""
+
+    #: The computation that paid for it (``SharedNotes.owner``).
+    owner: str
+    model: str
+    task: str
+    batch: bool = False
+    #: What it cost, in picodollars (see ``money``); an int, so that sums are exact.
+    price: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    #: From the request to the answer; 0 where nobody measured it.
+    seconds: float = 0.0
+    #: Seconds since the epoch.
+    at: float = 0.0
+
+    @classmethod
+    def read(cls, data: bytes) -> Self:
+        """Raises ``ValueError`` or ``TypeError`` for what no segment of ours holds."""
+        return cls(**json.loads(data))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """``digest``: the 32 bytes of the request's SHA-256."""
+
+    digest: bytes
+    body: bytes
+    facts: Facts
+
+
+def header() -> bytes:
+    return _HEADER
+
+
+def pack(entry: Entry) -> bytes:
+    """The entry as it stands in a segment."""
+    if len(entry.digest) != _DIGEST:
+        raise ValueError(f"a digest has {_DIGEST} bytes, not {len(entry.digest)}")
+    facts = json.dumps(_values(entry.facts), separators=(",", ":")).encode()
+    lengths = _LENGTHS.pack(len(facts), len(entry.body))
+    sum_ = zlib.crc32(entry.body, zlib.crc32(facts, zlib.crc32(lengths + entry.digest)))
+    return b"".join((_MARK, lengths, entry.digest, _CRC.pack(sum_), facts, entry.body))
+
+
+def pack_all(entries: Iterable[Entry]) -> bytes:
+    return b"".join((_HEADER, *map(pack, entries)))
+
+
+def unpack(data: bytes) -> Iterator[Entry]:
+    """The sound entries, in order; what is damaged or foreign is passed over."""
+    place = data.find(_MARK)
+    while place >= 0:
+        end = _end(data, place)
+        entry = _entry(data, place, end) if end else None
+        if entry is None or end is None:
+            place = data.find(_MARK, place + 1)
+            continue
+        yield entry
+        place = end if data.startswith(_MARK, end) else data.find(_MARK, end)
+
+
+def _end(data: bytes, place: int) -> int | None:
+    """Where an entry that begins at ``place`` ends; None for one that is cut or damaged."""
+    start = place + _PREFIX
+    if start > len(data):
+        return None
+    lengths = data[place + len(_MARK) : place + len(_MARK) + _LENGTHS.size]
+    facts, body = _LENGTHS.unpack(lengths)
+    end = start + facts + body
+    if end > len(data):
+        return None
+    digest = data[place + len(_MARK) + _LENGTHS.size : start - _CRC.size]
+    (expected,) = _CRC.unpack_from(data, start - _CRC.size)
+    view = memoryview(data)[start:end]
+    return end if zlib.crc32(view, zlib.crc32(lengths + digest)) == expected else None
+
+
+def _entry(data: bytes, place: int, end: int) -> Entry | None:
+    start = place + _PREFIX
+    digest_at = place + len(_MARK) + _LENGTHS.size
+    facts_end = start + _LENGTHS.unpack_from(data, place + len(_MARK))[0]
+    try:
+        facts = Facts.read(data[start:facts_end])
+    except (ValueError, TypeError):
+        return None
+    return Entry(data[digest_at : digest_at + _DIGEST], data[facts_end:end], facts)
+
+
+_DEFAULTS = {field.name: field.default for field in fields(Facts)}
+
+
+def _values(facts: Facts) -> dict[str, Any]:
+    """Without what is as it is by default: a million of them are kept."""
+    return {name: value for name, value in asdict(facts).items() if value != _DEFAULTS[name]}
