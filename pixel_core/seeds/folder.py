@@ -71,7 +71,6 @@ class Folder:
             with self.local(file.name) as path:
                 known = file_content(path).sha256
             self.memory.put("sha256", self.url, file, known)
-            self.memory.flush()
         return known
 
     def _checked(self, name: str) -> str:

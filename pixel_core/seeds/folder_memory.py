@@ -12,6 +12,7 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 from pixel_core.seeds.folder_place import FolderFile
@@ -19,8 +20,9 @@ from pixel_core.store.local_cache import cache_root
 
 NAME = "files.sqlite"
 
-#: Facts are written after so many, and at the end: a kill loses no more.
+#: Facts are written after so many, or so many seconds: a kill loses no more.
 _BATCH = 200
+_AGE_S = 1.0
 #: Seconds to wait for another process that writes.
 _PATIENCE_S = 30.0
 
@@ -39,6 +41,7 @@ class FolderMemory:
         self._database: sqlite3.Connection | None = None
         self._opened = False
         self._waiting: dict[bytes, str] = {}
+        self._written = time.monotonic()
 
     def get(self, kind: str, url: str, file: FolderFile) -> str | None:
         """What was put for the file as it is now; None when nothing was."""
@@ -66,7 +69,8 @@ class FolderMemory:
             return
         with self._lock:
             self._waiting[_key(kind, url, file)] = fact
-            if len(self._waiting) >= _BATCH:
+            old = time.monotonic() - self._written > _AGE_S
+            if old or len(self._waiting) >= _BATCH:
                 self._write()
 
     def flush(self) -> None:
@@ -85,6 +89,7 @@ class FolderMemory:
             except sqlite3.Error as error:
                 self._give_up(error)
         self._waiting.clear()
+        self._written = time.monotonic()
 
     def _connected(self) -> sqlite3.Connection | None:
         if not self._opened:

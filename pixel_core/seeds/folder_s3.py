@@ -5,10 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pixel_core.seeds.folder_place import FolderFile, missing
 from pixel_core.store.s3_storage import S3Storage
+
+#: Bytes of a file's name that every file system takes.
+_LONGEST = 200
 
 
 class S3Place:
@@ -39,8 +42,9 @@ class S3Place:
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="pixel-") as folder:
-            # Of the name only the ending is kept: what reads the file may go by it.
-            path = Path(folder) / f"file{Path(name).suffix}"
+            # What reads the file may go by its ending, and tells people of its name.
+            last = PurePosixPath(name).name
+            path = Path(folder) / (last if len(last.encode()) <= _LONGEST else "file")
             if not self._storage.download(name, path):
                 raise missing(name, self._storage.uri)
             yield path

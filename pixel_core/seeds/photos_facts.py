@@ -17,9 +17,8 @@ from pixel_core.vision.loading import FORMATS, load_picture
 
 #: Files with these endings are taken for pictures; all others are left alone.
 SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
-    + (".tif", ".tiff", ".ppm", ".jp2", ".j2k", ".avif")
-)
+    [".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"]
+).union([".jp2", ".j2k", ".avif"])
 
 #: Raised when what is remembered of a photo changes in meaning.
 _VERSION = 1

@@ -153,6 +153,7 @@ def test_digests_are_kept_while_the_file_stays_as_it_is(
     (file,) = Folder(str(root)).files()
     first = Folder(str(root))
     digest = first.sha256(file)
+    first.memory.flush()
     monkeypatch.setattr("pixel_core.seeds.folder.file_content", None)
     assert Folder(str(root)).sha256(file) == digest  # nothing could read it now
     monkeypatch.undo()
