@@ -17,6 +17,7 @@ from pixel_core.seeds import ingest
 from pixel_core.stage import SilentProgress, StageContext, Workspace
 from pixel_core.store import Store
 from pixel_core.synthesis import synthesize
+from pixel_core.training import text_only
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ def make(folder: Path, train: int) -> Material:
         ("ingest", ingest.run),
         ("annotate", annotate.run),
         ("synthesize", synthesize.run),
+        ("text_only", text_only.run),
     ):
         out = folder / name
         out.mkdir(parents=True)

@@ -16,6 +16,7 @@ ingest = stage_task("ingest")
 annotate = stage_task("annotate")
 synthesize = stage_task("synthesize")
 base_model = stage_task("base_model")
+text_only = stage_task("text_only")
 sft = stage_task("sft")
 rl = stage_task("rl")
 answers_base = stage_task("answers_base")
@@ -40,7 +41,8 @@ def pipeline(
         annotations = annotate(run, seeds)
         trajectories = synthesize(run, seeds, annotations)
         base = base_model(run)
-        warm_start = sft(run, seeds, annotations, trajectories, base)
+        own_answers = text_only(run, seeds, annotations, trajectories, base)
+        warm_start = sft(run, seeds, annotations, trajectories, base, own_answers)
         policy = rl(run, seeds, annotations, warm_start)
         answers = (
             answers_base(run, seeds, base),
@@ -48,6 +50,6 @@ def pipeline(
             answers_policy(run, seeds, policy),
         )
         scores = evaluate(run, *answers)
-        made = seeds, annotations, trajectories, base, warm_start, policy, *answers, scores
-        report(run, *made)
+        data = seeds, annotations, trajectories, base, own_answers
+        report(run, *data, warm_start, policy, *answers, scores)
     return run.keys()

@@ -28,7 +28,7 @@ def print_plan(request: Request, as_json: bool) -> None:
 
 
 def summary(decisions: Sequence[Decision]) -> str:
-    """``11 stages: 9 to reuse, 2 to run``."""
+    """``12 stages: 9 to reuse, 3 to run``."""
     counts = Counter(decision.action for decision in decisions)
     return f"{len(decisions)} stages: {counts['reuse']} to reuse, {counts['run']} to run"
 

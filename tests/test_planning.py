@@ -140,6 +140,7 @@ def test_until_takes_a_stage_and_its_needs_only(store: Store) -> None:
         "annotate",
         "synthesize",
         "base_model",
+        "text_only",
         "sft",
     ]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pixel_core.config.dialogue import SamplingConfig
 from pixel_core.config.section import Positive, Section
@@ -19,4 +19,18 @@ class TextOnlyConfig(Section):
     #: Answers sampled to a question before it is given up.
     samples: Positive = 4
     sampling: SamplingConfig = SamplingConfig()
+    #: Questions asked as one batch. Sampling ends after the chunk that completes the share.
+    chunk: Positive = 32
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.samples > 1 and self.sampling.temperature == 0:
+            raise ValueError(
+                f"samples {self.samples} at temperature 0 are one answer said {self.samples} "
+                "times: raise sampling.temperature, or set samples to 1"
+            )
+        return self
+
+    def idle_fields(self) -> frozenset[str]:
+        return frozenset() if self.share else frozenset(type(self).model_fields) - {"share"}

@@ -12,14 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.config import AnswersConfig, DialogueConfig, SamplingConfig
-from pixel_core.dialogue.episode import run_episodes
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.questions import Questions, read_queries
+from pixel_core.dialogue.questions import read_queries
 from pixel_core.errors import StageFailed
-from pixel_core.models.engine import EmbeddedEngine, stream_seed
-from pixel_core.models.loading import load_model
 from pixel_core.records import Query, Rollout, Split, read_jsonl, write_jsonl
 from pixel_core.stage import StageContext, Workspace
+from pixel_core.workers.answering import Respondent
 from pixel_core.workers.team import Interrupted, Team, available, run_team
 
 GREEDY, SAMPLED = "greedy", "sampled"
@@ -74,21 +71,16 @@ def answer(
     chunks: list[Chunk],
 ) -> None:
     """Answer this worker's chunks, leaving out those already durable."""
-    model, vocabulary = load_model(model_folder)
-    engine = EmbeddedEngine(model, vocabulary)
-    prompts = Prompts(dialogue, vocabulary)
-    questions = Questions(ingest, prompts)
+    respondent = Respondent(model_folder, ingest, dialogue)
     mine = chunks[team.rank :: team.size]
     right = asked = 0
     for done, chunk in enumerate(mine, 1):
         if work.get(chunk.name) is not None:
             continue
         greedy = chunk.decoding == GREEDY
-        engine.reseed(stream_seed("answers", config.seed, chunk.name))
-        episodes = run_episodes(
-            engine,
-            prompts,
-            [questions.open(query) for query in chunk.queries],
+        respondent.begin("answers", config.seed, chunk.name)
+        episodes = respondent.answer(
+            respondent.open(chunk.queries),
             1 if greedy else config.samples,
             SamplingConfig(temperature=0.0) if greedy else config.sampling,
         )

@@ -78,7 +78,11 @@ def read_material(inputs: Mapping[str, Path]) -> Material:
             a.seed.id: a
             for a in read_jsonl(inputs["annotate"] / "annotations.jsonl", Annotation)
         },
-        trajectories=list(read_jsonl(inputs["synthesize"] / "trajectories.jsonl", Trajectory)),
+        trajectories=[
+            trajectory
+            for stage in ("synthesize", "text_only")
+            for trajectory in read_jsonl(inputs[stage] / "trajectories.jsonl", Trajectory)
+        ],
         curves={stage: _curve(inputs[stage] / "curve.jsonl") for stage in TRAINING_STAGES},
         health=read_health(inputs["rl"] / "health.jsonl"),
         queries=list(read_jsonl(inputs["answers_policy"] / "queries.jsonl", Query)),

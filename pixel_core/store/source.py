@@ -24,6 +24,7 @@ LOWER_ROOMS = (
 #: Lower rooms that only some stage rooms stand on.
 STANDS_ON = {
     "evaluation": ("scoring",),
+    "training": ("scoring",),
     "reporting": ("pages",),
     "study": ("scoring", "pages"),
 }

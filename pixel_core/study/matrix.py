@@ -16,7 +16,7 @@ from pixel_core.profile import load_profile
 
 #: What an arm may change. The others would leave arms with different questions to answer
 #: (``ingest``, ``answers``), or would shape no cell at all.
-ARM_SECTIONS = ("dialogue", "annotate", "synthesize", "base_model", "sft", "rl")
+ARM_SECTIONS = ("dialogue", "annotate", "synthesize", "base_model", "text_only", "sft", "rl")
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,7 @@ _SECTIONS = (
     "annotate",
     "synthesize",
     "base_model",
+    "text_only",
     "sft",
     "rl",
     "answers",

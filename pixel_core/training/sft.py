@@ -1,4 +1,5 @@
-"""The stage ``sft``: the warm start, instruction tuning on synthesised trajectories.
+"""The stage ``sft``: the warm start, instruction tuning on synthesised trajectories, mixed
+with the base model's own answers where there are any.
 
 User turns, tool returns and designated wrong operations carry no loss (paper, section
 4.1); the loss is the mean over all trained tokens of a batch, whichever shard has them.
@@ -111,9 +112,11 @@ class Lessons:
     """The trajectories with their questions; each is replayed when it is needed."""
 
     def __init__(self, inputs: dict[str, Path], prompts: Prompts) -> None:
-        self._trajectories = list(
-            read_jsonl(inputs["synthesize"] / "trajectories.jsonl", Trajectory)
-        )
+        self._trajectories = [
+            trajectory
+            for stage in ("synthesize", "text_only")
+            for trajectory in read_jsonl(inputs[stage] / "trajectories.jsonl", Trajectory)
+        ]
         if not self._trajectories:
             raise DataError("there are no trajectories to train on; see the synthesize stage")
         wanted = {trajectory.seed_id for trajectory in self._trajectories}

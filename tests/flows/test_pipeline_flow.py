@@ -45,7 +45,7 @@ def test_a_run_then_its_reuse(pixel: Pixel, page: LocalServer) -> None:
     assert first.returncode == 0, first.stderr
     assert first.stderr == ""
     assert f"store {pixel.store}" in first.stdout
-    assert "11 stages: 0 to reuse, 11 to run" in first.stdout
+    assert "12 stages: 0 to reuse, 12 to run" in first.stdout
     assert "81.2 %" in first.stdout
     assert f"report: {pixel.store / 'report.html'}" in first.stdout
     flow_run = latest_flow_run(page)
@@ -110,7 +110,8 @@ def test_from_forces_what_follows_and_until_ends_early(made: Pixel) -> None:
     before = json.loads(pixel("show", "--json").stdout)["stages"]
     assert pixel("run", "--from", "sft", "--until", "rl").returncode == 0
     after = json.loads(pixel("show", "--json").stdout)["stages"]
-    assert list(after) == ["ingest", "annotate", "synthesize", "base_model", "sft", "rl"]
+    data = ["ingest", "annotate", "synthesize", "base_model", "text_only"]
+    assert list(after) == [*data, "sft", "rl"]
     forced = {name for name, stage in after.items() if stage["status"] == "built"}
     assert forced == {"sft", "rl"}
     for name, stage in after.items():

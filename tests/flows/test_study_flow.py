@@ -185,10 +185,10 @@ def test_bad_input_costs_nothing(
 def test_the_plan_lists_each_distinct_stage_once(tmp_path: Path) -> None:
     arguments = [*STUDY, "--plan", "--json", "--store", str(tmp_path / "store")]
     decisions = json.loads(CliRunner().invoke(app, arguments).stdout)
-    assert [item["label"] for item in decisions][:6] == [
-        *("ingest", "annotate", "synthesize", "base_model", "sft"),
+    assert [item["label"] for item in decisions][:7] == [
+        *("ingest", "annotate", "synthesize", "base_model", "text_only", "sft"),
         "rl full, warm start 0, seed 0",
     ]
-    assert len(decisions) == 5 + 6 + 1 + 6
+    assert len(decisions) == 6 + 6 + 1 + 6
     assert {item["action"] for item in decisions} == {"run"}
-    assert len(decisions[4]["cells"]) == 6
+    assert len(decisions[5]["cells"]) == 6

@@ -80,7 +80,7 @@ def context_of(config: PipelineConfig, inputs: dict[str, Path], out: Path) -> St
 
 def write_run(root: Path, config: PipelineConfig) -> StageContext:
     """All folders the report needs, under ``root``; returns the report's context."""
-    names = ("ingest", "annotate", "synthesize", "base_model", "sft", "rl")
+    names = ("ingest", "annotate", "synthesize", "base_model", "text_only", "sft", "rl")
     folders = {name: root / name for name in (*names, *(f"answers_{m}" for m in MODELS))}
     for folder in folders.values():
         folder.mkdir(parents=True)
@@ -92,6 +92,7 @@ def write_run(root: Path, config: PipelineConfig) -> StageContext:
         (Annotation(seed=s, cue=s.cue, author="source") for s in seeds),
     )
     write_jsonl(folders["synthesize"] / "trajectories.jsonl", trajectories(seeds, config))
+    write_jsonl(folders["text_only"] / "trajectories.jsonl", [])
     write_curves(folders)
     queries = [Query.from_seed(s) for s in seeds if s.split is Split.TEST]
     for model in MODELS:

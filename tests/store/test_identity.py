@@ -71,6 +71,7 @@ def other(value: Any, data: st.DataObject) -> Any:
         str: st.text(max_size=12),
         tuple: st.just(("something",)),
         dict: st.just({"something": "else"}),
+        type(None): st.just(1.0),
     }
     kind = next(kinds[known] for known in kinds if isinstance(value, known))
     return data.draw(kind.filter(lambda new: new != value))
@@ -79,6 +80,7 @@ def other(value: Any, data: st.DataObject) -> Any:
 CONFIG = PipelineConfig()
 IDLE = (
     *(("ingest", source) for source in ("manifest", "hub", "photos", "pages", "videos")),
+    ("ingest", "near_duplicates"),
     ("annotate", "openai"),
     ("base_model", "pretrained"),
     *(
@@ -91,6 +93,7 @@ IDLE = (
             "temperature",
         )
     ),
+    *(("text_only", field) for field in ("samples", "sampling", "chunk", "seed")),
     *(("rl", "replay", field) for field in ("exponent", "max_age", "clear_every")),
     ("rl", "reward", "lagrangian"),
 )

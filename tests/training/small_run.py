@@ -119,6 +119,8 @@ class SmallRun:
             self.inputs[name] = out
         self.inputs["synthesize"] = self._folder("synthesize")
         write_jsonl(self.inputs["synthesize"] / "trajectories.jsonl", self._habits())
+        self.inputs["text_only"] = self._folder("text_only")
+        write_jsonl(self.inputs["text_only"] / "trajectories.jsonl", [])
         self.inputs["base_model"] = self._folder("base_model")
         tokenizer = build_tokenizer(self.config.dialogue)
         model = build_tiny(TINIER, tokenizer, seed=0)

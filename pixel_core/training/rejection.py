@@ -1,0 +1,44 @@
+"""Which sampled answers may become text-only trajectories.
+
+An answer is kept when it is right, was given in one finished turn without any operation, and
+is spelt in text with exactly the tokens that were sampled: a trajectory holds texts, training
+encodes them, and what is trained has to be what the model said.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pixel_core.dialogue.episode import Episode, Opening
+from pixel_core.dialogue.prompts import Prompts
+from pixel_core.dialogue.replay import replay
+from pixel_core.records import StopReason, Trajectory, TrajectoryKind, Turn
+
+
+class Fault(StrEnum):
+    """Why an answer is not kept; the first that holds. Each is counted in the metrics."""
+
+    USED_OPERATION = "used_operation"  #: an operation was made, or tried
+    UNFINISHED = "unfinished"  #: cut by a limit, or ended without a boxed answer
+    WRONG = "wrong"
+    RESPELT = "respelt"  #: encoding its text gives other tokens than were sampled
+
+
+def accept(episode: Episode, opening: Opening, prompts: Prompts) -> Trajectory | Fault:
+    """The answer as a trajectory, or why it can't be one. ``opening``: what it answers."""
+    if episode.attempts:
+        return Fault.USED_OPERATION
+    if episode.stop is not StopReason.ANSWERED:
+        return Fault.UNFINISHED
+    if not episode.correct:
+        return Fault.WRONG
+    trajectory = Trajectory(
+        id=f"{episode.query.id}:{TrajectoryKind.TEXT_ONLY}",
+        seed_id=episode.query.id,
+        kind=TrajectoryKind.TEXT_ONLY,
+        turns=tuple(Turn(text=step.text) for step in episode.steps),
+    )
+    # Training builds its tokens by this same replay.
+    if replay(trajectory, opening, prompts).tokens != episode.transcript.tokens:
+        return Fault.RESPELT
+    return trajectory

@@ -1,0 +1,216 @@
+"""The stage ``text_only``: rejection sampling, so that the warm start keeps answering at once
+where that is enough (paper, section 4.1: 2,000 of 7,500 trajectories).
+
+The base model answers train questions, drawn in an order of their own; its right answers
+without an operation become trajectories, at most one a question. A question that a synthesised
+trajectory is about may be drawn as well: the model then learns that it can be answered both
+ways. Questions are asked in chunks until the wanted number is kept. A chunk is durable when
+it is done, its random stream is named by its number, and the first chunks that suffice are
+used: the result does not depend on how many workers sampled, or on when they were cut short.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+
+from pixel_core.config import DialogueConfig, TextOnlyConfig
+from pixel_core.errors import StageFailed
+from pixel_core.records import Record, Trajectory, write_jsonl
+from pixel_core.scoring.intervals import wilson
+from pixel_core.stage import StageContext, Workspace
+from pixel_core.training.drawn_order import DrawnOrder
+from pixel_core.training.rejection import Fault, accept
+from pixel_core.workers.answering import Respondent
+from pixel_core.workers.team import Interrupted, Team, available, run_team
+
+TRAJECTORIES = "trajectories.jsonl"
+
+
+class Asked(Record):
+    """What became of one question."""
+
+    answers: Annotated[int, Field(gt=0)]
+    right: Annotated[int, Field(ge=0)]
+    faults: dict[Fault, int]
+    trajectory: Trajectory | None = None
+
+
+def run(context: StageContext) -> dict[str, Any]:
+    """Write ``trajectories.jsonl``; an empty one, without a model loaded, when share is 0."""
+    section = context.config.text_only
+    if not section.share:
+        write_jsonl(context.out / TRAJECTORIES, [])
+        return {"trajectories": 0, "wanted": 0}
+    wanted = wanted_count(section.share, _lines(context.inputs["synthesize"] / TRAJECTORIES))
+    order = DrawnOrder.of(
+        context.inputs["annotate"] / "annotations.jsonl", f"text_only/{section.seed}"
+    )
+    chunks = -(-len(order) // section.chunk)
+    team = max(1, min(available(context.config.runtime.workers), chunks))
+    run_team(
+        sample,
+        (
+            section,
+            context.config.dialogue,
+            context.inputs["ingest"],
+            context.inputs["base_model"],
+            context.work,
+            order,
+            wanted,
+        ),
+        shards=team,
+        workers=team,
+        progress=context.progress,
+    )
+    return _collect(context, chunks, wanted)
+
+
+def wanted_count(share: float, others: int) -> int:
+    """How many trajectories beside ``others`` make up ``share`` of all; at least one."""
+    return max(1, round(share / (1 - share) * others))
+
+
+def sample(
+    team: Team,
+    config: TextOnlyConfig,
+    dialogue: DialogueConfig,
+    ingest: Path,
+    base_model: Path,
+    work: Workspace,
+    order: DrawnOrder,
+    wanted: int,
+) -> None:
+    """Ask chunk after chunk, the team's workers side by side, until enough is kept."""
+    respondent: Respondent | None = None
+    chunks = -(-len(order) // config.chunk)
+    asked = kept = 0
+    for first in range(0, chunks, team.size):
+        number = first + team.rank
+        mine: list[Asked] = []
+        if number < chunks:
+            stored = work.get(chunk_name(number))
+            if stored is None:
+                respondent = respondent or Respondent(base_model, ingest, dialogue)
+                mine = ask(respondent, config, order, number)
+                work.put(chunk_name(number), _dump(mine))
+            else:
+                mine = _load(stored)
+        sums = torch.tensor(
+            [len(mine), sum(one.trajectory is not None for one in mine), team.interrupted()],
+            dtype=torch.float64,
+        )
+        more_asked, more_kept, stop = team.sum(sums).tolist()
+        asked, kept = asked + int(more_asked), kept + int(more_kept)
+        team.progress.update(min(kept, wanted), wanted, asked=asked, acceptance=kept / asked)
+        if kept >= wanted:
+            return
+        if stop:
+            raise Interrupted(f"{asked} questions were asked, and their answers are kept")
+
+
+def ask(
+    respondent: Respondent, config: TextOnlyConfig, order: DrawnOrder, number: int
+) -> list[Asked]:
+    """A chunk's questions, each answered until an answer is kept or it is given up."""
+    queries = order.queries(number * config.chunk, (number + 1) * config.chunk)
+    respondent.begin("text_only", config.seed, number)
+    openings = respondent.open(queries)
+    answers = [0] * len(openings)
+    right = [0] * len(openings)
+    faults: list[Counter[Fault]] = [Counter() for _ in openings]
+    found: dict[int, Trajectory] = {}
+    for _ in range(config.samples):
+        open_places = [place for place in range(len(openings)) if place not in found]
+        if not open_places:
+            break
+        episodes = respondent.answer(
+            [openings[place] for place in open_places], 1, config.sampling
+        )
+        for place, episode in zip(open_places, episodes, strict=True):
+            answers[place] += 1
+            right[place] += episode.correct
+            verdict = accept(episode, openings[place], respondent.prompts)
+            if isinstance(verdict, Fault):
+                faults[place][verdict] += 1
+            else:
+                found[place] = verdict
+    return [
+        Asked(
+            answers=answers[place],
+            right=right[place],
+            faults=dict(sorted(faults[place].items())),
+            trajectory=found.get(place),
+        )
+        for place in range(len(openings))
+    ]
+
+
+def chunk_name(number: int) -> str:
+    return f"asked-{number:06d}"
+
+
+def _collect(context: StageContext, chunks: int, wanted: int) -> dict[str, Any]:
+    """Write what the first chunks that suffice have, no more than is wanted; count it."""
+    totals: Counter[str] = Counter()
+    faults: Counter[str] = Counter()
+    accepted = 0
+
+    def kept() -> Iterator[Trajectory]:
+        nonlocal accepted
+        for number in range(chunks):
+            if accepted >= wanted:
+                return
+            data = context.work.get(chunk_name(number))
+            if data is None:
+                raise StageFailed(
+                    f"the answers of {chunk_name(number)} were written and are gone; run again"
+                )
+            for one in _load(data):
+                totals.update(asked=1, answers=one.answers, right=one.right)
+                faults.update({fault.value: count for fault, count in one.faults.items()})
+                if one.trajectory is not None:
+                    accepted += 1
+                    if accepted <= wanted:
+                        yield one.trajectory
+
+    count = write_jsonl(context.out / TRAJECTORIES, kept())
+    if count < wanted:
+        context.progress.note(
+            f"{count} text-only trajectories of {wanted} wanted: the base model answered "
+            f"{accepted} of all {totals['asked']} train questions rightly and without an "
+            "operation. The warm start has fewer of them; raise text_only.samples, give "
+            "ingest more train seeds, or lower text_only.share"
+        )
+    interval = wilson(accepted, totals["asked"])
+    return {
+        "trajectories": count,
+        "wanted": wanted,
+        "asked": totals["asked"],
+        "accepted": accepted,
+        "acceptance": accepted / totals["asked"],
+        "acceptance_low": interval.low,
+        "acceptance_high": interval.high,
+        "answers": totals["answers"],
+        "right_answers": totals["right"],
+        "faults": dict(sorted(faults.items())),
+    }
+
+
+def _dump(asked: list[Asked]) -> bytes:
+    return "".join(one.model_dump_json() + "\n" for one in asked).encode()
+
+
+def _load(data: bytes) -> list[Asked]:
+    # Lines end in \n alone; a text may hold other characters that end lines.
+    return [Asked.model_validate_json(line) for line in data.split(b"\n") if line]
+
+
+def _lines(path: Path) -> int:
+    with path.open("rb") as lines:
+        return sum(1 for _ in lines)
