@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from pixel_core.config.drawn import DrawnConfig
 from pixel_core.config.hub import HubConfig
 from pixel_core.config.manifest import ManifestConfig
+from pixel_core.config.near_duplicates import NearDuplicatesConfig
 from pixel_core.config.pages import PagesConfig
 from pixel_core.config.photos import PhotosConfig
 from pixel_core.config.section import Section
@@ -26,6 +27,8 @@ class IngestConfig(Section):
     photos: PhotosConfig = PhotosConfig()
     pages: PagesConfig = PagesConfig()
     videos: VideosConfig = VideosConfig()
+    #: Drawn scenes have an exact check of their own, and are not compared.
+    near_duplicates: NearDuplicatesConfig = NearDuplicatesConfig()
 
     @field_validator("sources", mode="before")
     @classmethod
@@ -40,4 +43,5 @@ class IngestConfig(Section):
         return self
 
     def idle_fields(self) -> frozenset[str]:
-        return frozenset(set(get_args(SourceName)) - set(self.sources))
+        idle = set(get_args(SourceName)) - set(self.sources)
+        return frozenset(idle | {"near_duplicates"} if self.sources == ("drawn",) else idle)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import model_validator
 
 from pixel_core.config.section import Placement, Positive, Section, Share
+
+#: How records are written: in our own fields, or as Pixel Reasoner's published files are.
+RecordFormat = Literal["plain", "pixel_reasoner_sft", "pixel_reasoner_rl"]
+
+#: A split by name; "" leaves each record to its id.
+SplitName = Literal["", "train", "validation", "test"]
 
 
 class SplitShares(Section):
@@ -29,7 +35,14 @@ class ManifestConfig(Section):
 
     #: Its content, not its place, is part of the identity (see ``seeds.fingerprint``).
     path: Annotated[str, Placement()] = ""
-    #: The folder the records' picture paths start from; "" is the manifest's own.
+    #: The folder (or the zip) the records' picture paths start from; "" is the manifest's
+    #: own folder. Zips directly in the folder are looked into for what is not beside them.
     pictures: Annotated[str, Placement()] = ""
+    format: RecordFormat = "plain"
+    #: Of the records that name none, all of a benchmark's file for example.
+    split: SplitName = ""
     splits: SplitShares = SplitShares()
     max_picture_pixels: Positive = 100_000_000
+    #: As the publisher names them; they go into every seed's provenance.
+    licence: str = ""
+    revision: str = ""

@@ -6,6 +6,7 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from pixel_core.config import DrawnConfig
 from pixel_core.drawn.draw import png
@@ -13,6 +14,7 @@ from pixel_core.drawn.questions import Question, ask, with_digit
 from pixel_core.drawn.scene import World
 from pixel_core.errors import DataError
 from pixel_core.records import Cue, Picture, Provenance, Seed, Split
+from pixel_core.seeds.source import Found
 from pixel_core.vision.archive import PictureArchiveWriter
 
 SOURCE = "drawn"
@@ -53,6 +55,28 @@ def seeds(config: DrawnConfig, archive: PictureArchiveWriter) -> Iterator[Seed]:
             side = config.world.side
             yield _seed(id, split, question, archive.add(f"{id}.png", data, side, side))
         earlier |= own
+
+
+class DrawnSource:
+    """``seeds`` as ``ingest`` reads sources. Raises ``ConfigError`` for a world that can't
+    be drawn."""
+
+    def __init__(self, config: DrawnConfig) -> None:
+        World(config.world)
+        self._config = config
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The settings say everything."""
+        return {}
+
+    def total(self) -> int:
+        return sum(counts(self._config).values())
+
+    def seeds(self, archive: PictureArchiveWriter) -> Iterator[Found]:
+        return (Found(seed, fixed=True) for seed in seeds(self._config, archive))
+
+    def counts(self) -> dict[str, int]:
+        return {}
 
 
 class _Digits:

@@ -1,125 +1,127 @@
-"""A manifest's pictures: found inside their folder, hashed and decoded once."""
+"""What records' pictures are: each hashed and decoded once, and remembered between runs."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from dataclasses import asdict, dataclass
 
 from PIL import Image
 
-from pixel_core.errors import MediaError
-from pixel_core.seeds.problems import Problems
+from pixel_core.errors import DataError, MediaError
+from pixel_core.records import Picture
+from pixel_core.seeds.folder_memory import FolderMemory
+from pixel_core.seeds.folder_place import FolderFile
+from pixel_core.seeds.manifest_fault import Fault
+from pixel_core.seeds.manifest_media import MAX_FILE_BYTES, PictureFile
+from pixel_core.vision.archive import PictureArchiveWriter
 from pixel_core.vision.loading import load_picture
 
-#: An encoded picture larger than this is refused before it is read.
-MAX_FILE_BYTES = 512 * 1024 * 1024
+_Key = tuple[str, str, str]
+
+#: Facts kept in the process, for pictures that many records share.
+_AT_HAND = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class PictureFacts:
     """``width`` and ``height`` are those of the loaded picture (EXIF orientation applied)."""
 
-    path: Path
     sha256: str
     width: int
     height: int
 
-    @property
-    def member(self) -> str:
-        """The name in the archive, from the content: a picture used twice is stored once."""
-        return f"{self.sha256[:32]}{self.path.suffix.lower()}"
 
-
-class Fault(Exception):
-    """Why a picture can't be used: what is wrong with it, and the remedy."""
-
-    def __init__(self, fault: str, remedy: str) -> None:
-        super().__init__(fault)
-        self.fault = fault
-        self.remedy = remedy
-
-
-def locate(root: Path, written: str) -> Path:
-    """The file a record names, resolved. Raises ``Fault`` unless it is inside ``root``."""
-    parts = PurePosixPath(written)
-    inside = "give a path inside the pictures folder (ingest.manifest.pictures)"
-    if parts.is_absolute() or ".." in parts.parts or "\0" in written:
-        raise Fault("is not a relative path inside the pictures folder", inside)
-    try:
-        path = (root / parts).resolve()
-    except (OSError, RuntimeError) as error:  # a loop of links
-        raise Fault(f"can't be followed ({error})", inside) from error
-    if not path.is_relative_to(root.resolve()):
-        raise Fault("leads out of the pictures folder through a link", inside)
-    if not path.is_file():
-        raise Fault("is missing", f"put the picture at {root / parts}, or mend the path")
-    return path
-
-
-def inspect(path: Path, max_pixels: int) -> PictureFacts:
-    """Hash and fully decode a picture. Raises ``Fault``.
-
-    Remembered while the file keeps its size and time, so that planning and then running
-    in one process decodes once.
-    """
-    status = path.stat()
-    return _inspect(path, status.st_size, status.st_mtime_ns, max_pixels)
-
-
-def inspect_all(
-    uses: dict[Path, tuple[str, str]], max_pixels: int, problems: Problems
-) -> dict[Path, PictureFacts]:
-    """Inspect each picture once, on all cores (decoding releases the interpreter).
-
-    ``uses`` gives for each path the (place, written value) of its first use, to which its
-    fault is noted; a faulty picture is absent from the result.
+class Pictures:
+    """Facts about picture files. A picture larger than ``max_pixels`` is refused. Decoding
+    goes on all cores. Use as a context manager: it has threads, and writes what it learnt.
     """
 
-    def look(path: Path) -> PictureFacts | Fault:
+    def __init__(self, max_pixels: int) -> None:
+        self._max_pixels = max_pixels
+        self._memory = FolderMemory()
+        self._pool = ThreadPoolExecutor(min(16, os.cpu_count() or 1))
+        self._at_hand: dict[_Key, PictureFacts] = {}
+        # Pillow loads its formats when first used, and not safely from several threads.
+        Image.init()
+
+    def __enter__(self) -> Pictures:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        self._memory.flush()
+
+    def facts(self, files: Iterable[PictureFile]) -> dict[_Key, PictureFacts | Fault]:
+        """What each file is, by its ``key``."""
+        wanted = {file.key: file for file in files}
+        facts: dict[_Key, PictureFacts | Fault] = {
+            key: self._at_hand[key] for key in wanted if key in self._at_hand
+        }
+        unknown = [key for key in wanted if key not in facts]
+        looks = self._pool.map(self._look, (wanted[key] for key in unknown))
+        for key, found in zip(unknown, looks, strict=True):
+            facts[key] = found
+            if isinstance(found, PictureFacts):
+                self._at_hand[key] = found
+        if len(self._at_hand) > _AT_HAND:
+            self._at_hand.clear()
+        return facts
+
+    def _look(self, file: PictureFile) -> PictureFacts | Fault:
+        kind = f"picture {self._max_pixels}"
+        stamp = file.stamp if file.settled else ""
+        listed = FolderFile(file.name, file.size, stamp)
+        if known := self._memory.get(kind, file.place, listed):
+            return PictureFacts(**json.loads(known))
         try:
-            return inspect(path, max_pixels)
+            found = _inspect(file, self._max_pixels)
         except Fault as fault:
             return fault
-
-    # Pillow loads its formats when first used, and not safely from several threads.
-    Image.init()
-    facts: dict[Path, PictureFacts] = {}
-    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        for path, found in zip(uses, pool.map(look, uses), strict=True):
-            if isinstance(found, PictureFacts):
-                facts[path] = found
-            else:
-                place, written = uses[path]
-                problems.add(place, "image", written, found.fault, found.remedy)
-    return facts
+        self._memory.put(kind, file.place, listed, json.dumps(asdict(found)))
+        return found
 
 
-def digest_of(facts: Iterable[PictureFacts]) -> str:
-    """One sha256 over the pictures' contents, in order."""
-    total = hashlib.sha256()
-    for fact in facts:
-        total.update(bytes.fromhex(fact.sha256))
-    return total.hexdigest()
+def store(file: PictureFile, facts: PictureFacts, archive: PictureArchiveWriter) -> Picture:
+    """The picture's record; it is written unless the archive has it.
+
+    The name is from the content: a picture used twice is stored once. Raises ``DataError``
+    when the picture changed since it was looked at.
+    """
+    member = f"{facts.sha256[:32]}{file.suffix}"
+    if member not in archive:
+        try:
+            data = _read(file)
+        except Fault as fault:
+            raise DataError(
+                f"the picture {file.name!r} {fault.fault}; {fault.remedy}"
+            ) from fault
+        if hashlib.sha256(data).hexdigest() != facts.sha256:
+            raise DataError(f"the picture {file.name!r} changed while it was being used")
+        return archive.add(member, data, facts.width, facts.height)
+    return Picture(member=member, width=facts.width, height=facts.height, sha256=facts.sha256)
 
 
-@lru_cache(maxsize=200_000)
-def _inspect(path: Path, size: int, mtime_ns: int, max_pixels: int) -> PictureFacts:
-    if size > MAX_FILE_BYTES:
-        raise Fault(f"has {size} bytes", f"keep pictures under {MAX_FILE_BYTES} bytes")
+def _inspect(file: PictureFile, max_pixels: int) -> PictureFacts:
+    """Hash and fully decode. Raises ``Fault``."""
+    if file.size > MAX_FILE_BYTES:
+        raise Fault(f"has {file.size} bytes", f"keep pictures under {MAX_FILE_BYTES} bytes")
+    data = _read(file)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise Fault(f"can't be read ({error.strerror})", "mend its permissions") from error
-    try:
-        image = load_picture(data, max_pixels=max_pixels, name=path.name)
+        image = load_picture(data, max_pixels=max_pixels, name=os.path.basename(file.name))
     except MediaError as error:
         raise Fault(
             f"is not usable: {error}",
             "replace the picture, or leave the record out",
         ) from error
-    return PictureFacts(path, hashlib.sha256(data).hexdigest(), image.width, image.height)
+    return PictureFacts(hashlib.sha256(data).hexdigest(), image.width, image.height)
+
+
+def _read(file: PictureFile) -> bytes:
+    try:
+        return file.read()
+    except OSError as error:
+        raise Fault(f"can't be read ({error.strerror})", "mend its permissions") from error

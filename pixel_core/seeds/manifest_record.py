@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from pixel_core.records import Box, Split
+from pixel_core.records import Box, FrameCue, Split
 from pixel_core.rewards.grading import extract_boxed
 from pixel_core.seeds.problems import Problems
 
@@ -19,6 +19,11 @@ MAX_TEXT = 4000
 #: Text that a chat template or the call parser would take for structure.
 STRUCTURE = re.compile(r"<\|[^|<>]*\|>|</?tool_(call|response)>|\\boxed")
 
+#: Pictures of a question, and frames of a video.
+MAX_PICTURES = 16
+MAX_FRAMES = 64
+
+Index = Annotated[int, Field(ge=0)]
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Numbers = Annotated[list[float], Field(min_length=4, max_length=4)]
 
@@ -28,20 +33,24 @@ class ManifestRecord(BaseModel):
 
     Exactly one of ``image`` and ``images``, and of ``answer`` and ``answers``; at most one
     of ``box`` and ``boxes``. Boxes are pixels of the first picture; of several, the cue is
-    the smallest box around all, because one zoom has to show the evidence.
+    the smallest box around all, because one zoom has to show the evidence. With
+    ``is_video`` the images are a video's frames, and ``frames`` (from 0) those with the
+    evidence.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     image: Text | None = None
-    images: Annotated[list[Text], Field(min_length=1, max_length=16)] | None = None
+    images: Annotated[list[Text], Field(min_length=1, max_length=MAX_FRAMES)] | None = None
     question: Text
     answer: Text | None = None
     answers: Annotated[list[Text], Field(min_length=1)] | None = None
     choices: Annotated[list[Text], Field(max_length=26)] | None = None
     box: Numbers | None = None
     boxes: list[Numbers] | None = None
+    is_video: bool | None = None
+    frames: Annotated[list[Index], Field(min_length=1, max_length=MAX_FRAMES)] | None = None
     subject: Text | None = None
     kind: Text | None = None
     split: Annotated[Split, Field(strict=False)] | None = None
@@ -78,6 +87,7 @@ def parse_record(
             problems.add(place, many, fields[many], f"stands beside {one!r}", "keep one")
     if record.box is not None and record.boxes is not None:
         problems.add(place, "boxes", fields["boxes"], "stands beside 'box'", "keep one")
+    _check_frames(place, record, problems)
     _check_texts(place, record, problems)
     _check_choices(place, record, problems)
     return record if problems.count == before else None
@@ -129,6 +139,11 @@ def cue_box(
     )
 
 
+def frame_cue(record: ManifestRecord) -> FrameCue | None:
+    """The frames with the evidence, increasing; None when none are named."""
+    return FrameCue(frames=tuple(sorted(set(record.frames)))) if record.frames else None
+
+
 def final_answers(record: ManifestRecord) -> tuple[str, ...]:
     """The answers; a choice's letter becomes the choice's text."""
     choices = [choice.strip() for choice in record.choices or ()]
@@ -137,6 +152,33 @@ def final_answers(record: ManifestRecord) -> tuple[str, ...]:
         choices[_letter(answer, choices)] if _is_letter(answer, choices) else answer
         for answer in answers
     )
+
+
+def _check_frames(place: str, record: ManifestRecord, problems: Problems) -> None:
+    count = len(record.picture_paths())
+    if not record.is_video:
+        if record.frames is not None:
+            problems.add(
+                place, "frames", record.frames, "are of no video", 'add "is_video": true'
+            )
+        if count > MAX_PICTURES:
+            problems.add(
+                place,
+                "images",
+                f"{count} pictures",
+                "are too many",
+                f'give at most {MAX_PICTURES}; a video\'s frames need "is_video": true',
+            )
+        return
+    if record.all_boxes():
+        field = "box" if record.box is not None else "boxes"
+        remedy = 'name the frames: "frames": [0]'
+        problems.add(place, field, record.all_boxes(), "is in a video", remedy)
+    outside = [frame for frame in record.frames or () if frame >= count]
+    if outside:
+        problems.add(
+            place, "frames", outside, f"are not among the {count} images", "count from 0"
+        )
 
 
 def _check_texts(place: str, record: ManifestRecord, problems: Problems) -> None:
@@ -219,13 +261,15 @@ def _note(place: str, item: ErrorDetails, problems: Problems) -> None:
 _EXPECTED = {
     "id": "write a string of 1 to 200 characters",
     "image": "write a path inside the pictures folder, as a string",
-    "images": "write a list of 1 to 16 paths inside the pictures folder",
+    "images": f"write a list of 1 to {MAX_PICTURES} paths inside the pictures folder",
     "question": "write a string",
     "answer": 'write a string, numbers too ("7")',
     "answers": 'write a list of strings, numbers too (["7"])',
     "choices": "write a list of 2 to 26 strings",
     "box": "write [x1, y1, x2, y2], pixels of the original picture",
     "boxes": "write a list of [x1, y1, x2, y2], pixels of the original picture",
+    "is_video": "write true or false",
+    "frames": "write a list of numbers of images, from 0",
     "subject": "write a string",
     "kind": "write a string",
     "split": f"write one of {', '.join(Split)}",

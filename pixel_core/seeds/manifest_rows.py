@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pixel_core.errors import DataError
+from pixel_core.seeds.manifest_media import PictureFile
 from pixel_core.seeds.problems import Problems
 
 #: One record longer than this is not a picture question.
 MAX_LINE_BYTES = 1_000_000
 
 
-def read_rows(path: Path, problems: Problems) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place, fields) for every record; faulty lines go to ``problems``.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A record as it is written, and where."""
+
+    place: str
+    #: None: what was wrong with it has been noted.
+    fields: dict[str, Any] | None
+    #: Pictures whose bytes stand in the record, by the name the fields give them.
+    embedded: Mapping[str, PictureFile] = field(default_factory=dict)
+
+
+def read_rows(path: Path, problems: Problems) -> Iterator[Row]:
+    """Yield every record; faulty lines go to ``problems``.
 
     A place reads "manifest.jsonl, line 7" (for Parquet: "row 7"), counted from 1. Raises
-    ``DataError`` when the file itself is missing, empty or of an unknown kind.
+    ``DataError`` as ``check_file``, and for a damaged Parquet file.
     """
+    check_file(path)
+    yield from _jsonl(path, problems) if path.suffix == ".jsonl" else _parquet(path)
+
+
+def check_file(path: Path) -> None:
+    """Raise ``DataError`` when the file is missing, empty or of an unknown kind."""
     if not path.is_file():
         raise DataError(
             f"there is no manifest file {str(path)!r}; set ingest.manifest.path to a .jsonl "
@@ -27,19 +46,15 @@ def read_rows(path: Path, problems: Problems) -> Iterator[tuple[str, dict[str, A
         )
     if path.stat().st_size == 0:
         raise DataError(f"the manifest {str(path)!r} is empty; it needs one record a line")
-    if path.suffix == ".jsonl":
-        yield from _jsonl(path, problems)
-    elif path.suffix == ".parquet":
-        yield from _parquet(path)
-    else:
+    if path.suffix not in {".jsonl", ".parquet"}:
         raise DataError(
             f"the manifest {str(path)!r} ends in {path.suffix!r}; name it .jsonl or .parquet"
         )
 
 
-def _jsonl(path: Path, problems: Problems) -> Iterator[tuple[str, dict[str, Any]]]:
-    with path.open("rb") as lines:
-        for number, raw in enumerate(lines, 1):
+def _jsonl(path: Path, problems: Problems) -> Iterator[Row]:
+    with path.open("rb") as file:
+        for number, raw in enumerate(_lines(file), 1):
             place = f"{path.name}, line {number}"
             if number == 1:
                 raw = raw.removeprefix(b"\xef\xbb\xbf")
@@ -47,14 +62,27 @@ def _jsonl(path: Path, problems: Problems) -> Iterator[tuple[str, dict[str, Any]
                 continue
             fields = _object(place, raw, problems)
             if fields is not None:
-                yield place, fields
+                yield Row(place, fields)
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines; of one that is too long only as much as shows it."""
+    while line := file.readline(MAX_LINE_BYTES + 1):
+        rest = line
+        while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
+            rest = file.readline(MAX_LINE_BYTES + 1)
+        yield line
 
 
 def _object(place: str, raw: bytes, problems: Problems) -> dict[str, Any] | None:
     """One line as a JSON object, or None after its fault was noted."""
     if len(raw) > MAX_LINE_BYTES:
         problems.add(
-            place, "", f"{len(raw)} bytes", "is too long a line", "write one record a line"
+            place,
+            "",
+            f"over {MAX_LINE_BYTES} bytes",
+            "is too long a line",
+            "write one record a line",
         )
         return None
     try:
@@ -88,7 +116,7 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _parquet(path: Path) -> Iterator[Row]:
     # pyarrow takes a third of a second to import; only Parquet users pay for it.
     import pyarrow
     import pyarrow.parquet
@@ -99,7 +127,7 @@ def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         for batch in table.iter_batches(batch_size=1000):
             for fields in batch.to_pylist():
                 number += 1
-                yield f"{path.name}, row {number}", fields
+                yield Row(f"{path.name}, row {number}", fields)
     except pyarrow.ArrowException as error:
         raise DataError(
             f"the manifest {str(path)!r} is not a readable Parquet file ({error}); write it "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from pixel_core.errors import DataError
@@ -20,10 +21,13 @@ class Problems:
         self.subject = subject
         self._shown: list[str] = []
         self.count = 0
+        #: How many concern each field; "record" stands for the whole.
+        self.by_field: Counter[str] = Counter()
 
     def add(self, place: str, field: str, value: Any, fault: str, remedy: str) -> None:
         """``place`` is the file and line; ``field`` may be "" for a whole record."""
         self.count += 1
+        self.by_field[field.partition(".")[0] or "record"] += 1
         if len(self._shown) < SHOWN:
             where = f"{place}, field {field!r}" if field else place
             self._shown.append(f"  {where}: {quote(value)} {fault}; {remedy}")

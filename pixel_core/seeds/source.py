@@ -1,11 +1,13 @@
-"""What every source of seeds offers to ``ingest``."""
+"""What every source of seeds offers to ``ingest``, and where each is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Protocol
 
+from pixel_core.config import IngestConfig, SourceName
 from pixel_core.records import Seed
 from pixel_core.vision.archive import PictureArchiveWriter
 
@@ -36,3 +38,21 @@ class Source(Protocol):
 
     def counts(self) -> dict[str, int]:
         """After ``seeds``: what was left out and why, for the metrics ("too_small": 3)."""
+
+
+#: "module:class" of each; imported when it is in use, for some stand on heavy packages.
+_PLACES: dict[SourceName, str] = {
+    "drawn": "pixel_core.seeds.drawn_source:DrawnSource",
+    "manifest": "pixel_core.seeds.manifest_source:ManifestSource",
+    "hub": "pixel_core.seeds.hub_source:HubSource",
+    "photos": "pixel_core.seeds.photos_source:PhotosSource",
+    "pages": "pixel_core.seeds.pages_source:PagesSource",
+    "videos": "pixel_core.seeds.videos_source:VideosSource",
+}
+
+
+def open_source(name: SourceName, config: IngestConfig) -> Source:
+    """The source of that name with its section's settings. Raises ``DataError`` when what
+    it reads is not there."""
+    module, _, kind = _PLACES[name].partition(":")
+    return getattr(import_module(module), kind)(getattr(config, name))

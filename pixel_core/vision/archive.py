@@ -139,6 +139,10 @@ class PictureArchiveWriter:
         else:
             self._part.unlink()
 
+    def __contains__(self, member: str) -> bool:
+        """Whether a picture of that name was added."""
+        return self._zip is not None and member in self._zip.NameToInfo
+
     def add(self, member: str, data: bytes, width: int, height: int) -> Picture:
         """Store a picture file of ``width`` x ``height`` upright pixels; return its record.
 

@@ -1,0 +1,174 @@
+"""The pictures that records name: files of a folder, members of its zips, bytes in a row."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path, PurePosixPath
+
+from pixel_core.errors import DataError
+from pixel_core.seeds.manifest_fault import Fault
+from pixel_core.seeds.manifest_zip import Zip
+
+#: An encoded picture larger than this is refused before it is read.
+MAX_FILE_BYTES = 512 * 1024 * 1024
+
+#: A file changed this recently could change again without showing it in its times.
+SETTLED_S = 2.0
+
+ABSENT = "absent"
+
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
+_INSIDE = "give a path inside the pictures folder (ingest.manifest.pictures)"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """A picture's file, found and not yet read.
+
+    ``place``, ``name`` and ``stamp`` together tell its content from any other's. ``watched``
+    are the (path, stamp) on which that rests; see ``stamp_of``.
+    """
+
+    place: str
+    name: str
+    size: int
+    stamp: str
+    watched: tuple[tuple[str, str], ...]
+    #: Raises ``Fault``, or ``OSError``.
+    read: Callable[[], bytes]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.place, self.name, self.stamp
+
+    @property
+    def settled(self) -> bool:
+        """Whether the stamp will tell this content from a later one."""
+        return all(is_settled(stamp) for _, stamp in self.watched)
+
+    @property
+    def suffix(self) -> str:
+        """ ".png"; "" when the name has none that a file should have."""
+        found = PurePosixPath(self.name).suffix.lower()
+        return found if _SUFFIX.fullmatch(found) else ""
+
+
+def stamp_of(path: str | os.PathLike[str]) -> str:
+    """Changes when the file does, or when a link leads elsewhere; ``ABSENT`` without one."""
+    try:
+        return _stamp(os.stat(path))
+    except OSError:
+        return ABSENT
+
+
+def is_settled(stamp: str) -> bool:
+    """Whether a later change of the file would surely show in its stamp."""
+    if stamp == ABSENT:
+        return True
+    times = stamp.split(":")[1:3]
+    return all(time.time() - int(value) / 1e9 > SETTLED_S for value in times)
+
+
+def embedded(data: bytes, name: str) -> PictureFile:
+    """A picture whose bytes stand in the record."""
+    digest = hashlib.sha256(data).hexdigest()
+    name = digest + PurePosixPath(name).suffix
+    return PictureFile("sha256", name, len(data), digest, (), lambda: data)
+
+
+class Media:
+    """Finds pictures by the paths that records write: below ``root``, else in a zip that
+    lies directly in it; ``root`` may itself be a zip.
+
+    ``links`` is the folder that links may lead to (default: ``root``). Raises ``DataError``
+    when there is no such folder, and for a damaged zip.
+    """
+
+    def __init__(self, root: Path, *, setting: str, links: Path | None = None) -> None:
+        if not root.exists():
+            raise DataError(f"there is no pictures folder {str(root)!r}; set {setting}")
+        self.root = root
+        self._folder = root.is_dir()
+        self._links = str((links or root).resolve())
+        found = sorted(root.glob("*.zip")) if self._folder else [root]
+        self._paths = [path for path in found if path.is_file()]
+        self._zips: list[tuple[Zip, str]] | None = None
+        self._resolved = lru_cache(maxsize=4096)(os.path.realpath)
+
+    def watched(self) -> Iterator[tuple[str, str]]:
+        """The zips with their stamps; another zip could hold what a record names."""
+        return ((str(path), stamp_of(path)) for path in self._paths)
+
+    def find(self, written: str) -> PictureFile:
+        """The file a record means. Raises ``Fault`` unless it is inside."""
+        parts = PurePosixPath(written)
+        if parts.is_absolute() or ".." in parts.parts or "\0" in written or "\\" in written:
+            raise Fault("is not a relative path inside the pictures folder", _INSIDE)
+        found = self._in_folder(parts) if self._folder else None
+        if found is None and parts.parts:
+            found = self._in_zips(parts)
+        if found is None:
+            missing = f"put the picture at {self.root / parts}, or mend the path"
+            raise Fault("is missing", missing)
+        return found
+
+    def close(self) -> None:
+        for archive, _ in self._zips or ():
+            archive.close()
+        self._zips = None
+
+    def _in_folder(self, parts: PurePosixPath) -> PictureFile | None:
+        path = str(self.root / parts)
+        try:
+            status = os.lstat(path)
+            folder = self._resolved(os.path.dirname(path))
+            inside = f"{folder}/{os.path.basename(path)}"
+            linked = stat.S_ISLNK(status.st_mode)
+            target = os.path.realpath(path, strict=True) if linked else inside
+            status = os.stat(target) if linked else status
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, RuntimeError) as error:  # a loop of links
+            raise Fault(f"can't be followed ({error})", _INSIDE) from error
+        if not f"{target}/".startswith(f"{self._links.rstrip('/')}/"):
+            raise Fault("leads out of the pictures folder through a link", _INSIDE)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        stamp = _stamp(status)
+        watched = ((path, stamp),)
+        return PictureFile("", path, status.st_size, stamp, watched, Path(path).read_bytes)
+
+    def _in_zips(self, parts: PurePosixPath) -> PictureFile | None:
+        if self._zips is None:
+            self._zips = [(Zip(path), stamp_of(path)) for path in self._paths]
+        for archive, stamp in self._zips:
+            member = archive.find(parts)
+            if member is None:
+                continue
+            zipped = (str(archive.path), stamp)
+            # A file put beside the zip would be taken instead.
+            beside = (str(self.root / parts), ABSENT)
+            return PictureFile(
+                zipped[0],
+                member,
+                archive.size(member),
+                f"{stamp}:{archive.crc(member)}",
+                (zipped, beside) if self._folder else (zipped,),
+                partial(archive.read, member, MAX_FILE_BYTES),
+            )
+        return None
+
+
+def _stamp(status: os.stat_result) -> str:
+    # The inode too: a link that is made to lead elsewhere keeps its path.
+    return (
+        f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+        f":{status.st_dev}:{status.st_ino}"
+    )

@@ -1,0 +1,99 @@
+"""Pictures read out of a zip, which is never unpacked.
+
+Nothing of a zip reaches the disk, so that no name in it can lead anywhere; only members that
+a record asks for are read, and no further than the size they state.
+"""
+
+from __future__ import annotations
+
+import stat
+import threading
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from pixel_core.errors import DataError
+from pixel_core.seeds.manifest_fault import Fault
+
+_ENCRYPTED = 0x1
+_REPACK = "pack the zip again"
+
+#: What ``zipfile`` raises on damaged or hostile content.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
+
+
+class Zip:
+    """A zip of pictures; its directory is held, about 600 bytes a member.
+
+    Raises ``DataError`` when it is no zip. For several threads.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except _DAMAGE as error:
+            raise DataError(
+                f"{str(path)!r} is not a readable zip ({error}); fetch it again, or take it "
+                "out of the pictures folder"
+            ) from error
+        names = self._zip.NameToInfo
+        self._twice: set[str] = set()
+        if len(names) < len(self._zip.filelist):
+            seen: set[str] = set()
+            for info in self._zip.filelist:
+                (self._twice if info.filename in seen else seen).add(info.filename)
+
+    def find(self, written: PurePosixPath) -> str | None:
+        """The member a record's path means: that path; or, for a zip of a folder's content,
+        the path below that folder; or, for a zip of the folder, the path inside it."""
+        parts = written.parts
+        candidates = [parts, (self.path.stem, *parts)]
+        if parts[0] == self.path.stem:
+            candidates.insert(1, parts[1:])
+        for candidate in candidates:
+            name = "/".join(candidate)
+            if name and name in self._zip.NameToInfo:
+                return name
+        return None
+
+    def size(self, member: str) -> int:
+        return self._zip.NameToInfo[member].file_size
+
+    def crc(self, member: str) -> int:
+        return self._zip.NameToInfo[member].CRC
+
+    def read(self, member: str, limit: int) -> bytes:
+        """At most ``limit`` bytes. Raises ``Fault`` for what is no plain, whole file."""
+        info = self._zip.NameToInfo[member]
+        where = f"in {self.path.name}"
+        if member in self._twice:
+            raise Fault(f"stands {where} twice", _REPACK)
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise Fault(f"is a link {where}", "put the file itself into the zip")
+        if info.flag_bits & _ENCRYPTED:
+            raise Fault(f"is encrypted {where}", "pack the zip again without a password")
+        if info.file_size > limit:
+            raise Fault(f"has {info.file_size} bytes {where}", f"keep it under {limit} bytes")
+        try:
+            # One reader at a time: the members share the file's position.
+            with self._lock, self._zip.open(info) as file:
+                data = file.read(limit + 1)
+        except _DAMAGE as error:
+            raise Fault(f"is damaged {where} ({error})", _REPACK) from error
+        if len(data) != info.file_size:
+            raise Fault(f"is not as long {where} as it says", _REPACK)
+        return data
+
+    def close(self) -> None:
+        self._zip.close()
