@@ -17,7 +17,7 @@ def annotate_seed(seed: Seed, config: OpenAIConfig) -> Procedure[Outcome]:
 
     A cue that the source gave is kept and not asked for.
     """
-    tally = Tally()
+    tally, kind = Tally(), seed.kind
     try:
         cue: Cue | FrameCue | None
         if seed.asks:
@@ -31,8 +31,8 @@ def annotate_seed(seed: Seed, config: OpenAIConfig) -> Procedure[Outcome]:
         if config.verify.votes:
             look = yield from look_again(seed, cue, config, tally)
     except GaveUp as end:
-        return Outcome(None, end.reason, tally)
-    return Outcome(_annotation(seed, cue, texts, look, task, config), None, tally)
+        return Outcome(kind, None, end.reason, tally)
+    return Outcome(kind, _annotation(seed, cue, texts, look, task, config), None, tally)
 
 
 def _annotation(

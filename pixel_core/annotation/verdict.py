@@ -76,6 +76,8 @@ class Tally:
 class Outcome:
     """What became of a seed: exactly one of ``annotation`` and ``dropped``."""
 
+    #: The seed's kind of question, for the counts.
+    kind: str
     annotation: Annotation | None
     dropped: Reason | None
     tally: Tally

@@ -1,0 +1,60 @@
+"""What there is to annotate, known before anything is paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixel_core.errors import DataError
+from pixel_core.records import Seed, Split, read_jsonl
+
+#: Seeds named in an error.
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Survey:
+    """How many seeds there are, and how many of them a model would be asked about."""
+
+    seeds: int
+    train: int
+
+
+def survey(path: Path, *, by_model: bool) -> Survey:
+    """Count and check the seeds. ``DataError``, with every seed counted, when some have no
+    question and nobody to ask one: a model writes them for train seeds alone."""
+    seeds = train = bare = 0
+    named: list[str] = []
+    for seed in read_jsonl(path, Seed):
+        seeds += 1
+        asked = seed.split is Split.TRAIN
+        train += asked
+        if not seed.asks and not (by_model and asked):
+            bare += 1
+            if len(named) < _NAMED:
+                named.append(f"{seed.id} ({seed.split})")
+    if bare:
+        more = f" and {bare - len(named)} more" if bare > len(named) else ""
+        remedy = (
+            "held-out questions are never written by a model: give such seeds a question, "
+            "or the split train"
+            if by_model
+            else "let a model write them with annotate.by=openai, or leave out sources without "
+            "questions"
+        )
+        raise DataError(
+            f"{bare} of {seeds} seeds have no question: {', '.join(named)}{more}; {remedy}"
+        )
+    return Survey(seeds, train)
+
+
+def numbered_train(path: Path) -> Iterator[tuple[int | None, Seed]]:
+    """The seeds in order; train seeds with their number among the train seeds."""
+    number = 0
+    for seed in read_jsonl(path, Seed):
+        if seed.split is Split.TRAIN:
+            yield number, seed
+            number += 1
+        else:
+            yield None, seed
