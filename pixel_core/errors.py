@@ -34,4 +34,11 @@ class StageFailed(PixelError):
 
 
 class BudgetSpent(EndpointError):
-    """The next answer might exceed what may be paid; everything answered is kept."""
+    """The next answer might exceed what may be paid; everything answered is kept.
+
+    ``final``: nothing is under way any more that could leave money over.
+    """
+
+    def __init__(self, text: str, *, final: bool = True) -> None:
+        super().__init__(text)
+        self.final = final

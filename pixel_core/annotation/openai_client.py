@@ -8,13 +8,13 @@ comes from the environment and goes nowhere but into the request's header.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import openai
 
+from pixel_core.annotation.api_key import key_of as key_of
 from pixel_core.config import OpenAIConfig
 from pixel_core.errors import EndpointError
 
@@ -150,18 +150,3 @@ def read_reply(body: bytes) -> Reply:
 def _count(usage: Any, name: str) -> int:
     value = usage.get(name) if isinstance(usage, dict) else None
     return value if isinstance(value, int) and value >= 0 else 0
-
-
-def key_of(variable: str) -> str:
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise EndpointError(
-            f"the environment variable {variable} is not set; put the endpoint's key in it "
-            "(any word, for a server that needs none), or name another variable in "
-            "annotate.openai.api_key_env"
-        )
-    if not (key.isascii() and key.isprintable()):
-        raise EndpointError(
-            f"the environment variable {variable} holds characters no key has; set it again"
-        )
-    return key

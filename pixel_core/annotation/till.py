@@ -70,7 +70,6 @@ class Till:
         self._lock = threading.Lock()
         self._reserved: dict[bytes, int] = {}
         self._set_aside = 0
-        self._began: dict[bytes, float] = {}
         self._recalled: set[bytes] = set()
         self._written = time.monotonic()
         budget = config.budget_usd
@@ -123,8 +122,11 @@ class Till:
 
     def reserve(self, request: Request, batch: bool = False) -> None:
         """Set aside the most this request's answer can cost; nothing for one that is set
-        aside for already. Raises ``BudgetSpent``, with nothing set aside, when that is
-        more than is left: once ``outstanding`` answers have come in there may be more."""
+        aside for already.
+
+        Raises ``BudgetSpent``, with nothing set aside, when that is more than is left. Not
+        ``final``: answers that are still outstanding may leave some of theirs over.
+        """
         digest = request_digest(self._config.model, request)
         most = 0
         if self._budget is not None:
@@ -138,30 +140,35 @@ class Till:
                 raise self._spent(most)
             self._reserved[digest] = most
             self._set_aside += most
-            self._began[digest] = time.monotonic()
 
     def release(self, request: Request) -> None:
         """There will be no answer: what was set aside is free again."""
         with self._lock:
             self._forget(request_digest(self._config.model, request))
 
-    def record(self, request: Request, body: bytes, batch: bool = False) -> Reply:
+    def record(
+        self, request: Request, body: bytes, batch: bool = False, *, seconds: float = 0.0
+    ) -> Reply:
         """Keep an answer and return it once it is durable; frees what was set aside.
 
-        A body that is no chat completion counts as paid, but is not kept as an answer.
+        ``seconds``: how long the answer took. A body that is no chat completion counts as
+        paid, but is not kept as an answer.
         Raises ``StorageError`` and ``LeaseLost``.
         """
-        return self.submit([(request, body)], batch)[0].result()
+        return self.submit([(request, body)], batch, seconds)[0].result()
 
     def submit(
-        self, answers: Iterable[tuple[Request, bytes]], batch: bool = False
+        self,
+        answers: Iterable[tuple[Request, bytes]],
+        batch: bool = False,
+        seconds: float = 0.0,
     ) -> list[Future[Reply]]:
         """As ``record`` for many answers, written together; each is done once durable."""
         entries: list[Entry] = []
         waiting: list[tuple[Request, Reply, Entry, bool]] = []
         for request, body in answers:
             reply = read_reply(body)
-            entry, metered = self._entry(request, body, reply, batch)
+            entry, metered = self._entry(request, body, reply, batch, seconds)
             entries.append(entry)
             waiting.append((request, reply, entry, metered))
         stored = self._ledger.submit(entries)
@@ -185,7 +192,7 @@ class Till:
         self._work.put(COSTS, json.dumps(table).encode())
 
     def _entry(
-        self, request: Request, body: bytes, reply: Reply, batch: bool
+        self, request: Request, body: bytes, reply: Reply, batch: bool, seconds: float
     ) -> tuple[Entry, bool]:
         model, prices = self._config.model, self._config.prices
         digest = request_digest(model, request)
@@ -195,8 +202,6 @@ class Till:
             if metered
             else most_price(prices, model, request, batch=batch)
         )
-        began = self._began.get(digest)
-        now = time.time()
         facts = Facts(
             owner=self._ledger.owner,
             model=model,
@@ -206,8 +211,8 @@ class Till:
             prompt_tokens=reply.prompt_tokens,
             cached_tokens=reply.cached_tokens,
             completion_tokens=reply.completion_tokens,
-            seconds=0.0 if began is None else round(time.monotonic() - began, 3),
-            at=round(now, 3),
+            seconds=round(seconds, 3),
+            at=round(time.time(), 3),
         )
         # Money that bought nothing is kept under a digest that no request has.
         kept_as = digest if is_answer(body) else secrets.token_bytes(32)
@@ -245,7 +250,6 @@ class Till:
 
     def _forget(self, digest: bytes) -> None:
         self._set_aside -= self._reserved.pop(digest, 0)
-        self._began.pop(digest, None)
 
     def _spent(self, most: int) -> BudgetSpent:
         counters = self.counters
@@ -253,5 +257,6 @@ class Till:
             f"the next answer may cost ${dollars(most):.4f} and would exceed the budget of "
             f"${self._config.budget_usd:g}: ${self.spent_usd:.4f} are spent on "
             f"{counters.requests} answers, which are kept; raise annotate.openai.budget_usd "
-            "and run again: it goes on from here and pays for nothing twice"
+            "and run again: it goes on from here and pays for nothing twice",
+            final=not self._reserved,
         )
