@@ -11,6 +11,7 @@ from prefect.logging import get_run_logger
 from flows.progress import Unwatched
 from flows.request import Request
 from flows.results import read_scores
+from pixel_core.planning import check_ready
 from tasks.markdown import scores_markdown
 from tasks.page import show_markdown
 from tasks.run import Run, Watcher
@@ -21,11 +22,15 @@ watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 @contextmanager
 def running(request: Request) -> Iterator[Run]:
-    """The run that a recipe's stages share; its record tells how the block ended."""
-    config = request.config()
+    """The run that a recipe's stages share; its record tells how the block ended.
+
+    What a stage would miss later (a key) is raised now, before any of them has begun.
+    """
+    config, store, decisions = request.plan()
+    check_ready(config, decisions)
     run = Run(
         config,
-        request.open_store(config),
+        store,
         watcher.get() or Unwatched(),
         force_from=request.force_from,
         until=request.until,
