@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+#: Plain Python errors that PyAV lets through where a file's values make no sense.
+_PLAIN = (OSError, ValueError, LookupError, OverflowError, EOFError, MemoryError)
+
 
 @contextmanager
 def media_errors(name: str) -> Iterator[None]:
@@ -23,8 +26,7 @@ def media_errors(name: str) -> Iterator[None]:
 
     try:
         yield
-    # PyAV lets a few plain Python errors through where a file's values make no sense.
-    except (av.FFmpegError, OSError, ValueError, OverflowError, EOFError, MemoryError) as error:
+    except (av.FFmpegError, *_PLAIN) as error:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise MediaError(
             f"video {name} can't be read ({why}): it must be MP4, MOV, WebM, MKV, AVI, MPEG, "

@@ -1,0 +1,267 @@
+"""Video files: the very frame that is shown, in every container; bad files are told."""
+
+from __future__ import annotations
+
+import random
+import wave
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image, ImageChops, ImageDraw
+from real_videos import RATE, SIZE, number_on, numbered, write_video
+
+from pixel_core.errors import MediaError
+from pixel_core.vision.video import VideoFile, VideoLimits
+
+OPEN_GOP = "open-gop=1:keyint=12"
+
+#: Name, codec, pixel format, options of the encoder, options of the container.
+KINDS = {
+    "reordered.mp4": ("libx264", "yuv420p", {"bf": "3", "g": "12"}, {}),
+    "open_gop.mp4": ("libx264", "yuv420p", {"bf": "3", "x264-params": OPEN_GOP}, {}),
+        "libx264",
+        "yuv420p",
+        {"bf": "3", "x264-params": "open-gop=1:keyint=12"},
+        {},
+    ),
+    "fragments.mp4": ("libx264", "yuv420p", {"g": "12"}, {"movflags": "frag_keyframe"}),
+    "live.mkv": ("libx264", "yuv420p", {"bf": "2", "g": "12"}, {"live": "1"}),
+    "ten_bit.mkv": ("libx264", "yuv420p10le", {"bf": "2"}, {}),
+    "hidden_frames.webm": ("libvpx-vp9", "yuv420p", {"lag-in-frames": "16"}, {}),
+    "part_four.avi": ("mpeg4", "yuv420p", {"bf": "2"}, {}),
+    "motion.avi": ("mjpeg", "yuvj420p", {}, {}),
+    "lossless.mov": ("qtrle", "argb", {}, {}),
+    "broadcast.ts": ("mpeg2video", "yuv420p", {"bf": "2", "b": "1M"}, {}),
+    "disc.mpg": ("mpeg2video", "yuv420p", {"bf": "2", "b": "1M"}, {}),
+    "flash.flv": ("libx264", "yuv420p", {"bf": "2"}, {}),
+    "windows.wmv": ("wmv2", "yuv420p", {}, {}),
+    "animation.gif": ("gif", "rgb8", {}, {}),
+}
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("videos")
+    for name, (codec, pixels, options, container) in KINDS.items():
+        write_video(folder / name, codec, pixels=pixels, options=options, container=container)
+    return folder
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_frame_is_the_one_asked_for(videos: Path, name: str) -> None:
+    video = VideoFile(videos / name)
+    assert video.frame_count == 50
+    assert video.duration_s == pytest.approx(2.0, abs=0.001)
+    dice = random.Random(name)
+    for count in (1, 2, 6):
+        asked = dice.sample(range(50), count)
+        found = [(index, number_on(image)) for index, image in video.frames(asked)]
+        assert found == [(index, index) for index in sorted(asked)]
+    times = [0.0, 0.039, 0.041, 1.0, 0.5, 1.999, 7.0]
+    shown = [number_on(image) for image in video.frames_at(times)]
+    assert shown == [0, 0, 1, 25, 12, 49, 49]
+
+
+def test_all_frames_in_one_go(videos: Path) -> None:
+    video = VideoFile(videos / "open_gop.mp4")
+    assert [number_on(image) for _, image in video.frames(range(50))] == list(range(50))
+
+
+@pytest.mark.parametrize("name", ["uneven.mkv", "uneven.mp4"])
+def test_a_variable_frame_rate(tmp_path: Path, name: str) -> None:
+    """A frame stays until the next appears, for however long that is."""
+    times = [0, 40, 50, 700, 710, 2_000, 2_033, 5_000]
+    path = write_video(
+        tmp_path / name, "libx264", times=times, unit=Fraction(1, 1000), options={"bf": "2"}
+    )
+    video = VideoFile(path)
+    assert [video.time_of(index) for index in range(8)] == [time / 1000 for time in times]
+    assert video.duration_s >= 5.0
+    dice = random.Random(0)
+    for _ in range(200):
+        time = dice.randrange(6_000)
+        shown = max(index for index, start in enumerate(times) if start <= time)
+        assert video.index_at(time / 1000) == shown
+    assert [number_on(image) for image in video.frames_at([0.699, 0.7, 1.99, 4.9])] == [
+        2,
+        3,
+        4,
+        6,
+    ]
+
+
+def test_a_window_cut_out_of_a_stream_begins_at_its_first_frame(
+    videos: Path, tmp_path: Path
+) -> None:
+    """Broadcast streams begin at any time; seconds count from the first frame."""
+    path = tmp_path / "late.ts"
+    times = range(5_000, 5_050)
+    write_video(path, "mpeg2video", times=times, options={"b": "1M"})
+    video = VideoFile(path)
+    assert video.time_of(0) == 0
+    assert [number_on(image) for image in video.frames_at([0, 1.0])] == [0, 25]
+
+
+def corners() -> Image.Image:
+    """Red, green, blue and white corners: every turn and mirroring looks different."""
+    image = Image.new("RGB", SIZE, "black")
+    draw = ImageDraw.Draw(image)
+    width, height = SIZE
+    for column, row, colour in ((0, 0, "red"), (1, 0, "lime"), (0, 1, "blue"), (1, 1, "white")):
+        left, top = column * width // 2, row * height // 2
+        draw.rectangle((left, top, left + width // 2 - 1, top + height // 2 - 1), colour)
+    return image
+
+
+def likeness(one: Image.Image, other: Image.Image) -> bool:
+    if one.size != other.size:
+        return False
+    small = (32, 32)
+    worst = ImageChops.difference(one.resize(small), other.resize(small)).getextrema()
+    return max(high for _, high in worst) < 60
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_a_phone_held_any_way_gives_upright_frames(
+    tmp_path: Path, degrees: int, flip: bool
+) -> None:
+    path = write_video(
+        tmp_path / "phone.mp4",
+        frames=2,
+        draw=lambda number: corners(),
+        prepare=lambda stream: stream.set_display_rotation(degrees, hflip=flip),
+    )
+    # A player turns the stored frame counter-clockwise, then mirrors it.
+    expected = corners().rotate(degrees, expand=True)
+    if flip:
+        expected = expected.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    [shown] = VideoFile(path).frames_at([0])
+    assert likeness(shown, expected)
+
+
+def test_transparent_parts_are_white(tmp_path: Path) -> None:
+    def half_clear() -> Image.Image:
+        image = Image.new("RGBA", SIZE, (0, 0, 0, 0))
+        image.paste((200, 0, 0, 255), (0, 0, 80, 96))
+        return image
+
+    path = tmp_path / "clear.mov"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("qtrle", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "argb"
+        frame = av.VideoFrame.from_ndarray(np.asarray(half_clear()), "rgba")
+        file.mux(stream.encode(frame.reformat(format="argb")))
+        file.mux(stream.encode())
+    [shown] = VideoFile(path).frames_at([0])
+    assert shown.getpixel((20, 50)) == (200, 0, 0)
+    assert shown.getpixel((120, 50)) == (255, 255, 255)
+
+
+def test_wide_pixels_are_shown_wide(tmp_path: Path) -> None:
+    def anamorphic(stream: object) -> None:
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)  # type: ignore[attr-defined]
+
+    path = write_video(tmp_path / "wide.mp4", frames=2, prepare=anamorphic)
+    [shown] = VideoFile(path).frames_at([0])
+    assert shown.size == (round(SIZE[0] * 4 / 3), SIZE[1])
+
+
+def test_one_frame_is_a_video(tmp_path: Path) -> None:
+    video = VideoFile(write_video(tmp_path / "still.mp4", frames=1))
+    assert video.frame_count == 1
+    assert video.duration_s > 0
+    assert number_on(video.frames_at([9.0])[0]) == 0
+
+
+def test_a_frame_that_is_not_there(videos: Path) -> None:
+    video = VideoFile(videos / "motion.avi")
+    for index in (-1, 50):
+        with pytest.raises(IndexError, match="0 to 49"):
+            list(video.frames([index]))
+
+
+# --- bad files ------------------------------------------------------------------------
+
+
+def all_frames(path: Path, **limits: float) -> list[tuple[int, Image.Image]]:
+    video = VideoFile(path, limits=VideoLimits(**limits))  # type: ignore[arg-type]
+    return list(video.frames(range(video.frame_count)))
+
+
+def refusal(path: Path, **limits: float) -> str:
+    with pytest.raises(MediaError) as caught:
+        all_frames(path, **limits)
+    assert path.name in str(caught.value)
+    return str(caught.value)
+
+
+def test_limits_are_checked_before_anything_is_decoded(videos: Path) -> None:
+    path = videos / "reordered.mp4"
+    assert "160 x 96" in refusal(path, pixels=160 * 96 - 1)
+    assert "2 s, allowed are 1" in refusal(path, seconds=1)
+    assert "bytes, allowed are 100" in refusal(path, bytes=100)
+    assert "49 frames: cut it" in refusal(path, frames=49)
+
+
+def test_what_is_no_video(tmp_path: Path, videos: Path) -> None:
+    assert "check its path" in refusal(tmp_path / "missing.mp4")
+    (tmp_path / "empty.mp4").touch()
+    assert "empty" in refusal(tmp_path / "empty.mp4")
+    numbered(3).save(tmp_path / "picture.png")
+    assert "must be MP4" in refusal(tmp_path / "picture.png")
+    with wave.open(str(tmp_path / "sound.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(8000))
+    refusal(tmp_path / "sound.wav")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n{target}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile {target}\n",
+    ],
+)
+def test_playlists_lead_nowhere(tmp_path: Path, videos: Path, text: str) -> None:
+    """A file that names others would read any file of the machine, or fetch an address."""
+    path = tmp_path / "clip.mp4"
+    path.write_text(text.format(target=videos / "broadcast.ts"))
+    assert "can't be read" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["reordered.mp4", "fragments.mp4", "part_four.avi", "lossless.mov"]
+)
+def test_half_a_file_is_refused(videos: Path, tmp_path: Path, name: str) -> None:
+    data = (videos / name).read_bytes()
+    path = tmp_path / name
+    path.write_bytes(data[: len(data) // 2])
+    refusal(path)
+
+
+def test_damage_anywhere_is_a_media_error_or_a_video(videos: Path, tmp_path: Path) -> None:
+    """Bytes changed and cut at random: never another exception, never a hang."""
+    dice = random.Random(0)
+    refusals = 0
+    for name in KINDS:
+        data = (videos / name).read_bytes()
+        path = tmp_path / name
+        for _ in range(10):
+            damaged = bytearray(data)
+            for _ in range(dice.randint(1, 30)):
+                place = dice.randrange(len(damaged) if dice.random() < 0.5 else 600)
+                damaged[place] = dice.choice((0, 1, 127, 255))
+            if dice.random() < 0.3:
+                del damaged[dice.randrange(len(damaged)) :]
+            path.write_bytes(damaged)
+            try:
+                video = VideoFile(path, limits=VideoLimits(pixels=10**6))
+                for _, image in video.frames([0, video.frame_count - 1]):
+                    assert image.mode == "RGB"
+            except MediaError:
+                refusals += 1
+    assert 10 < refusals < 140
