@@ -22,11 +22,6 @@ OPEN_GOP = "open-gop=1:keyint=12"
 KINDS = {
     "reordered.mp4": ("libx264", "yuv420p", {"bf": "3", "g": "12"}, {}),
     "open_gop.mp4": ("libx264", "yuv420p", {"bf": "3", "x264-params": OPEN_GOP}, {}),
-        "libx264",
-        "yuv420p",
-        {"bf": "3", "x264-params": "open-gop=1:keyint=12"},
-        {},
-    ),
     "fragments.mp4": ("libx264", "yuv420p", {"g": "12"}, {"movflags": "frag_keyframe"}),
     "live.mkv": ("libx264", "yuv420p", {"bf": "2", "g": "12"}, {"live": "1"}),
     "ten_bit.mkv": ("libx264", "yuv420p10le", {"bf": "2"}, {}),
