@@ -1,0 +1,159 @@
+"""Recording every answer of a batch that has ended, and judging what was not answered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from pixel_core.annotation.batch_api import BatchApi, BatchState
+from pixel_core.annotation.batch_notes import Submission
+from pixel_core.annotation.batch_requests import KeptRequests
+from pixel_core.annotation.batch_results import Ending, LineResult, read_results
+from pixel_core.annotation.till import Till
+from pixel_core.config import OpenAIConfig
+from pixel_core.errors import BudgetSpent, EndpointError
+from pixel_core.stage import Progress, UnsharedNotes
+
+#: How often one request is handed in, when it fails for reasons that pass.
+MAX_TRIES = 3
+
+#: Answers that are recorded together.
+_TOGETHER = 256
+#: A failed validation with this code passes when other batches have ended.
+_QUEUE_FULL = "token_limit_exceeded"
+#: Characters of what an endpoint said that an error quotes.
+_QUOTED = 300
+
+
+class Settling:
+    """``fetched`` has the digests of answers that came in, until somebody takes them out."""
+
+    def __init__(
+        self, api: BatchApi, till: Till, config: OpenAIConfig, progress: Progress
+    ) -> None:
+        self._api = api
+        self._till = till
+        self._config = config
+        self._progress = progress
+        #: Batches in which a request failed.
+        self._failures: Counter[str] = Counter()
+        self.fetched: set[str] = set()
+
+    def set_aside(self, submission: Submission, requests: KeptRequests) -> None:
+        """Reserve for what an earlier run handed in."""
+        till = self._till_of(submission)
+        for request in requests:
+            if till.ledger.recall(bytes.fromhex(till.digest(request))) is None:
+                try:
+                    till.reserve(request, batch=True)
+                except BudgetSpent:
+                    return  # it is sent already: nothing can be held back any more
+
+    def settle(
+        self, submission: Submission, state: BatchState, requests: KeptRequests
+    ) -> EndpointError | None:
+        """Record the answers; returns once all are durable.
+
+        What asking again won't mend is returned. Raises ``Unreachable``, after which the
+        same can be done again.
+        """
+        till = self._till_of(submission)
+        open_: dict[str, int] = {}
+        for place, request in enumerate(requests):
+            digest = till.digest(request)
+            if till.ledger.recall(bytes.fromhex(digest)) is None:
+                open_[digest] = place
+            else:
+                self.fetched.add(digest)  # recorded before the run was cut off
+        failed = list(self._record(till, state, requests, open_))
+        for place in open_.values():
+            till.release(requests[place])
+        answered = submission.requests - len(open_)
+        self._progress.note(
+            f"batch {state.id} is {state.status}: {answered} of {submission.requests} "
+            "requests answered"
+        )
+        return self._trouble(state, submission, open_, failed)
+
+    def _record(
+        self, till: Till, state: BatchState, requests: KeptRequests, open_: dict[str, int]
+    ) -> Iterator[LineResult]:
+        """Yield what failed; take the answered out of ``open_``."""
+        group: dict[str, LineResult] = {}
+
+        def record() -> None:
+            pairs = [(requests[open_[digest]], one.body) for digest, one in group.items()]
+            for done in till.submit(pairs, batch=True):
+                done.result()
+            for digest, one in group.items():
+                if one.ending is Ending.ANSWERED:
+                    self.fetched.add(digest)
+                    del open_[digest]
+            group.clear()
+
+        for file in filter(None, (state.output_file, state.error_file)):
+            for result in read_results(self._api.fetch(file).splitlines()):
+                if result is None or result.digest not in open_ or result.digest in group:
+                    continue  # cut off, asked by nobody, or there twice
+                if result.ending in (Ending.ANSWERED, Ending.UNUSABLE):
+                    group[result.digest] = result
+                    if len(group) >= _TOGETHER:
+                        record()
+                else:
+                    yield result
+        record()
+
+    def _trouble(
+        self,
+        state: BatchState,
+        submission: Submission,
+        open_: dict[str, int],
+        failed: list[LineResult],
+    ) -> EndpointError | None:
+        """What asking again won't mend; counts what will be asked again."""
+        kept = "what was answered is kept; "
+        if state.status == "failed" and _QUEUE_FULL not in state.codes:
+            return EndpointError(
+                f"batch {state.id} did not pass the endpoint's validation: {_reasons(state)}; "
+                "mend that (the model, annotate.openai.batch.max_requests or max_bytes) and "
+                "run again"
+            )
+        if state.status == "cancelled":
+            return EndpointError(
+                f"batch {state.id} was cancelled with {len(open_)} of {submission.requests} "
+                f"requests open; {kept}run again to ask the rest"
+            )
+        for ending, remedy in (
+            (Ending.REFUSED_KEY, f"put a valid key in {self._config.api_key_env}"),
+            (Ending.NO_QUOTA, "add credit to the key's account, then run again"),
+            (
+                Ending.BROKEN,
+                f"the model {submission.model!r} must take pictures and a JSON schema",
+            ),
+        ):
+            if those := [one for one in failed if one.ending is ending]:
+                return EndpointError(
+                    f"batch {state.id}: {len(those)} requests were turned down "
+                    f"({those[0].said[:_QUOTED]}); {kept}{remedy}"
+                )
+        self._failures.update(open_)
+        spent = {digest for digest in open_ if self._failures[digest] >= MAX_TRIES}
+        if spent:
+            last = next((one.said for one in failed if one.digest in spent), _reasons(state))
+            return EndpointError(
+                f"{len(spent)} requests failed in {MAX_TRIES} batches one after the other, "
+                f"last in {state.id} ({last[:_QUOTED]}); {kept}run again later, with a smaller "
+                "annotate.openai.batch.max_requests if the endpoint's queue is full"
+            )
+        return None
+
+    def _till_of(self, submission: Submission) -> Till:
+        """The till, as for the model that this batch asked: digests name the model."""
+        if submission.model == self._config.model:
+            return self._till
+        config = self._config.model_copy(update={"model": submission.model, "budget_usd": None})
+        return Till(self._till.ledger, config, UnsharedNotes())
+
+
+def _reasons(state: BatchState) -> str:
+    return "; ".join(state.errors) or "no reason was given"
