@@ -190,12 +190,40 @@ class Annotation(Record):
     look: Annotated[SecondLook | None, Field(exclude_if=_nothing)] = None
 
 
+#: A half-open range of a text's characters (Unicode code points).
+Span = tuple[Annotated[int, Field(ge=0)], int]
+
+
 class Turn(Record):
     """One assistant turn of a trajectory; what the tool returns is replayed, never stored."""
 
     text: str
-    #: False for a designated wrong operation: shown to the model, not trained.
-    trained: bool = True
+    #: What of the text is shown to the model but not trained: designated wrong operations.
+    #: In order, without overlap.
+    untrained: Annotated[tuple[Span, ...], Field(exclude_if=_nothing)] = ()
+
+    @model_validator(mode="after")
+    def _inside(self) -> Turn:
+        if not self.untrained:
+            return self
+        edges = [0, *(edge for span in self.untrained for edge in span), len(self.text)]
+        ordered = all(first <= second for first, second in pairwise(edges))
+        if not ordered or any(start == stop for start, stop in self.untrained):
+            raise ValueError(
+                f"untrained {self.untrained} of a text of {len(self.text)} characters: spans "
+                "must be in order, without overlap, not empty, and inside the text"
+            )
+        return self
+
+    @property
+    def pieces(self) -> tuple[tuple[str, bool], ...]:
+        """The text cut at its spans: (characters, whether they are trained)."""
+        found, place = [], 0
+        for start, stop in self.untrained:
+            found += [(self.text[place:start], True), (self.text[start:stop], False)]
+            place = stop
+        found.append((self.text[place:], True))
+        return tuple(piece for piece in found if piece[0])
 
 
 class Trajectory(Record):

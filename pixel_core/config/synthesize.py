@@ -35,6 +35,9 @@ class SynthesizeConfig(Section):
     templates: Literal["plain", "terse"] = "plain"
     #: The margin put around a cue before it is asked for, as a share of the cue's side.
     margin: Annotated[float, Field(ge=0)] = 0.1
+    #: Seeds whose second look was easy (the whole is enough to answer): as all others, a
+    #: direct answer, or no trajectory. The paper wants operations where they are needed.
+    easy: Literal["same", "direct", "drop"] = "same"
     #: How many times the cue's area a too-large box covers, at least.
     too_large: Annotated[float, Field(gt=1)] = 4.0
     seed: int = 0

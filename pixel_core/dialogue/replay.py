@@ -5,6 +5,7 @@ from __future__ import annotations
 from pixel_core.dialogue.album import Album
 from pixel_core.dialogue.calls import CallError, SelectCall, parse_turn
 from pixel_core.dialogue.episode import Opening
+from pixel_core.dialogue.masks import masked_tokens
 from pixel_core.dialogue.prompts import Prompts
 from pixel_core.dialogue.transcript import Transcript
 from pixel_core.errors import DataError
@@ -13,7 +14,7 @@ from pixel_core.vision.operations import ShownPicture
 
 
 def replay(trajectory: Trajectory, opening: Opening, prompts: Prompts) -> Transcript:
-    """Tokens with loss weights: 1 on turns to train, 0 on wrong operations and returns.
+    """Tokens with loss weights: 1 on what is trained, 0 on wrong operations and returns.
 
     Raises ``DataError`` for a trajectory whose call fails or that does not end in a turn
     without one: such a text would teach the model to fail.
@@ -31,8 +32,8 @@ def replay_shown(
     frames = prompts.frames_of(opening.query)
     vocabulary = prompts.vocabulary
     for number, turn in enumerate(trajectory.turns):
-        tokens = [*vocabulary.encode_plain(turn.text), vocabulary.turn_end]
-        transcript.append(tokens, weight=1.0 if turn.trained else 0.0)
+        tokens, weights = masked_tokens(turn, vocabulary)
+        transcript.append_weighted(tokens, weights)
         last = number == len(trajectory.turns) - 1
         try:
             call = parse_turn(turn.text, prompts.dialogue.zoom, frames)

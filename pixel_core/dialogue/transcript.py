@@ -64,6 +64,12 @@ class Transcript:
         self.weights += [weight] * len(tokens)
         self.logprobs += [0.0] * len(tokens)
 
+    def append_weighted(self, tokens: list[int], weights: list[float]) -> None:
+        """Add tokens that were given, each with its own weight."""
+        self.tokens += tokens
+        self.weights += weights
+        self.logprobs += [0.0] * len(tokens)
+
     def append_sampled(self, tokens: list[int], logprobs: list[float], trained: bool) -> None:
         """Add tokens the model sampled, with their log-probabilities."""
         self.tokens += tokens

@@ -26,10 +26,10 @@ def seed_table(material: Material) -> Table:
 
 
 def trajectory_table(material: Material) -> Table:
-    """Trajectories by kind, with the turns that are and are not trained."""
+    """Trajectories by kind, with the turns that are trained whole and those with a mistake."""
     kinds: dict[str, list[int]] = {}
     for trajectory in material.trajectories:
-        trained = sum(turn.trained for turn in trajectory.turns)
+        trained = sum(not turn.untrained for turn in trajectory.turns)
         row = kinds.setdefault(trajectory.kind.value, [0, 0, 0])
         row[0] += 1
         row[1] += trained
@@ -37,7 +37,7 @@ def trajectory_table(material: Material) -> Table:
     total = [sum(column) for column in zip(*kinds.values(), strict=True)]
     return {
         "title": "Trajectories",
-        "head": ["kind", "trajectories", "trained turns", "untrained turns"],
+        "head": ["kind", "trajectories", "turns trained whole", "turns with a mistake"],
         "rows": [[plain(kind), *row] for kind, row in sorted(kinds.items())]
         + ([["all", *total]] if total else []),
     }

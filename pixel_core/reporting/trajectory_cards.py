@@ -20,13 +20,18 @@ from pixel_core.vision.operations import ShownPicture, show, zoom
 
 @dataclass(frozen=True)
 class TurnCard:
-    text: str
-    trained: bool
+    #: The text in pieces: (characters, whether they are trained).
+    pieces: list[tuple[str, bool]]
     #: The number of the box it asks for; 0 when it calls nothing.
     number: int
     crop: Cutting | None
     #: Why the call could not be carried out; "" when it could.
     error: str
+
+    @property
+    def trained(self) -> bool:
+        """Whether all of its text is."""
+        return all(trained for _, trained in self.pieces)
 
 
 @dataclass(frozen=True)
@@ -101,13 +106,12 @@ def _card(
         if crop is not None:
             number = len(shown) - len(seed.pictures) + 1
             shown.append(crop)
-            role = Role.LOOK if turn.trained else Role.WRONG
+            role = Role.WRONG if turn.untrained else Role.LOOK
             marks.append((crop.picture, Mark(crop.region, str(number), role)))
         alt = f"What box {number} shows"
         turns.append(
             TurnCard(
-                text=clipped(turn.text),
-                trained=turn.trained,
+                pieces=[(clipped(piece), trained) for piece, trained in turn.pieces],
                 number=number,
                 crop=cutting(crop.image, alt) if crop else None,
                 error=error if called else "",

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import random
 
-from pixel_core.config import DialogueConfig, KindShares
+from pixel_core.config import DialogueConfig, KindShares, VideoKindShares
 from pixel_core.records import TrajectoryKind
 
-#: Zoom operations a trajectory of each kind makes.
+#: Operations a trajectory of each kind makes; all but the last of them are wrong.
 OPERATIONS = {
     TrajectoryKind.DIRECT: 0,
     TrajectoryKind.SINGLE_PASS: 1,
     TrajectoryKind.RECROP_ONCE: 2,
     TrajectoryKind.RECROP_TWICE: 3,
     TrajectoryKind.FURTHER_ZOOM: 2,
+    TrajectoryKind.RESELECT: 2,
 }
 
 #: What is made instead when a kind can't be: the picture has no room for its wrong boxes,
-#: or the dialogue allows too few operations.
+#: the video no other frames, or the dialogue allows too few operations.
 INSTEAD = {
     TrajectoryKind.RECROP_TWICE: TrajectoryKind.RECROP_ONCE,
     TrajectoryKind.RECROP_ONCE: TrajectoryKind.SINGLE_PASS,
     TrajectoryKind.FURTHER_ZOOM: TrajectoryKind.SINGLE_PASS,
+    TrajectoryKind.RESELECT: TrajectoryKind.SINGLE_PASS,
     TrajectoryKind.SINGLE_PASS: TrajectoryKind.DIRECT,
 }
 
@@ -29,7 +31,7 @@ INSTEAD = {
 class KindPicker:
     """Draws kinds by weight."""
 
-    def __init__(self, shares: KindShares) -> None:
+    def __init__(self, shares: KindShares | VideoKindShares) -> None:
         self._kinds = [TrajectoryKind(name) for name in type(shares).model_fields]
         self._weights = [getattr(shares, kind.value) for kind in self._kinds]
 
@@ -37,9 +39,6 @@ class KindPicker:
         return rng.choices(self._kinds, self._weights)[0]
 
 
-def allowed(kind: TrajectoryKind, pictures: int, dialogue: DialogueConfig) -> bool:
-    """Whether an episode with this many pictures may make the kind's operations."""
-    operations = OPERATIONS[kind]
-    return (
-        operations <= dialogue.max_operations and pictures + operations <= dialogue.max_pictures
-    )
+def allowed(kind: TrajectoryKind, dialogue: DialogueConfig) -> bool:
+    """Whether an episode may make the kind's operations."""
+    return OPERATIONS[kind] <= dialogue.max_operations

@@ -1,18 +1,20 @@
 """Stage ``synthesize``: trajectories for the warm start, from annotated train seeds.
 
-Writes ``trajectories.jsonl`` (records.Trajectory), in the annotations' order.
+Writes ``trajectories.jsonl`` (records.Trajectory), in the annotations' order. Annotations are
+read and written one at a time, so memory does not grow with their number.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from pixel_core.errors import DataError
 from pixel_core.records import Annotation, Split, Trajectory, read_jsonl, write_jsonl
 from pixel_core.stage import StageContext
-from pixel_core.synthesis.trajectories import Writer
+from pixel_core.synthesis.trajectories import LeftOut, Writer, Written
 
 TRAJECTORIES = "trajectories.jsonl"
 
@@ -20,40 +22,81 @@ _REPORT_EVERY = 500
 
 
 def run(context: StageContext) -> dict[str, Any]:
-    """Write one trajectory for each train annotation; return counts and shares by kind.
+    """Write at most one trajectory for each train annotation; return counts.
 
-    ``fallbacks`` counts trajectories of another kind than the drawn one, as
-    "drawn->made". Raises ``DataError`` when no train seed was annotated.
+    ``fallbacks``: trajectories of another kind than the drawn one, as "drawn->made".
+    ``turns``: those trained whole and those with a masked mistake. ``left_out``: seeds
+    without a trajectory. ``replaced``: words not used, those that gave the answer away
+    before the closer look among them. Raises ``DataError`` when nothing can be written.
     """
     writer = Writer(context.config)
     source = context.inputs["annotate"] / "annotations.jsonl"
-    annotations = [a for a in read_jsonl(source, Annotation) if a.seed.split is Split.TRAIN]
-    if not annotations:
-        raise DataError(
-            "no annotated train seed to write a trajectory from; look at the annotate "
-            "stage's dropped counts, or give the source more train seeds"
-        )
-    kinds: Counter[str] = Counter()
-    fallbacks: Counter[str] = Counter()
-    turns: Counter[bool] = Counter()
+    total = _lines(source)
+    counts = _Counts()
 
     def written() -> Iterator[Trajectory]:
-        for done, annotation in enumerate(annotations, 1):
-            result = writer.write(annotation)
-            trajectory = result.trajectory
-            kinds[trajectory.kind.value] += 1
-            if result.drawn is not trajectory.kind:
-                fallbacks[f"{result.drawn}->{trajectory.kind}"] += 1
-            turns.update(turn.trained for turn in trajectory.turns)
-            if done % _REPORT_EVERY == 0 or done == len(annotations):
-                context.progress.update(done, len(annotations))
-            yield trajectory
+        for done, annotation in enumerate(read_jsonl(source, Annotation), 1):
+            if annotation.seed.split is Split.TRAIN:
+                result = writer.write(annotation)
+                counts.add(result)
+                if isinstance(result, Written):
+                    yield result.trajectory
+            if done % _REPORT_EVERY == 0 or done == total:
+                context.progress.update(done, total, left_out=counts.left_out.total())
 
     count = write_jsonl(context.out / TRAJECTORIES, written())
-    return {
-        "trajectories": count,
-        "kinds": dict(sorted(kinds.items())),
-        "shares": {kind: round(n / count, 4) for kind, n in sorted(kinds.items())},
-        "fallbacks": dict(sorted(fallbacks.items())),
-        "turns": {"trained": turns[True], "untrained": turns[False]},
-    }
+    if not count:
+        _refuse_nothing(counts)
+    return {"trajectories": count, **counts.metrics()}
+
+
+class _Counts:
+    def __init__(self) -> None:
+        self.kinds: Counter[str] = Counter()
+        self.fallbacks: Counter[str] = Counter()
+        self.turns = {"trained": 0, "with_mistake": 0}
+        self.left_out: Counter[str] = Counter()
+        self.replaced: Counter[str] = Counter()
+
+    def add(self, result: Written | LeftOut) -> None:
+        if isinstance(result, LeftOut):
+            self.left_out[result.value] += 1
+            return
+        made = result.trajectory.kind
+        self.kinds[made.value] += 1
+        if result.drawn is not made:
+            self.fallbacks[f"{result.drawn}->{made}"] += 1
+        for turn in result.trajectory.turns:
+            self.turns["with_mistake" if turn.untrained else "trained"] += 1
+        self.replaced.update(why.value for why in result.replaced)
+
+    def metrics(self) -> dict[str, Any]:
+        count = self.kinds.total()
+        return {
+            "kinds": dict(sorted(self.kinds.items())),
+            "shares": {kind: round(n / count, 4) for kind, n in sorted(self.kinds.items())},
+            "fallbacks": dict(sorted(self.fallbacks.items())),
+            "turns": self.turns,
+            "left_out": dict(sorted(self.left_out.items())),
+            "replaced": dict(sorted(self.replaced.items())),
+        }
+
+
+def _refuse_nothing(counts: _Counts) -> None:
+    if counts.left_out:
+        reasons = ", ".join(f"{why} {n}" for why, n in sorted(counts.left_out.items()))
+        raise DataError(
+            f"no trajectory could be written: all {counts.left_out.total()} annotated train "
+            f"seeds are left out ({reasons}). unasked: let a model annotate them; "
+            "unanswerable: mend the answers; easy: set synthesize.easy to same or direct"
+        )
+    raise DataError(
+        "no annotated train seed to write a trajectory from; look at the annotate "
+        "stage's dropped counts, or give the source more train seeds"
+    )
+
+
+def _lines(path: Path) -> int:
+    """How many, for the progress; a fraction of a second for a million."""
+    with path.open("rb") as lines:
+        return sum(1 for _ in lines)

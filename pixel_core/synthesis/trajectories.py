@@ -1,35 +1,58 @@
-"""One trajectory from one annotated seed: boxes chosen, turns written.
+"""One trajectory from one annotated seed: calls planned, turns written.
 
-Source: Pixel Reasoner (arXiv 2505.15966), section 4.1. A whole-picture view, a bridge, the
-zoom on the cue, a local view, the answer; before the right box there may be wrong ones,
-with the words that recover from them. Wrong operations are shown, not trained.
+Source: Pixel Reasoner (arXiv 2505.15966), section 4.1. A view of the whole, a bridge, the
+operation on the cue, a local view, the answer; before the right operation there may be wrong
+ones, with the words that recover from them. Wrong operations are shown, not trained.
 """
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pixel_core.config import PipelineConfig
-from pixel_core.dialogue.calls import ZoomCall, format_call
-from pixel_core.records import Annotation, Box, Cue, Trajectory, TrajectoryKind, Turn
-from pixel_core.synthesis.boxes import Plane, TickBox, right_box, too_large_box, wrong_box
+from pixel_core.dialogue.calls import format_call
+from pixel_core.records import (
+    Annotation,
+    Cue,
+    FrameCue,
+    SecondLook,
+    Trajectory,
+    TrajectoryKind,
+    Turn,
+)
+from pixel_core.scoring.leak import leaks
+from pixel_core.synthesis.given_words import (
+    Replaced,
+    answerable,
+    given_words,
+    spoken_answers,
+)
 from pixel_core.synthesis.kinds import INSTEAD, KindPicker, allowed
-from pixel_core.synthesis.texts import Texts
+from pixel_core.synthesis.operations import FramePlanner, Operation, ZoomPlanner
+from pixel_core.synthesis.wording import Style, Worded
 
-#: For annotations that name no subject, by style.
-_NAMELESS = {"plain": "the part that the question is about", "terse": "the picture"}
-
-#: Draws of a second wrong box that differs from the first.
+#: Draws of a bridge that does not happen to be worded like the answer.
 _ATTEMPTS = 8
+
+
+class LeftOut(StrEnum):
+    """Why a seed has no trajectory; counted in the metrics."""
+
+    UNASKED = "unasked"  #: nobody wrote a question on it
+    UNANSWERABLE = "unanswerable"  #: its answer, boxed, would not be graded as right
+    EASY = "easy"  #: it can be answered without looking closer, and the settings say drop
 
 
 @dataclass(frozen=True)
 class Written:
-    """A trajectory, and the kind that was drawn for it: another one if it was impossible."""
+    """``drawn``: the kind that was drawn, another one than was made if it was impossible.
+    ``replaced``: of the annotation's words and the templates', what was not used."""
 
     trajectory: Trajectory
     drawn: TrajectoryKind
+    replaced: tuple[Replaced, ...] = ()
 
 
 class Writer:
@@ -38,106 +61,101 @@ class Writer:
     def __init__(self, config: PipelineConfig) -> None:
         self._settings = config.synthesize
         self._dialogue = config.dialogue
-        self._picker = KindPicker(config.synthesize.kinds)
-        self._texts = Texts(config.synthesize.templates)
-        self._planes: dict[tuple[int, int], Plane] = {}
+        self._image_kinds = KindPicker(config.synthesize.kinds)
+        self._video_kinds = KindPicker(config.synthesize.video_kinds)
+        self._style = Style(config.synthesize.templates)
+        self._zooms = ZoomPlanner(config.synthesize, config.dialogue)
+        self._frames = FramePlanner(config.dialogue)
 
-    def write(self, annotation: Annotation) -> Written:
-        """Pick a kind, find its boxes (or fall back), and write the turns."""
+    def write(self, annotation: Annotation) -> Written | LeftOut:
+        """Pick a kind, plan its calls (or fall back), and write the turns.
+
+        ``DataError`` for a cue that its pictures have not.
+        """
         seed = annotation.seed
+        easy = annotation.look is SecondLook.EASY
+        if not seed.asks:
+            return LeftOut.UNASKED
+        if easy and self._settings.easy == "drop":
+            return LeftOut.EASY
+        if not answerable(seed):
+            return LeftOut.UNANSWERABLE
         rng = random.Random(f"{self._settings.seed}/{seed.id}")
-        if not isinstance(annotation.cue, Cue):
-            kind, boxes = TrajectoryKind.DIRECT, list[TickBox]()
-            drawn = kind
+        if annotation.cue is None or (easy and self._settings.easy == "direct"):
+            drawn = TrajectoryKind.DIRECT
         else:
-            drawn = self._picker.pick(rng)
-            kind, boxes = self._feasible(drawn, annotation, annotation.cue, rng)
+            kinds = self._video_kinds if seed.is_video else self._image_kinds
+            drawn = kinds.pick(rng)
+        kind, operations = self._feasible(drawn, annotation, rng)
+        turns, replaced = self._turns(kind, operations, annotation, rng)
         trajectory = Trajectory(
-            id=f"{seed.id}:{kind}",
-            seed_id=seed.id,
-            kind=kind,
-            turns=self._turns(kind, boxes, annotation, rng),
+            id=f"{seed.id}:{kind}", seed_id=seed.id, kind=kind, turns=tuple(turns)
         )
-        return Written(trajectory, drawn)
+        return Written(trajectory, drawn, tuple(replaced))
 
     def _feasible(
-        self, kind: TrajectoryKind, annotation: Annotation, cue: Cue, rng: random.Random
-    ) -> tuple[TrajectoryKind, list[TickBox]]:
-        """The kind, or the nearest simpler one whose boxes exist, with those boxes."""
-        pictures = annotation.seed.pictures
+        self, kind: TrajectoryKind, annotation: Annotation, rng: random.Random
+    ) -> tuple[TrajectoryKind, list[Operation]]:
+        """The kind, or the nearest simpler one that is possible, with its operations."""
         while kind is not TrajectoryKind.DIRECT:
-            if allowed(kind, len(pictures), self._dialogue):
-                picture = pictures[cue.picture]
-                plane = self._plane(picture.width, picture.height)
-                boxes = self._boxes(kind, plane, cue.box, rng)
-                if boxes is not None:
-                    return kind, boxes
+            if allowed(kind, self._dialogue):
+                operations = self._plan(kind, annotation, rng)
+                if operations is not None:
+                    return kind, operations
             kind = INSTEAD[kind]
         return kind, []
 
-    def _plane(self, width: int, height: int) -> Plane:
-        size = (width, height)
-        if size not in self._planes:
-            self._planes[size] = Plane.of(width, height, self._dialogue)
-        return self._planes[size]
-
-    def _boxes(
-        self, kind: TrajectoryKind, plane: Plane, cue: Box, rng: random.Random
-    ) -> list[TickBox] | None:
-        """The boxes of all calls, the right one last; None if the kind is impossible."""
-        right = right_box(plane, cue, self._settings.margin)
-        if right is None:
-            return None
-        boxes: list[TickBox] = []
-        if kind is TrajectoryKind.FURTHER_ZOOM:
-            large = too_large_box(plane, cue, right, self._settings.too_large, rng)
-            if large is None:
-                return None
-            boxes.append(large)
-        wanted = {TrajectoryKind.RECROP_ONCE: 1, TrajectoryKind.RECROP_TWICE: 2}.get(kind, 0)
-        for _ in range(_ATTEMPTS):
-            if len(boxes) >= wanted:
-                break
-            wrong = wrong_box(plane, cue, right, rng)
-            if wrong is not None and wrong not in boxes:
-                boxes.append(wrong)
-        return [*boxes, right] if len(boxes) >= wanted else None
+    def _plan(
+        self, kind: TrajectoryKind, annotation: Annotation, rng: random.Random
+    ) -> list[Operation] | None:
+        seed, cue = annotation.seed, annotation.cue
+        if isinstance(cue, FrameCue):
+            return self._frames.plan(kind, seed, cue, rng)
+        assert cue is not None  # without one the kind is DIRECT
+        return self._zooms.plan(kind, seed, cue, rng)
 
     def _turns(
         self,
         kind: TrajectoryKind,
-        boxes: list[TickBox],
+        operations: list[Operation],
         annotation: Annotation,
         rng: random.Random,
-    ) -> tuple[Turn, ...]:
-        seed, cue = annotation.seed, annotation.cue
-        values = {
-            "subject": seed.subject or _NAMELESS[self._settings.templates],
-            "question": seed.question,
-            "answer": seed.answers[0],
-            "boxed": f"\\boxed{{{seed.answers[0]}}}",
-            "whole_view": annotation.whole_view,
-            "local_view": annotation.local_view,
-            "at": "",
-        }
-        if not isinstance(cue, Cue):
-            return (Turn(text=self._texts.write("direct", values, rng)),)
-        picture = seed.pictures[cue.picture]
-        plane = self._plane(picture.width, picture.height)
-        if not boxes:
-            right = right_box(plane, cue.box, self._settings.margin)
-            values["at"] = _at(plane.written(right)) if right else ""
-            return (Turn(text=self._texts.write("direct", values, rng)),)
+    ) -> tuple[list[Turn], list[Replaced]]:
+        seed = annotation.seed
+        medium = "video" if seed.is_video else "picture"
+        secrets = spoken_answers(seed) if operations else ()
+        given = given_words(annotation, self._style.nameless[medium], secrets)
+        values, replaced = dict(given.values), list(given.replaced)
+        if not operations:
+            values["at"] = self._pointing(annotation)
+            return [Turn(text=self._style.write(medium, "direct", values, rng).text)], replaced
         retry = "after_too_large" if kind is TrajectoryKind.FURTHER_ZOOM else "after_wrong"
         turns = []
-        for place, box in enumerate(boxes):
-            call = ZoomCall(box=plane.written(box), target=cue.picture + 1)
-            values |= {"call": format_call(call, self._dialogue.zoom), "at": _at(call.box)}
-            text = self._texts.write(retry if place else "first", values, rng)
-            turns.append(Turn(text=text, trained=place == len(boxes) - 1))
-        return (*turns, Turn(text=self._texts.write("final", values, rng)))
+        for place, operation in enumerate(operations):
+            values["call"] = format_call(
+                operation.call, self._dialogue.zoom, self._dialogue.frames
+            )
+            values["at"] = operation.at
+            worded = self._style.write(medium, retry if place else "first", values, rng)
+            for _ in range(_ATTEMPTS):
+                if not leaks(worded.prose, secrets):
+                    break
+                replaced.append(Replaced.LEAKY_BRIDGE)
+                worded = self._style.write(medium, retry if place else "first", values, rng)
+            else:
+                call = values["call"]
+                worded = Worded(call, (0, len(call)), "")
+                replaced.append(Replaced.WORDLESS)
+            right = place == len(operations) - 1
+            turns.append(
+                Turn(text=worded.text, untrained=() if right else worded.untrained(self._style))
+            )
+        final = self._style.write(medium, "final", values, rng)
+        return [*turns, Turn(text=final.text)], replaced
 
-
-def _at(box: tuple[float, ...]) -> str:
-    """The box's corner as words of a turn; templates may point before they act."""
-    return f"{box[0]:g} {box[1]:g}"
+    def _pointing(self, annotation: Annotation) -> str:
+        """Words that say where the cue is, for an answer without an operation."""
+        seed, cue = annotation.seed, annotation.cue
+        if isinstance(cue, Cue):
+            return self._zooms.pointing(seed, cue)
+        return "" if cue is None else self._frames.pointing(seed, cue)

@@ -129,13 +129,12 @@ def trajectories(seeds: Sequence[Seed], config: PipelineConfig) -> list[Trajecto
             TrajectoryKind.RECROP_TWICE: [wrong, wrong, cue],
             TrajectoryKind.FURTHER_ZOOM: [large, cue],
         }[kind]
-        turns = [
-            Turn(
-                text=f"Let me look at {seed.subject}. {call(box, side, config)}",
-                trained=box is cue,
-            )
-            for box in boxes
-        ]
+        words = f"Let me look at {seed.subject}. "
+        turns = []
+        for box in boxes:
+            text = words + call(box, side, config)
+            mistake = () if box is cue else ((len(words), len(text)),)
+            turns.append(Turn(text=text, untrained=mistake))
         turns.append(Turn(text=f"It shows {seed.answers[0]}. \\boxed{{{seed.answers[0]}}}"))
         made.append(Trajectory(id=f"t{n}", seed_id=seed.id, kind=kind, turns=tuple(turns)))
     return made
