@@ -31,6 +31,8 @@ class Checked:
     records: int
     #: SHA-256 over the digests of the pictures in use, in order.
     pictures: str
+    #: SHA-256 over the records' digests, in order.
+    rows: str
     #: Of the rows that were left out, by reason.
     left_out: dict[str, int] = field(default_factory=dict)
 
@@ -43,7 +45,7 @@ def check(
     problems = Problems(table.subject)
     fates = bytearray()
     rows = array("I")  # of the records in the book
-    pictures = hashlib.sha256()
+    pictures, content = hashlib.sha256(), hashlib.sha256()
     with SplitBook(rules.shares) as book:
         for entry in entries(table, rules, problems, used):
             fates.append(LEFT_OUT)
@@ -53,6 +55,7 @@ def check(
             digests = [facts.sha256 for _, facts in entry.pictures]
             for digest in digests:
                 pictures.update(bytes.fromhex(digest))
+            content.update(bytes.fromhex(entry.digest))
             own = entry.record.id is not None
             split = entry.record.split or rules.split
             book.add(entry.id, f"{'-+'[own]}{entry.place}", digests, split)
@@ -71,7 +74,13 @@ def check(
     if not records:
         problems.raise_if_any()
         raise DataError(f"{table.subject} has no records; write one a line")
-    return Checked(bytes(fates), records, pictures.hexdigest(), dict(sorted(reasons.items())))
+    return Checked(
+        bytes(fates),
+        records,
+        pictures.hexdigest(),
+        content.hexdigest(),
+        dict(sorted(reasons.items())),
+    )
 
 
 def _noted(
