@@ -39,7 +39,7 @@ def pipeline(
     with running(request) as run:
         seeds = ingest(run)
         annotations = annotate(run, seeds)
-        trajectories = synthesize(run, seeds, annotations)
+        trajectories = synthesize(run, annotations)
         base = base_model(run)
         own_answers = text_only(run, seeds, annotations, trajectories, base)
         warm_start = sft(run, seeds, annotations, trajectories, base, own_answers)

@@ -30,11 +30,12 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "synthesize",
-        1,
+        2,
         ("synthesize", "dialogue"),
-        ("ingest", "annotate"),
+        ("annotate",),
         "pixel_core.synthesis.synthesize:run",
         "trajectories with their self-correction branches",
+        fingerprint="pixel_core.synthesis.imported:fingerprint",
     ),
     Stage(
         "base_model",
