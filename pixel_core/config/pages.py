@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import Field
+
 from pixel_core.config.manifest import SplitShares
-from pixel_core.config.section import Placement, Positive, Section
+from pixel_core.config.section import Placement, Section
 
 
 class PagesConfig(Section):
@@ -14,7 +16,7 @@ class PagesConfig(Section):
     #: A folder, local or ``s3://``; its content is part of the identity, not its place.
     path: Annotated[str, Placement()] = ""
     #: The viewport's width in CSS pixels; the page is as high as it is.
-    width: Positive = 1280
+    width: Annotated[int, Field(ge=64, le=4096)] = 1280
     splits: SplitShares = SplitShares()
     licence: str = ""
     revision: str = ""

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pixel_core.errors import DataError, MediaError
 from pixel_core.seeds.folder import Folder, FolderFile
-from pixel_core.seeds.manifest_pictures import MAX_FILE_BYTES
+from pixel_core.seeds.manifest_media import MAX_FILE_BYTES
 from pixel_core.vision.loading import FORMATS, load_picture
 
 #: Files with these endings are taken for pictures; all others are left alone.

@@ -1,0 +1,97 @@
+"""The records of a folder of pages with their pages, ids and splits, checked together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pixel_core.config import SplitShares
+from pixel_core.errors import DataError
+from pixel_core.records import Split
+from pixel_core.seeds.folder import Folder, FolderFile
+from pixel_core.seeds.pages_records import PageQuestion, read_questions
+from pixel_core.seeds.problems import Problems
+from pixel_core.seeds.splits import SPLITS, SplitBook
+
+
+@dataclass(frozen=True, slots=True)
+class PageEntry:
+    """``digest`` is over the record and its page's file."""
+
+    question: PageQuestion
+    id: str
+    split: Split
+    digest: str
+
+
+def read_entries(
+    folder: Folder, files: Mapping[str, FolderFile], shares: SplitShares
+) -> list[PageEntry]:
+    """All records in their order. Raises ``DataError`` with everything that is wrong."""
+    problems = Problems(f"the pages in {folder.url!r}")
+    questions = read_questions(folder, problems)
+    pages = _digests(folder, files, questions, problems)
+    questions = [question for question in questions if question.page in pages]
+    digests = [question.digest(pages[question.page]) for question in questions]
+    ids = [
+        question.id or f"pages-{digest[:24]}"
+        for question, digest in zip(questions, digests, strict=True)
+    ]
+    with SplitBook(shares) as book:
+        for question, id in zip(questions, ids, strict=True):
+            # Pages of the same content stand together.
+            book.add(id, question.place, (pages[question.page],), question.split)
+        splits = _settled(book, questions, problems)
+    problems.raise_if_any()
+    return [
+        PageEntry(question, id, split, digest)
+        for question, id, split, digest in zip(questions, ids, splits, digests, strict=True)
+    ]
+
+
+def _digests(
+    folder: Folder,
+    files: Mapping[str, FolderFile],
+    questions: list[PageQuestion],
+    problems: Problems,
+) -> dict[str, str]:
+    """The SHA-256 of each page that is asked about; those that can't be read are noted."""
+    digests: dict[str, str] = {}
+    for question in questions:
+        page = question.page
+        if page in digests:
+            continue
+        if page not in files:
+            told, remedy = f"is not in {folder.url!r}", "put the page there, or mend its name"
+            problems.add(question.place, "page", page, told, remedy)
+            continue
+        try:
+            digests[page] = folder.sha256(files[page])
+        except DataError as error:
+            told = f"can't be read: {error}"
+            problems.add(question.place, "page", page, told, "or leave the record out")
+    return digests
+
+
+def _settled(book: SplitBook, questions: list[PageQuestion], problems: Problems) -> list[Split]:
+    """Each record's split; ids and splits that can't stand together are noted."""
+    for pair in book.doubles():
+        derived = "" if questions[pair.second].id else " (derived: the same record)"
+        problems.add(
+            book.place(pair.second),
+            "id",
+            book.id(pair.second),
+            f"was used{derived} at {book.place(pair.first)}",
+            "give each record its own id",
+        )
+    splits, conflicts = book.settle()
+    for pair in conflicts:
+        problems.add(
+            book.place(pair.second),
+            "split",
+            book.named(pair.second),
+            f"is not {book.named(pair.first)!r} as at {book.place(pair.first)}, which asks "
+            "about the same page",
+            "put records about one page into one split",
+        )
+    return [SPLITS[number] for number in splits]
