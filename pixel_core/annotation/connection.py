@@ -74,7 +74,10 @@ class Connection:
             # A slot a try: who waits for the next one leaves it to others.
             try:
                 with throttle.slot():
+                    if throttle.holding_back:
+                        continue
                     before()
+                    throttle.wait()
                     began = time.monotonic()
                     answer = self._send(body)
             except openai.APIError as error:

@@ -66,6 +66,10 @@ class Throttle:
             return fresh
 
     @property
+    def holding_back(self) -> bool:
+        return time.monotonic() < self._until
+
+    @property
     def allowed(self) -> int:
         return int(self._allowed)
 

@@ -1,0 +1,423 @@
+"""Many procedures at once against a real endpoint that misbehaves in every way."""
+
+from __future__ import annotations
+
+import base64
+import email.utils
+import io
+import json
+import logging
+import socket
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from asking import KEY, VARIABLE, Told, ask, context, drive_all, picture, request
+from endpoint import FakeEndpoint, Reply, Seen, chat, failure
+from PIL import Image
+
+from pixel_core.annotation.connection import Connection
+from pixel_core.annotation.live import drive
+from pixel_core.annotation.requests import Procedure, View
+from pixel_core.annotation.till import open_till
+from pixel_core.errors import EndpointError
+from pixel_core.records import Box
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, KEY)
+
+
+def echo(seen: Seen, number: int) -> Reply:
+    return chat(f"said {seen.question}")
+
+
+def slowly(seconds: float, reply: Reply) -> Reply:
+    reply.delay_s = seconds
+    return reply
+
+
+def test_each_procedure_gets_the_answers_to_its_own_questions(tmp_path: Path) -> None:
+    with FakeEndpoint(echo) as endpoint:
+        run = context(tmp_path, endpoint.url, concurrency=8)
+        results, till = drive_all(run, [ask(f"{n}", f"{n} again") for n in range(40)])
+    assert results == {n: [f"said {n}", f"said {n} again"] for n in range(40)}
+    assert len(endpoint.requests) == 80
+    assert till.counters.requests == 80
+    assert till.counters.prompt_tokens == 8000
+
+
+def test_nothing_is_asked_twice(tmp_path: Path) -> None:
+    def slow(seen: Seen, number: int) -> Reply:
+        return slowly(0.05, echo(seen, number))
+
+    with FakeEndpoint(slow) as endpoint:
+        run = context(tmp_path, endpoint.url, concurrency=8)
+        # Equal questions under way at the same time are one question.
+        results, _ = drive_all(run, [ask("the same") for _ in range(20)])
+        assert len(endpoint.requests) == 1
+        assert set(map(str, results.values())) == {"['said the same']"}
+        # Another computation, at another address, with another key.
+        again, till = drive_all(
+            context(tmp_path, endpoint.url + "/", "second", timeout_s=9.0), [ask("the same")]
+        )
+        assert (again, len(endpoint.requests)) == ({0: ["said the same"]}, 1)
+        assert (till.spent_usd, till.counters.remembered) == (0.0, 1)
+        # Another model is another question.
+        drive_all(context(tmp_path, endpoint.url, "third", model="other"), [ask("the same")])
+        assert len(endpoint.requests) == 2
+
+
+def test_what_is_on_record_needs_no_key_and_no_endpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeEndpoint(echo) as endpoint:
+        drive_all(context(tmp_path, endpoint.url), [ask("a", "b")])
+    monkeypatch.delenv(VARIABLE)
+    results, _ = drive_all(context(tmp_path, "http://127.0.0.1:9/v1", "2"), [ask("a", "b")])
+    assert results == {0: ["said a", "said b"]}
+
+
+def test_concurrency_is_bounded_and_used(tmp_path: Path) -> None:
+    with FakeEndpoint(lambda seen, n: slowly(0.05, chat("yes"))) as endpoint:
+        run = context(tmp_path, endpoint.url, concurrency=6)
+        drive_all(run, [ask(str(n)) for n in range(30)])
+    assert endpoint.most_at_once == 6
+
+
+def test_a_million_seeds_are_not_begun_at_once(tmp_path: Path) -> None:
+    begun: list[int] = []
+
+    def procedures() -> Iterator[object]:
+        for number in range(1_000_000):
+            begun.append(number)
+            yield ask(str(number))
+
+    def one_hangs(seen: Seen, number: int) -> Reply:
+        return slowly(0.5 if seen.question == "3" else 0.0, chat("yes"))
+
+    with FakeEndpoint(one_hangs) as endpoint:
+        run = context(tmp_path, endpoint.url, concurrency=4)
+        ended: set[int] = set()
+        with (
+            open_till(run) as till,
+            closing(drive(procedures(), run, till)) as results,  # type: ignore[arg-type]
+        ):
+            while len(ended) < 80:
+                ended.add(next(results)[0])
+                # The oldest holds the others back: a caller that sorts holds few results.
+                oldest = min(number for number in begun if number not in ended)
+                assert len(begun) - oldest <= 65
+        assert 3 in ended
+
+
+@pytest.mark.parametrize("status", [429, 500, 503, 408])
+def test_a_storm_is_ridden_out(tmp_path: Path, status: int) -> None:
+    tries: Counter[str] = Counter()
+
+    def stormy(seen: Seen, number: int) -> Reply:
+        tries[seen.question] += 1
+        return failure(status) if tries[seen.question] <= 2 else chat("yes")
+
+    with FakeEndpoint(stormy) as endpoint:
+        run = context(tmp_path, endpoint.url, concurrency=4)
+        results, _ = drive_all(run, [ask(str(n)) for n in range(6)])
+    assert len(results) == 6
+    assert set(tries.values()) == {3}
+
+
+def test_everyone_waits_as_long_as_the_endpoint_asks(tmp_path: Path) -> None:
+    at: list[float] = []
+    asked = threading.Event()
+
+    def busy_once(seen: Seen, number: int) -> Reply:
+        at.append(time.monotonic())
+        if number == 5 and not asked.is_set():
+            asked.set()
+            return failure(429, **{"retry-after-ms": "400"})
+        return slowly(0.02, chat("yes"))
+
+    with FakeEndpoint(busy_once) as endpoint:
+        run = context(tmp_path, endpoint.url, concurrency=4)
+        drive_all(run, [ask(str(n)) for n in range(24)])
+    later = [moment - at[5] for moment in at[6:]]
+    # Those under way may end; what begins anew waits for the whole time.
+    assert sum(0.05 < gap < 0.38 for gap in later) == 0
+    assert sum(gap >= 0.38 for gap in later) >= 15
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_read_in_each_form(tmp_path: Path, form: str) -> None:
+    # A date has whole seconds: between one and two from now.
+    said = "1" if form == "seconds" else email.utils.formatdate(time.time() + 2, usegmt=True)
+    at: list[float] = []
+
+    def once(seen: Seen, number: int) -> Reply:
+        at.append(time.monotonic())
+        busy = failure(429, **{"retry-after": said})
+        del busy.headers["retry-after-ms"]
+        return busy if number == 0 else chat("yes")
+
+    with FakeEndpoint(once) as endpoint:
+        run = context(tmp_path, endpoint.url)
+        drive_all(run, [ask("a")])
+    assert 0.9 < at[1] - at[0] < 3.0
+
+
+def test_an_endpoint_that_asks_for_an_hour_is_not_waited_for(tmp_path: Path) -> None:
+    def busy(seen: Seen, number: int) -> Reply:
+        return failure(429, **{"retry-after-ms": "3600000"})
+
+    with (
+        FakeEndpoint(busy) as endpoint,
+        pytest.raises(EndpointError, match="asks to wait 3600 s"),
+    ):
+        drive_all(context(tmp_path, endpoint.url), [ask("a")])
+
+
+def test_an_endless_storm_is_one_error_and_what_was_answered_is_kept(tmp_path: Path) -> None:
+    def respond(seen: Seen, number: int) -> Reply:
+        return chat("yes") if seen.question == "0" else failure(429)
+
+    with FakeEndpoint(respond) as endpoint:
+        run = context(tmp_path, endpoint.url, concurrency=1)
+        with pytest.raises(EndpointError, match="HTTP 429 after 3 retries"):
+            drive_all(run, [ask("0"), ask("1")])
+        assert len(endpoint.requests) == 5
+        endpoint.respond = echo
+        endpoint.requests.clear()
+        results, _ = drive_all(run, [ask("0"), ask("1")])
+    assert results == {0: ["yes"], 1: ["said 1"]}
+    assert [seen.question for seen in endpoint.requests] == ["1"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_wrong_key_is_met_once(tmp_path: Path, status: int) -> None:
+    def refuse(seen: Seen, number: int) -> Reply:
+        return slowly(0.1, failure(status, f"bad key {KEY}"))
+
+    with FakeEndpoint(refuse) as endpoint:
+        run = context(tmp_path, endpoint.url, concurrency=16)
+        with pytest.raises(EndpointError, match=f"{VARIABLE}.*HTTP {status}"):
+            drive_all(run, [ask(str(n)) for n in range(100)])
+        assert len(endpoint.requests) == 1
+
+
+def test_an_empty_account_is_not_retried(tmp_path: Path) -> None:
+    def broke(seen: Seen, number: int) -> Reply:
+        return failure(429, "you exceeded your quota", "insufficient_quota")
+
+    with FakeEndpoint(broke) as endpoint:
+        with pytest.raises(EndpointError, match=f"behind {VARIABLE} has no money left"):
+            drive_all(context(tmp_path, endpoint.url), [ask("a"), ask("b")])
+        assert len(endpoint.requests) == 1
+
+
+def test_an_unknown_model_and_a_refused_request_say_what_to_mend(tmp_path: Path) -> None:
+    for status, told in ((404, r"does not know the model 'test'"), (400, "must take pictures")):
+        with (
+            FakeEndpoint(lambda seen, n, status=status: failure(status, "no such")) as endpoint,
+            pytest.raises(EndpointError, match=told),
+        ):
+            drive_all(context(tmp_path, endpoint.url), [ask("a")])
+
+
+def test_a_time_out_names_the_setting(tmp_path: Path) -> None:
+    with FakeEndpoint(lambda seen, n: slowly(0.5, chat("late"))) as endpoint:
+        run = context(tmp_path, endpoint.url, timeout_s=0.1, max_retries=0)
+        with pytest.raises(EndpointError, match=r"no answer in 0\.1 s.*timeout_s"):
+            drive_all(run, [ask("a")])
+
+
+def test_an_endpoint_that_is_not_there_is_named_without_credentials(tmp_path: Path) -> None:
+    run = context(tmp_path, "http://user:secret@127.0.0.1:9/v1?token=secret", max_retries=0)
+    with pytest.raises(EndpointError, match=r"http://127\.0\.0\.1:9/v1 can't be") as caught:
+        drive_all(run, [ask("a")])
+    assert "secret" not in str(caught.value)
+
+
+def test_dropped_connections_are_tried_again(tmp_path: Path) -> None:
+    """A server that hangs up: before any byte, then in the middle of a body."""
+    served: list[int] = []
+    body = json.dumps(chat("yes").body).encode()
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    whole = head % len(body) + body
+
+    def serve(listener: socket.socket) -> None:
+        for part in (b"", whole[:-20], whole):
+            connection, _ = listener.accept()
+            while b'"question"' not in connection.recv(65536):
+                pass
+            served.append(len(part))
+            connection.sendall(part)
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        run = context(tmp_path, url, max_retries=2)
+
+        def procedure() -> Procedure[str | None]:
+            reply = yield request("a", max_tokens=1, response_format={"last": "question"})
+            return reply.content
+
+        results, till = drive_all(run, [procedure])
+        thread.join()
+    assert results == {0: "yes"}
+    assert len(served) == 3
+    assert till.counters.requests == 1
+
+
+def test_a_refusal_by_an_error_is_an_answer_and_costs_nothing(tmp_path: Path) -> None:
+    def refuse(seen: Seen, number: int) -> Reply:
+        return failure(400, "flagged", code="content_policy_violation")
+
+    def procedure() -> Procedure[tuple[str | None, str]]:
+        reply = yield request("a")
+        return reply.content, reply.refusal
+
+    with FakeEndpoint(refuse) as endpoint:
+        run = context(tmp_path, endpoint.url)
+        for _ in range(2):
+            results, till = drive_all(run, [procedure])
+            assert results == {0: (None, "content_policy_violation")}
+        assert len(endpoint.requests) == 1
+        assert till.spent_usd == 0
+
+
+@pytest.mark.parametrize("page", [b"<html>busy</html>", b"", b'{"choices": [{"mess', b"[1]"])
+def test_what_is_no_answer_is_handed_on_but_not_kept(tmp_path: Path, page: bytes) -> None:
+    with FakeEndpoint(lambda seen, n: Reply(page)) as endpoint:
+        results, till = drive_all(context(tmp_path, endpoint.url), [ask("a")])
+        assert results == {0: [None]}
+        # Nobody knows whether it was billed, so the budget takes it as if it was.
+        assert till.counters.unmetered == 1
+        assert till.spent_usd > 0
+        endpoint.respond = echo
+        results, _ = drive_all(context(tmp_path, endpoint.url, "second"), [ask("a")])
+    assert results == {0: ["said a"]}
+
+
+def test_an_error_of_a_procedure_is_raised_and_neighbours_are_kept(tmp_path: Path) -> None:
+    def broken() -> Procedure[None]:
+        yield request("first")
+        raise ValueError("a bug")
+
+    with FakeEndpoint(lambda seen, n: slowly(0.1 * (n > 0), chat("yes"))) as endpoint:
+        run = context(tmp_path, endpoint.url, concurrency=3)
+        with pytest.raises(ValueError, match="a bug"):
+            drive_all(run, [broken, ask("second"), ask("third")])
+        asked = len(endpoint.requests)
+        drive_all(run, [ask("second"), ask("third")])
+    assert len(endpoint.requests) == 3
+    assert asked <= 3
+
+
+def test_leaving_early_waits_shortly_and_keeps_what_was_answered(tmp_path: Path) -> None:
+    def respond(seen: Seen, number: int) -> Reply:
+        return slowly(30.0 if seen.question == "slow" else 0.0, chat("yes"))
+
+    with FakeEndpoint(respond) as endpoint:
+        run = context(tmp_path, endpoint.url, timeout_s=60.0)
+        began = time.monotonic()
+        with open_till(run) as till:
+            with closing(drive([ask("quick"), ask("slow")], run, till)) as results:
+                assert next(results) == (0, ["yes"])
+            assert till.outstanding <= 1
+        assert time.monotonic() - began < 6
+        asked = len(endpoint.requests)
+        drive_all(run, [ask("quick")])
+        assert len(endpoint.requests) == asked
+
+
+def test_requests_a_minute_are_bounded(tmp_path: Path) -> None:
+    at: list[float] = []
+
+    def respond(seen: Seen, number: int) -> Reply:
+        at.append(time.monotonic())
+        return chat("yes")
+
+    with FakeEndpoint(respond) as endpoint:
+        # 600 a minute, of which 20 may come at once: then one each 103 ms.
+        run = context(tmp_path, endpoint.url, concurrency=8, requests_per_minute=600)
+        drive_all(run, [ask(str(n)) for n in range(26)])
+    assert at[25] - at[0] > 0.45
+
+
+def views(tmp_path: Path, image: Image.Image, *shown: tuple[int, Box | None]) -> list[View]:
+    (tmp_path / "ingest").mkdir()
+    kept = picture(tmp_path / "ingest", image)
+    return [View(kept, pixels, box) for pixels, box in shown]
+
+
+def sent(seen: Seen) -> list[tuple[str, Image.Image]]:
+    """The pictures of a request as they arrived, with their kind."""
+    found = []
+    for part in seen.body["messages"][1]["content"]:
+        if part["type"] == "image_url":
+            head, _, data = part["image_url"]["url"].partition(",")
+            found.append((head, Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")))
+    return found
+
+
+def test_views_are_cut_shrunk_and_legible(tmp_path: Path) -> None:
+    photo = Image.effect_noise((600, 400), 90).convert("RGB")
+    page = Image.new("RGB", (600, 400), "white")
+    page.paste((200, 0, 0), (300, 100, 330, 140))
+    box = Box(x1=300, y1=100, x2=330, y2=140)
+
+    def procedure(shown: list[View]) -> Procedure[None]:
+        yield request("q", *shown)
+
+    with FakeEndpoint(echo) as endpoint:
+        shown = views(tmp_path, page, (10**6, None), (60_000, None), (10**6, box))
+        drive_all(context(tmp_path, endpoint.url), [lambda: procedure(shown)])
+        (tmp_path / "other").mkdir()
+        shown = views(tmp_path / "other", photo, (10**6, None))
+        drive_all(context(tmp_path / "other", endpoint.url), [lambda: procedure(shown)])
+    (whole, small, crop), (noise,) = (sent(seen) for seen in endpoint.requests)
+    assert [image.size for _, image in (whole, small, crop)] == [
+        (600, 400),
+        (300, 200),
+        (30, 40),
+    ]
+    # A page goes without loss; a photo, which would be large so, as JPEG.
+    assert whole[1].tobytes() == page.tobytes()
+    assert crop[1].getcolors() == [(1200, (200, 0, 0))]
+    assert "image/png" in whole[0]
+    assert "image/jpeg" in noise[0]
+    parts = endpoint.requests[0].body["messages"][1]["content"]
+    assert {part["image_url"]["detail"] for part in parts[:3]} == {"high"}
+
+
+def test_the_key_appears_nowhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    def tell(seen: Seen, number: int) -> Reply:
+        said = seen.headers["authorization"]
+        assert said == f"Bearer {KEY}"
+        if number == 0:
+            return chat(f"your key is {said}")
+        return failure(400, f"bad request by {said}")
+
+    with FakeEndpoint(tell) as endpoint:
+        run = context(tmp_path, endpoint.url, concurrency=1)
+        with pytest.raises(EndpointError) as caught:
+            drive_all(run, [ask("a", "b")])
+        shown = repr(Connection(run.config.annotate.openai))
+        assert KEY not in json.dumps([seen.body for seen in endpoint.requests])
+    told = "".join(traceback.format_exception(caught.value))
+    assert "bad request by" in told
+    assert isinstance(run.progress, Told)
+    for text in (told, shown, caplog.text, *run.progress.notes):
+        assert KEY not in text
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(b"your key is Bearer [key]" in data for data in written)
+    assert not any(KEY.encode() in data for data in written)
