@@ -21,7 +21,7 @@ from pixel_core.config.dialogue import (
     SamplingConfig,
     ZoomConfig,
 )
-from pixel_core.config.drawn import DrawnConfig, QuestionShares, WorldConfig
+from pixel_core.config.drawn import ClipConfig, DrawnConfig, QuestionShares, WorldConfig
 from pixel_core.config.evaluation import (
     AnswersConfig,
     EvaluateConfig,
@@ -32,6 +32,7 @@ from pixel_core.config.guards import (
     GuardsConfig,
 )
 from pixel_core.config.hub import HubConfig
+from pixel_core.config.imported import ImportedConfig
 from pixel_core.config.ingest import IngestConfig, SourceName
 from pixel_core.config.manifest import ManifestConfig, SplitShares
 from pixel_core.config.pages import PagesConfig
@@ -69,6 +70,7 @@ from pixel_core.config.study import (
 from pixel_core.config.synthesize import KindShares, SynthesizeConfig, VideoKindShares
 from pixel_core.config.text_only import TextOnlyConfig
 from pixel_core.config.training import (
+    CLIP_TASKS,
     PERCEPTION_TASKS,
     BaseModelConfig,
     OptimizerConfig,
@@ -81,6 +83,7 @@ from pixel_core.config.training import (
 from pixel_core.config.videos import VideosConfig
 
 __all__ = [
+    "CLIP_TASKS",
     "PERCEPTION_TASKS",
     "AdvantageKind",
     "AnnotateConfig",
@@ -89,6 +92,7 @@ __all__ = [
     "BaseModelConfig",
     "BatchConfig",
     "ClaimsConfig",
+    "ClipConfig",
     "Count",
     "Departure",
     "DialogueConfig",
@@ -98,6 +102,7 @@ __all__ = [
     "Guard",
     "GuardsConfig",
     "HubConfig",
+    "ImportedConfig",
     "IngestConfig",
     "KindShares",
     "LagrangianConfig",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pixel_core.config.section import Count, Positive, Section, Share, Weight, Weights
 
@@ -33,9 +33,39 @@ class WorldConfig(Section):
     questions: QuestionShares = QuestionShares()
 
 
+class ClipConfig(Section):
+    """Drawn videos: cards come and go."""
+
+    frames: Positive = 16
+    side: Positive = 168
+    grid: Positive = 1
+    card: Positive = 144
+    jitter: Count = 4
+    #: Pixels of a frame that a glyph cell (of 5x7) takes.
+    glyph: Positive = 3
+    #: Cards that come by, each for one frame up to ``longest``.
+    visits: Annotated[int, Field(gt=0, le=8)] = 3
+    longest: Positive = 3
+
+    @model_validator(mode="after")
+    def _event(self) -> Self:
+        if self.longest >= self.frames:
+            raise ValueError(
+                f"longest {self.longest} of {self.frames} frames: a card that is always there "
+                "needs no frame selected"
+            )
+        return self
+
+
 class DrawnConfig(Section):
     world: WorldConfig = WorldConfig()
+    #: Videos among the questions; a question stays what it is when others become videos.
+    video_share: Share = 0.0
+    clip: ClipConfig = ClipConfig()
     train: Positive = 3000
     validation: Positive = 200
     test: Positive = 500
     seed: int = 0
+
+    def idle_fields(self) -> frozenset[str]:
+        return frozenset() if self.video_share else frozenset({"clip"})

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pixel_core.config.drawn import WorldConfig
+from pixel_core.config.drawn import ClipConfig, WorldConfig
 from pixel_core.config.section import Count, Momentum, Placement, Positive, Rate, Section, Share
 
 
@@ -57,6 +57,8 @@ PERCEPTION_TASKS = (
     "answering",
     "crop_answering",
 )
+#: The same on clips of the drawn world.
+CLIP_TASKS = ("clip_pointing", "clip_reading", "clip_grounding", "clip_answering")
 
 
 class PerceptionPhase(Section):
@@ -77,16 +79,27 @@ class PerceptionPhase(Section):
     answering: Count = 0
     #: Answer after a crop that was shown without being asked for.
     crop_answering: Count = 0
+    #: Clips of a step; their tasks share them.
+    clips: Count = 0
+    #: Given which card, name the first frame that shows it.
+    clip_pointing: Count = 0
+    #: Read the digit in a selected frame.
+    clip_reading: Count = 0
+    #: Name the frames that show a card, as JSON.
+    clip_grounding: Count = 0
+    #: Answer after frames that were shown without being asked for.
+    clip_answering: Count = 0
     min_cards: Positive = 3
     max_cards: Annotated[int, Field(gt=0, le=8)] = 6
     optimizer: OptimizerConfig = OptimizerConfig(kind="muon", learning_rate=2e-3)
 
     @model_validator(mode="after")
     def _teaches(self) -> Self:
-        if not any(getattr(self, task) for task in PERCEPTION_TASKS):
-            raise ValueError(
-                f"a phase without items teaches nothing: give one of {PERCEPTION_TASKS}"
-            )
+        tasks = (*PERCEPTION_TASKS, *CLIP_TASKS)
+        if not any(getattr(self, task) for task in tasks):
+            raise ValueError(f"a phase without items teaches nothing: give one of {tasks}")
+        if not self.clips and any(getattr(self, task) for task in CLIP_TASKS):
+            raise ValueError("clips 0 leaves the tasks on clips without any: give some")
         if self.min_cards > self.max_cards:
             raise ValueError(f"min_cards {self.min_cards} is above max_cards {self.max_cards}")
         return self
@@ -105,6 +118,7 @@ class BaseModelConfig(Section):
     phases: tuple[PerceptionPhase, ...] = ()
     #: The drawn world the tiny model is pretrained on; its seeds are apart from ingest's.
     world: WorldConfig = WorldConfig()
+    clip: ClipConfig = ClipConfig()
     #: A step's batch is cut in this many shares, each with its own random stream; workers
     #: divide the shares, so one worker and two compute the same bits.
     shards: Positive = 2

@@ -57,7 +57,9 @@ class Prompts:
         if query.is_video and self.dialogue.prompt == "full":
             text = self._render("video", count=len(visuals))
             transcript.append(self.vocabulary.encode(text))
-        for visual in visuals:
+        for number, visual in enumerate(visuals, 1):
+            if query.is_video:  # a call names frames by their numbers
+                transcript.append(self.vocabulary.encode_plain(self._frame_name(number)))
             self.picture(transcript, visual)
         transcript.append(self.vocabulary.encode_plain(_question(query)))
         transcript.append(self._guidelines[query.is_video])
@@ -113,6 +115,9 @@ class Prompts:
         transcript.append(self._vision_start)
         transcript.append_visual(visual, self.vocabulary.image)
         transcript.append(self._vision_end)
+
+    def _frame_name(self, number: int) -> str:
+        return f"\nFrame {number}: " if self.dialogue.prompt == "full" else f" {number}"
 
     def _system(self, video: bool) -> list[int]:
         if self.dialogue.prompt == "compact":

@@ -13,7 +13,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import PreTrainedTokenizerFast
 
 from pixel_core.config import DialogueConfig
-from pixel_core.dialogue.calls import ZoomCall, format_call
+from pixel_core.dialogue.calls import SelectCall, ZoomCall, format_call
 from pixel_core.dialogue.vocabulary import (
     IMAGE,
     TURN_END,
@@ -44,7 +44,9 @@ def build_tokenizer(dialogue: DialogueConfig) -> PreTrainedTokenizerFast:
         r"\s",
         r"[^\sA-Za-z_\d]",
     ]
-    pattern = "|".join([*map(re.escape, _call_frame(dialogue)), *words])
+    pattern = "|".join(
+        [*map(re.escape, [*_call_frame(dialogue), *_select_frame(dialogue)]), *words]
+    )
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -79,10 +81,21 @@ def _call_frame(dialogue: DialogueConfig) -> tuple[str, ...]:
     return head[:start], head[start:], middle[0], middle[1:], last
 
 
+def _select_frame(dialogue: DialogueConfig) -> tuple[str, ...]:
+    """The same of a selection: up to the arguments, up to the frames, and the end."""
+    if not dialogue.frames.enabled:
+        return ()
+    text = format_call(SelectCall((11,)), dialogue.zoom, dialogue.frames)
+    head, last = text.split("11", 1)
+    start = head.rindex("{")
+    return head[:start], head[start:], last
+
+
 def _corpus(dialogue: DialogueConfig) -> list[str]:
     """Each word the drawn world speaks. Repeated, so that BPE merges all of them."""
     lines = [
         *_call_frame(dialogue),
+        *_select_frame(dialogue),
         "user\n",
         "assistant\n",
         "system\n",
@@ -104,4 +117,6 @@ def _corpus(dialogue: DialogueConfig) -> list[str]:
         "wrong place zoom in on",
         "too far zoom in on",
     ]
+    if dialogue.frames.enabled:
+        lines += ["select frames with", "wrong frames select frames with", "the frames show"]
     return lines * 3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,8 @@ from pixel_core.drawn.questions import Question, ask, with_digit
 from pixel_core.drawn.scene import World
 from pixel_core.errors import DataError
 from pixel_core.records import Cue, Picture, Provenance, Seed, Split
+from pixel_core.seeds.drawn_digits import Digits
+from pixel_core.seeds.drawn_videos import DrawnVideos, is_video
 from pixel_core.seeds.source import Found
 from pixel_core.vision.archive import PictureArchiveWriter
 
@@ -43,13 +44,18 @@ def seeds(config: DrawnConfig, archive: PictureArchiveWriter) -> Iterator[Seed]:
     earlier split has is drawn again. Raises ``DataError`` when the world has too few
     scenes for that.
     """
-    world = World(config.world)
+    world, clips = World(config.world), DrawnVideos(config)
     earlier: set[bytes] = set()
     for split in ORDER:
         own: set[bytes] = set()
-        digits = _Digits(f"{config.seed}/{split}")
+        digits = Digits(f"{config.seed}/{split}")
         for index in range(counts(config)[split]):
             id = f"{SOURCE}-{split}-{index:06d}"
+            if is_video(config, split, index):
+                video = clips.seed(split, index, digits, earlier)
+                yield video.stored(archive)
+                own.add(video.digest)
+                continue
             question, data, digest = _item(config, world, split, index, digits, earlier)
             own.add(digest)
             side = config.world.side
@@ -79,27 +85,12 @@ class DrawnSource:
         return {}
 
 
-class _Digits:
-    """Right answers for a split's digit questions, each kind in shuffled tens."""
-
-    def __init__(self, stream: str) -> None:
-        self._stream = stream
-        self._asked: Counter[str] = Counter()
-
-    def next(self, kind: str) -> str:
-        tens, place = divmod(self._asked[kind], 10)
-        self._asked[kind] += 1
-        digits = list("0123456789")
-        random.Random(f"{self._stream}/{kind}/{tens}").shuffle(digits)
-        return digits[place]
-
-
 def _item(
     config: DrawnConfig,
     world: World,
     split: Split,
     index: int,
-    digits: _Digits,
+    digits: Digits,
     earlier: set[bytes],
 ) -> tuple[Question, bytes, bytes]:
     """A question, its picture as PNG, and the picture's digest (not one of ``earlier``)."""

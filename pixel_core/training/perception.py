@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pixel_core.config import PERCEPTION_TASKS as TASKS
-from pixel_core.config import BaseModelConfig, PerceptionPhase
+from pixel_core.config import CLIP_TASKS, PERCEPTION_TASKS, BaseModelConfig, PerceptionPhase
 from pixel_core.dialogue.calls import ZoomCall, format_call
 from pixel_core.dialogue.prompts import Prompts
 from pixel_core.dialogue.transcript import Transcript, Visual
@@ -26,9 +25,12 @@ from pixel_core.drawn.scene import Scene, World
 from pixel_core.models.batch import collate
 from pixel_core.models.logprobs import logprobs_of, trained_logits
 from pixel_core.records import Box, Picture, Query
+from pixel_core.training.clip_perception import ClipLessons
 from pixel_core.training.loop import Row
 from pixel_core.training.microbatch import by_length
 from pixel_core.vision.operations import ShownPicture, show, zoom
+
+TASKS = (*PERCEPTION_TASKS, *CLIP_TASKS)
 
 
 @dataclass(frozen=True)
@@ -55,25 +57,31 @@ class PerceptionShard:
         self.prompts = prompts
         self.phase = phase
         self.world = World(config.world)
+        self.clips = ClipLessons(prompts, config.clip)
         self.shards = config.shards
         self.stream = stream
 
     def __call__(self, step: int, shard: int) -> Row:
         items: list[tuple[str, Transcript]] = []
-        for number, tasks in enumerate(self._agenda()):
+        for number, tasks in enumerate(self._agenda(self.phase.scenes, PERCEPTION_TASKS)):
             if number % self.shards == shard:
                 rng = random.Random(f"{self.stream}/{step}/{number}")
                 view = self._view(rng)
                 items += [(task, self._item(task, view, rng)) for task in tasks]
+        for number, tasks in enumerate(self._agenda(self.phase.clips, CLIP_TASKS)):
+            if number % self.shards == shard:
+                rng = random.Random(f"{self.stream}/{step}/clip/{number}")
+                clip = self.clips.view(rng)
+                items += [(task, self.clips.item(task, clip, rng)) for task in tasks]
         return {"denominator": 1.0} | self._learn(items)
 
-    def _agenda(self) -> list[list[str]]:
+    def _agenda(self, scenes: int, tasks: Sequence[str]) -> list[list[str]]:
         """The tasks of each scene: dealt out in turn, so that every scene has its share."""
-        agenda: list[list[str]] = [[] for _ in range(self.phase.scenes)]
+        agenda: list[list[str]] = [[] for _ in range(scenes)]
         dealt = 0
-        for task in TASKS:
+        for task in tasks:
             for _ in range(getattr(self.phase, task)):
-                agenda[dealt % self.phase.scenes].append(task)
+                agenda[dealt % scenes].append(task)
                 dealt += 1
         return agenda
 

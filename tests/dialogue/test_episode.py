@@ -115,7 +115,10 @@ def test_a_replayed_trajectory_has_the_tokens_of_the_episode() -> None:
     world = tiny(config=dialogue())
     texts = [zoom(), "wrong place " + zoom(), ANSWER]
     start = opening(world.prompts, 1)
-    turns = tuple(Turn(text=text, trained=number > 0) for number, text in enumerate(texts))
+    turns = tuple(
+        Turn(text=text, untrained=() if number else ((0, len(text)),))
+        for number, text in enumerate(texts)
+    )
     trajectory = Trajectory(id="t", seed_id="s", kind=TrajectoryKind.RECROP_ONCE, turns=turns)
     replayed = replay(trajectory, start, world.prompts)
     episode = play(texts)

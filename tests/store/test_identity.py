@@ -79,6 +79,7 @@ def other(value: Any, data: st.DataObject) -> Any:
 
 CONFIG = PipelineConfig()
 IDLE = (
+    ("ingest", "drawn", "clip"),
     *(("ingest", source) for source in ("manifest", "hub", "photos", "pages", "videos")),
     ("ingest", "near_duplicates"),
     ("annotate", "openai"),

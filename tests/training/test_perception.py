@@ -9,9 +9,10 @@ import re
 import torch
 from tiny_world import dialogue, tiny
 
+from pixel_core.config import CLIP_TASKS, BaseModelConfig, ClipConfig, PerceptionPhase
 from pixel_core.config import PERCEPTION_TASKS as TASKS
-from pixel_core.config import BaseModelConfig, PerceptionPhase
 from pixel_core.drawn.scene import NAMES
+from pixel_core.training.clip_perception import ClipLessons
 from pixel_core.training.perception import PerceptionShard
 
 PHASE = PerceptionPhase(
@@ -23,6 +24,11 @@ PHASE = PerceptionPhase(
     grounding=3,
     answering=3,
     crop_answering=3,
+    clips=2,
+    clip_pointing=2,
+    clip_reading=2,
+    clip_grounding=3,
+    clip_answering=2,
 )
 
 
@@ -73,8 +79,31 @@ def test_the_base_model_is_never_taught_to_call() -> None:
             assert set(re.findall(r"the (\w+) card", text)) <= set(NAMES)
 
 
+def test_the_lessons_on_clips_are_true() -> None:
+    world = tiny(config=dialogue())
+    lessons = ClipLessons(world.prompts, ClipConfig())
+    for seed in range(20):
+        rng = random.Random(seed)
+        view = lessons.view(rng)
+        visits = {visit.card.colour: visit for visit in view.clip.visits}
+        said = {}
+        for task in CLIP_TASKS:
+            item = lessons.item(task, view, rng)
+            pairs = list(zip(item.tokens, item.weights, strict=True))
+            said[task] = world.vocabulary.decode([t for t, w in pairs if w > 0])
+            assert "<tool_call>" not in said[task]
+        grounded = re.search(r"focus on the (\w+) card (\d+) (\{.*\})", said["clip_grounding"])
+        assert grounded is not None
+        numbers = [frame + 1 for frame in visits[grounded[1]].frames]
+        assert json.loads(grounded[3])["target_frames"] == numbers
+        assert int(grounded[2]) == numbers[0]
+        digits = {visit.card.digit for visit in view.clip.visits}
+        assert set(said["clip_reading"].split()) <= digits
+        assert re.search(r"boxed\{(\d)\}", said["clip_answering"])[1] in digits  # type: ignore
+
+
 def test_every_item_is_dealt_once_and_both_shards_differ() -> None:
-    agenda = shard()._agenda()
+    agenda = shard()._agenda(PHASE.scenes, TASKS)
     assert len(agenda) == PHASE.scenes
     dealt = [task for tasks in agenda for task in tasks]
     for task in TASKS:
@@ -91,5 +120,5 @@ def test_a_step_has_gradient_and_the_same_one_again() -> None:
     model.zero_grad()
     assert found[0][0] == found[1][0]
     assert torch.equal(found[0][1], found[1][1])
-    assert {f"{task}_loss" for task in TASKS} <= set(found[0][0])
+    assert {f"{task}_loss" for task in (*TASKS, *CLIP_TASKS)} <= set(found[0][0])
     assert found[0][1].abs().max() > 0
