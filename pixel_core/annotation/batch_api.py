@@ -6,6 +6,7 @@ failure is transient. Creating costs money: it is tried once, and looked up afte
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ MARK = "pixel_submission"
 
 #: How far the endpoint's clock may differ from ours, in seconds.
 _CLOCKS = 86_400
+#: What ids look like; they are told and noted.
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 #: Errors of a file that are told.
 _TOLD = 5
 
@@ -132,7 +135,7 @@ class BatchApi:
         return self._told(search)
 
     def state(self, batch: str) -> BatchState:
-        return self._told(lambda: _state(self._client.batches.retrieve(batch)))
+        return self._told(lambda: self._state(self._client.batches.retrieve(batch)))
 
     def fetch(self, file: str) -> bytes:
         """A file's content: of an output, a few kilobytes a request."""
@@ -177,33 +180,38 @@ class BatchApi:
             return Unreachable(f"{said}; batches that are handed in go on without us")
         return said
 
+    def _state(self, batch: Any) -> BatchState:
+        counts = batch.request_counts
+        errors = (batch.errors and batch.errors.data) or []
+        return BatchState(
+            id=batch.id,
+            status=str(batch.status),
+            total=_count(counts, "total"),
+            completed=_count(counts, "completed"),
+            failed=_count(counts, "failed"),
+            output_file=batch.output_file_id or "",
+            error_file=batch.error_file_id or "",
+            errors=tuple(self._told_error(error) for error in errors[:_TOLD]),
+            codes=frozenset(str(error.code) for error in errors),
+        )
+
+    def _told_error(self, error: Any) -> str:
+        line = "" if error.line is None else f", line {error.line}"
+        said = f"{error.code or 'error'}{line}: {error.message or '(no message)'}"
+        return self._redacted(said.encode()).decode("utf-8", "replace")
+
     def _redacted(self, data: bytes) -> bytes:
         return failures.redacted(data, self._key)
 
 
 def _id(created: Any) -> str:
     """The id of what was made. ``ValueError`` for a response that has none."""
-    if not isinstance(getattr(created, "id", None), str) or not created.id:
+    id = getattr(created, "id", None)
+    if not isinstance(id, str) or not _ID.fullmatch(id):
         raise ValueError("a response without an id")
-    return str(created.id)
+    return id
 
 
-def _state(batch: Any) -> BatchState:
-    counts = batch.request_counts
-    errors = (batch.errors and batch.errors.data) or []
-    return BatchState(
-        id=batch.id,
-        status=str(batch.status),
-        total=counts.total if counts else 0,
-        completed=counts.completed if counts else 0,
-        failed=counts.failed if counts else 0,
-        output_file=batch.output_file_id or "",
-        error_file=batch.error_file_id or "",
-        errors=tuple(
-            f"{error.code or 'error'}"
-            + (f", line {error.line}" if error.line is not None else "")
-            + f": {error.message or '(no message)'}"
-            for error in errors[:_TOLD]
-        ),
-        codes=frozenset(error.code or "" for error in errors),
-    )
+def _count(counts: Any, name: str) -> int:
+    value = getattr(counts, name, None)
+    return value if type(value) is int and value >= 0 else 0

@@ -136,7 +136,7 @@ class Settling:
                     f"batch {state.id}: {len(those)} requests were turned down "
                     f"({those[0].said[:_QUOTED]}); {kept}{remedy}"
                 )
-        self._failures.update(open_)
+        self._failures.update(list(open_))
         spent = {digest for digest in open_ if self._failures[digest] >= MAX_TRIES}
         if spent:
             last = next((one.said for one in failed if one.digest in spent), _reasons(state))

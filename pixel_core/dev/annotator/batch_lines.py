@@ -88,7 +88,7 @@ class LineWriter:
         """Answer a line, as the script has it."""
         self._source.seek(line.offset)
         body = json.loads(self._source.read(line.length))["body"]
-        reply, rule = chat.reply("line", body, line.custom_id)
+        reply, rule = chat.reply("line", body, custom_id=line.custom_id)
         fault = rule.do if rule else None
         if fault is Fault.LINE_MISSING:
             return

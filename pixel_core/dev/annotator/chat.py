@@ -49,13 +49,13 @@ class ChatDesk:
             value = json.loads(body)
         except (ValueError, RecursionError):
             number = self._journal.number("chat")
-            self._journal.write(Entry("chat", number, 400))
+            self._journal.write(Entry("chat", number, 400, size=len(body)))
             return error_reply(400, "We could not parse the JSON body of your request")
-        reply, _ = self.reply("chat", value)
+        reply, _ = self.reply("chat", value, size=len(body))
         return reply
 
     def reply(
-        self, route: str, body: Any, custom_id: str = ""
+        self, route: str, body: Any, *, custom_id: str = "", size: int = 0
     ) -> tuple[HttpReply, Rule | None]:
         """The response to a body, and the rule that befell it."""
         number = self._journal.number(route)
@@ -85,6 +85,7 @@ class ChatDesk:
                 asked=request.asked if request else "",
                 model=request.model if request else "",
                 fault=rule.do.value if rule else "",
+                size=size,
                 custom_id=custom_id,
             )
         )

@@ -66,10 +66,10 @@ class FileShelf:
         with self._lock:
             return self._files.get(id)
 
-    def ids(self) -> list[str]:
-        """Of all files that are there."""
+    def purposes(self) -> list[str]:
+        """Of all files that are there, oldest first."""
         with self._lock:
-            return list(self._files)
+            return [file.purpose for file in self._files.values()]
 
     def describe(self, id: str) -> HttpReply:
         file = self.get(id)

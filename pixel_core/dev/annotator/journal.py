@@ -26,6 +26,8 @@ class Entry:
     asked: str = ""
     model: str = ""
     fault: str = ""
+    #: Bytes of the request's body; of a batch's line, 0.
+    size: int = 0
     #: Of a batch's line.
     custom_id: str = ""
 

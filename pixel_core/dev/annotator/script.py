@@ -78,6 +78,8 @@ class Rule(BaseModel):
     seconds: Annotated[float, Field(ge=0)] = 0.0
     share: Annotated[float, Field(ge=0, le=1)] = 0.5
     content: str = ""
+    #: The reason of ``batch_failed``.
+    code: str = "invalid_request"
 
 
 class Script(BaseModel):

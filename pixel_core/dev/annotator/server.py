@@ -72,6 +72,10 @@ class AnnotatorServer:
         """Follow another script from now on."""
         self.chat.follow(script)
 
+    def hurry(self) -> None:
+        """Let no batch last any longer than its lines need."""
+        self.batches.hurry()
+
     def serve_forever(self) -> None:
         """Serve in this thread until an exception such as Ctrl-C."""
         self._http.serve_forever(0.2)
@@ -115,7 +119,9 @@ class AnnotatorServer:
                 models = [{"id": name, "object": "model", "created": 0} for name in names]
                 return self._noted("models", lambda rule: json_reply(_list(models)))
             case "POST", "v1", "files":
-                return self._noted("upload", lambda rule: self.files.upload(content_type, body))
+                return self._noted(
+                    "upload", lambda rule: self.files.upload(content_type, body), len(body)
+                )
             case "GET", "v1", "files", file:
                 return self._noted("file", lambda rule: self.files.describe(file))
             case "DELETE", "v1", "files", file:
@@ -135,7 +141,9 @@ class AnnotatorServer:
                 return json_reply(self.journal.summary())
         return error_reply(404, f"Invalid URL ({method} {url.path})", "unknown_url")
 
-    def _noted(self, route: str, act: Callable[[Rule | None], HttpReply]) -> HttpReply:
+    def _noted(
+        self, route: str, act: Callable[[Rule | None], HttpReply], size: int = 0
+    ) -> HttpReply:
         """Do it as the script has it, and write it down.
 
         With the faults of transport it is done, only the client never hears of it.
@@ -154,7 +162,7 @@ class AnnotatorServer:
         else:
             reply = lost
         fault = rule.do.value if rule else ""
-        self.journal.write(Entry(route, number, reply.status, fault=fault))
+        self.journal.write(Entry(route, number, reply.status, fault=fault, size=size))
         return reply
 
 
