@@ -112,8 +112,9 @@ class VideoFile:
         playback = Playback(self._opened, self._keys, self.name)
         try:
             for index in wanted:
-                frame = playback.frame_at(self._pts[index])
-                if frame.is_corrupt:
+                frame, pts = playback.frame_at(self._pts[index])
+                # Half-frames have a packet each, so the one before may be the one meant.
+                if frame.is_corrupt or pts < self._pts[max(0, index - 1)]:
                     self._refuse(f"is damaged at {self.time_of(index):.2f} s")
                 with media_errors(self.name):
                     picture = upright(frame, playback.pixel_shape, self._limits.pixels)

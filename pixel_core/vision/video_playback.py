@@ -61,10 +61,11 @@ class Playback:
         """A pixel's width over its height."""
         return self._stream.sample_aspect_ratio or Fraction(1)
 
-    def frame_at(self, pts: int) -> VideoFrame:
-        """The last frame that appears at or before ``pts``; times must not decrease."""
+    def frame_at(self, pts: int) -> tuple[VideoFrame, int]:
+        """The last frame that appears at or before ``pts``, and when; times must not
+        decrease."""
         if self._shown is not None and self._time(self._shown) == pts:
-            return self._shown
+            return self._shown, pts
         with media_errors(self._name):
             key = self._key_before(pts)
             if self._can_skip and key > self._position:
@@ -75,7 +76,7 @@ class Playback:
                 f"video {self._name} begins with frames that can't be decoded: fetch or "
                 "export it again"
             )
-        return self._shown
+        return self._shown, self._time(self._shown)
 
     def _start(self) -> None:
         """From the beginning, with a file opened anew."""
