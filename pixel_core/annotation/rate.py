@@ -18,7 +18,8 @@ _BURST = 1 / 30
 class Rate:
     """``per_minute`` units in any 60 s, the burst included; 0: no bound.
 
-    One thing larger than the burst waits until it is paid for. Safe to use from several
+    A thing larger than the burst waits until it is paid for, then goes as a whole: with it a
+    minute may have as much more as it is large. Safe to use from several
     threads; whoever takes first goes first.
     """
 
