@@ -72,7 +72,8 @@ class Spool:
     def new_ids(self) -> dict[int, str]:
         """For seeds whose id an earlier source has: theirs with the source's name before it.
 
-        Raises ``DataError`` when a source has an id twice, or that name is taken as well.
+        Raises ``DataError`` when a source has an id twice, an imported seed's id is taken, or
+        that name is taken as well.
         """
         suspects = self._suspects()
         if not suspects:
@@ -87,8 +88,9 @@ class Spool:
             if first == key:
                 continue
             name = f"{self.source(key)}-{seed.id}"
-            own = self.source(first) == self.source(key)
-            if own or _digest(name) in self._ids or name in renamed.values():
+            # Imported trajectories name their seeds: those keep their ids.
+            kept = self.source(key) in (self.source(first), "imported")
+            if kept or _digest(name) in self._ids or name in renamed.values():
                 clashes.append(seed.id)
             renamed[key] = name
         if clashes:
