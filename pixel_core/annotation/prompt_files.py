@@ -17,6 +17,9 @@ from pixel_core.annotation.requests import Task
 from pixel_core.config import PromptVersions
 from pixel_core.errors import ConfigError
 
+#: One folder a task, and in it one a version.
+ROOT = files("pixel_core.annotation").joinpath("prompts")
+
 
 class Prompts:
     """One version of one task's prompts."""
@@ -33,7 +36,7 @@ class Prompts:
 @cache
 def prompts_of(task: Task, version: str) -> Prompts:
     """The prompts of a version. ``ConfigError`` for one that does not exist."""
-    root = files("pixel_core.annotation").joinpath("prompts", task.value)
+    root = ROOT.joinpath(task.value)
     known = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
     if version not in known:
         raise ConfigError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pixel_core.annotation.openai_client import key_of
+from pixel_core.annotation.api_key import key_of
 from pixel_core.annotation.prompt_files import check_versions
 from pixel_core.config import PipelineConfig
 

@@ -13,6 +13,7 @@ from pixel_core.config import AnnotateConfig, OpenAIConfig, PipelineConfig
 from pixel_core.records import Box, Cue, Provenance, Seed, Split, write_jsonl
 from pixel_core.stage import SilentProgress, StageContext
 from pixel_core.store.local_storage import LocalStorage
+from pixel_core.store.shared_notes import cache_folder, open_notes
 from pixel_core.store.workspace import StoredWorkspace
 from pixel_core.vision.archive import PictureArchiveWriter
 
@@ -53,7 +54,8 @@ def ingested(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def context_for(tmp_path: Path, ingested: Path) -> Callable[..., StageContext]:
-    """Contexts that share one workspace, as the runs before and after a crash do."""
+    """Contexts that share one store, as the runs before and after a crash do. No second
+    look, unless ``openai`` has one."""
     storage = LocalStorage(tmp_path / "store")
     runs = iter(range(1000))
 
@@ -68,6 +70,7 @@ def context_for(tmp_path: Path, ingested: Path) -> Callable[..., StageContext]:
                 "timeout_s": 5.0,
                 "max_retries": 3,
                 "concurrency": 2,
+                "verify": {"votes": 0},
                 **openai,
             }
         )
@@ -78,6 +81,8 @@ def context_for(tmp_path: Path, ingested: Path) -> Callable[..., StageContext]:
             out=out,
             work=StoredWorkspace(storage, "work/annotate", "0"),
             progress=SilentProgress(),
+            shared=open_notes(storage, "annotate", "a-test"),
+            cache=cache_folder(storage, "annotate"),
         )
 
     return make
