@@ -112,6 +112,8 @@ def check_box(
     The span is the picture's size in the box's own units: pixels as shown, or (1, 1).
     """
     x1, y1, x2, y2 = box
+    if 0 <= x1 < x2 <= span[0] and 0 <= y1 < y2 <= span[1]:
+        return
     written = quote(list(box))
     if x1 > x2 or y1 > y2:
         refuse(
@@ -123,8 +125,7 @@ def check_box(
             CallErrorKind.BOX_EMPTY,
             f"bbox_2d {written} is empty: it needs x1 < x2 and y1 < y2",
         )
-    if not (0 <= x1 < x2 <= span[0] and 0 <= y1 < y2 <= span[1]):
-        _outside(written, span, zoom)
+    _outside(written, span, zoom)
 
 
 def _outside(written: str, span: tuple[float, float], zoom: ZoomConfig) -> NoReturn:

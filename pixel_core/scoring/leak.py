@@ -174,6 +174,8 @@ def _tokens(text: str) -> list[tuple[str, tuple[int, int]]]:
 
 
 def _plain(word: str) -> str:
+    if word.isascii() and word.isalpha():
+        return word.lower()  # most words; synthesis asks this of every turn
     word = unicodedata.normalize("NFKC", word.casefold())
     for possessive in ("'s", "’s"):
         word = word.removesuffix(possessive)
