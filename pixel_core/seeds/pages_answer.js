@@ -65,8 +65,18 @@ globalThis.pageAnswers = (() => {
       }));
   }
 
+  // Whether a text is in the folded part of a <details>.
+  function isFolded(node) {
+    const folds = "details:not([open])";
+    for (let at = node.parentElement.closest(folds); at; at = at.parentElement?.closest(folds)) {
+      if (!at.querySelector(":scope > summary")?.contains(node)) return true;
+    }
+    return false;
+  }
+
   function isSeen(node, size) {
     const element = node.parentElement;
+    if (isFolded(node)) return false;
     if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) return false;
     if (!node.data.trim()) return true;
     return rectsOf(node, 0, node.length, size).some(

@@ -46,18 +46,18 @@ def launch(playwright: Playwright) -> Browser:
     from playwright.sync_api import Error
 
     named = os.environ.get("PIXEL_BROWSER", "")
-    if named and not shutil.which(named):
-        raise ConfigError(f"PIXEL_BROWSER {named!r} is no program; set it to a Chromium's path")
-    if not named:
-        try:
+    try:
+        if not named:
             return _started(playwright, None)
-        except Error as error:
-            if "Executable doesn't exist" not in error.message:
-                raise _would_not_start("Playwright's own browser", error) from error
-    path = shutil.which(named) if named else _on_path()
+    except Error as error:
+        if "Executable doesn't exist" not in error.message:
+            raise _would_not_start("Playwright's own browser", error) from error
+    path = find()
     if path is None:
         raise ConfigError(
-            "pages are rendered in Chromium, and none was found; run `playwright install "
+            f"PIXEL_BROWSER {named!r} is no program; set it to a Chromium's path"
+            if named
+            else "pages are rendered in Chromium, and none was found; run `playwright install "
             "chromium`, install your system's chromium, or set PIXEL_BROWSER to its path"
         )
     try:
@@ -66,7 +66,10 @@ def launch(playwright: Playwright) -> Browser:
         raise _would_not_start(path, error) from error
 
 
-def _on_path() -> str | None:
+def find() -> str | None:
+    """The browser's path, where it is not Playwright's own; None when there is none."""
+    if named := os.environ.get("PIXEL_BROWSER"):
+        return shutil.which(named)
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
