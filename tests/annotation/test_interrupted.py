@@ -1,90 +1,130 @@
-"""What is paid for survives: kill -9, Ctrl-C, a failing neighbour."""
+"""What is paid for survives: kill -9 and Ctrl-C at any moment, over real HTTP."""
 
 from __future__ import annotations
 
-import pickle
+import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from endpoint import FakeEndpoint, Reply, Seen, evidence
+from asking import KEY, VARIABLE, ask, context, drive_all
+from endpoint import FakeEndpoint, Reply, Seen, chat
 
-from pixel_core.annotation import annotate
-from pixel_core.annotation.in_threads import in_threads
-from pixel_core.stage import StageContext
-
-RUN = """
-import pickle, sys
-from pixel_core.annotation import annotate
-annotate.run(pickle.loads(open(sys.argv[1], "rb").read()))
+#: Three questions each, the later ones after the earlier ones' answers.
+SEEDS = 30
+RUN = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from asking import ask, context, drive_all
+run = context(Path(sys.argv[1]), sys.argv[2], concurrency=4, timeout_s=120.0)
+drive_all(run, [ask(*(f"{{n}}-{{k}}" for k in range(3))) for n in range({SEEDS})])
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_an_interrupted_run_never_pays_twice(
-    context_for: Callable[..., StageContext], tmp_path: Path, how: signal.Signals
-) -> None:
-    def two_then_hang(seen: Seen, number: int) -> Reply:
-        reply = evidence()
-        reply.delay_s = 0.0 if number < 2 else 60.0
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, KEY)
+
+
+class Counting:
+    """An endpoint that answers after a moment, and signals a process at a given request."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+        self.answered: set[str] = set()
+        self.strike_at = 0
+        self.after_s = 0.0
+        self.strike = lambda: None
+
+    def __call__(self, seen: Seen, number: int) -> Reply:
+        self.asked[seen.question] += 1
+        if self.asked.total() == self.strike_at:
+            threading.Timer(self.after_s, self.strike).start()
+        reply = chat(f"said {seen.question}")
+        reply.delay_s = 0.01
         return reply
 
-    with FakeEndpoint(two_then_hang) as endpoint:
-        context = context_for(endpoint.url, timeout_s=120.0)
-        (tmp_path / "context").write_bytes(pickle.dumps(context))
-        process = subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path / "context")])
+
+def start(folder: Path, url: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", RUN, str(folder), url])
+
+
+def test_kill_9_at_several_moments_pays_for_nothing_twice(tmp_path: Path) -> None:
+    respond = Counting()
+    with FakeEndpoint(respond) as endpoint:
+        # At a request's arrival, while it is answered, while its answer is being stored.
+        for strike_at, after_s in ((7, 0.0), (25, 0.012), (50, 0.02)):
+            process = start(tmp_path, endpoint.url)
+            respond.strike_at, respond.after_s = strike_at, after_s
+            respond.strike = lambda process=process: os.kill(process.pid, signal.SIGKILL)
+            process.wait(timeout=60)
+            assert process.returncode == -signal.SIGKILL
+        respond.strike_at = 0
+        asked = [ask(*(f"{n}-{k}" for k in range(3))) for n in range(SEEDS)]
+        results, till = drive_all(context(tmp_path, endpoint.url, concurrency=4), asked)
+    assert results == {n: [f"said {n}-{k}" for k in range(3)] for n in range(SEEDS)}
+    # Only what was not recorded yet when the process died can have been sent again: of each
+    # kill four requests under way, and four answers that were being stored.
+    again = {question: times for question, times in respond.asked.items() if times > 1}
+    assert len(again) <= 3 * 8
+    # What each run paid is counted, once.
+    assert till.counters.requests == 3 * SEEDS
+    assert len(respond.asked) == 3 * SEEDS
+
+
+def test_no_recorded_answer_is_asked_for_again(tmp_path: Path) -> None:
+    """Killed once answers are seen to be stored; exactly those are not sent again."""
+    respond = Counting()
+    segments = tmp_path / "store" / "notes" / "annotate" / "ledger" / "segments"
+    with FakeEndpoint(respond) as endpoint:
+        process = start(tmp_path, endpoint.url)
         deadline = time.monotonic() + 60
-        while len(context.work.names()) < 2 or len(endpoint.requests) < 4:
+        while not segments.is_dir() or len(list(segments.iterdir())) < 6:
             assert time.monotonic() < deadline
-            time.sleep(0.02)
+            time.sleep(0.005)
+        process.kill()
+        process.wait()
+        time.sleep(0.05)  # what was under way has arrived
+        stored = b"".join(path.read_bytes() for path in segments.iterdir())
+        kept = [question for question in respond.asked if f"said {question}".encode() in stored]
+        assert len(kept) >= 6
+        respond.asked.clear()
+        asked = [ask(*(f"{n}-{k}" for k in range(3))) for n in range(SEEDS)]
+        drive_all(context(tmp_path, endpoint.url, concurrency=4), asked)
+    assert set(respond.asked) == {f"{n}-{k}" for n in range(SEEDS) for k in range(3)} - set(
+        kept
+    )
+    assert set(respond.asked.values()) == {1}
+
+
+def test_ctrl_c_stops_at_once_and_keeps_what_was_answered(tmp_path: Path) -> None:
+    def then_hang(seen: Seen, number: int) -> Reply:
+        reply = chat(f"said {seen.question}")
+        reply.delay_s = 0.0 if number < 9 else 60.0
+        return reply
+
+    with FakeEndpoint(then_hang) as endpoint:
+        process = start(tmp_path, endpoint.url)
+        deadline = time.monotonic() + 60
+        while len(endpoint.requests) < 13:  # nine answered, four hang
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         told = time.monotonic()
-        process.send_signal(how)
+        process.send_signal(signal.SIGINT)
         process.wait(timeout=30)
-        # Requests that hang for a minute don't hold the program.
         assert time.monotonic() - told < 8
-        answered = {seen.question for seen in endpoint.requests[:2]}
-
-        endpoint.respond = lambda seen, number: evidence()
+        answered = {seen.question for seen in endpoint.requests[:9]}
+        endpoint.respond = lambda seen, number: chat(f"said {seen.question}")
         endpoint.requests.clear()
-        assert annotate.run(context)["located"] == 5
-        assert len(endpoint.requests) == 2
-        assert not answered & {seen.question for seen in endpoint.requests}
-
-
-def test_a_failure_begins_nothing_more_but_lets_neighbours_end() -> None:
-    begun: list[int] = []
-    ended: list[int] = []
-
-    def work(number: int) -> int:
-        begun.append(number)
-        if number == 0:
-            time.sleep(0.05)
-            raise ValueError("the first")
-        time.sleep(0.2)
-        ended.append(number)
-        return number
-
-    with pytest.raises(ValueError, match="the first"):
-        list(in_threads(work, range(100), 3))
-    assert len(begun) == 3
-    assert sorted(ended) == [1, 2]
-
-
-def test_leaving_early_begins_nothing_more() -> None:
-    begun: list[int] = []
-
-    def work(number: int) -> int:
-        begun.append(number)
-        time.sleep(0.01)
-        return number * 10
-
-    with closing(in_threads(work, range(1000), 2)) as results:
-        position, result = next(results)
-    assert result == position * 10
-    assert len(begun) < 10
-    assert dict(in_threads(work, range(5), 2)) == {n: n * 10 for n in range(5)}
+        run = context(tmp_path, endpoint.url, concurrency=4)
+        drive_all(run, [ask(*(f"{n}-{k}" for k in range(3))) for n in range(SEEDS)])
+    assert len(endpoint.requests) == 3 * SEEDS - 9
+    assert not answered & {seen.question for seen in endpoint.requests}
+    assert json.loads(run.work.get("costs.json") or b"{}")["requests"] == 3 * SEEDS
