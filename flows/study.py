@@ -20,7 +20,7 @@ from prefect.logging import get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.study_progress import UnwatchedStudy
-from flows.study_request import StudyRequest
+from flows.study_request import StudyRequest, check_ready
 from flows.study_results import study_markdown
 from pixel_core.errors import PixelError, StageFailed
 from pixel_core.store import Artifact
@@ -56,7 +56,8 @@ def study(
 ) -> dict[str, str]:
     """Make what is missing of every cell, then compare; returns the study's artifact."""
     request = StudyRequest(profile, tuple(overrides or ()), store, tuple(only or ()))
-    matrix, graph, opened = request.open()
+    matrix, graph, opened, decided = request.plan()
+    check_ready(decided)
     run = StudyRun(matrix.config, graph, opened, watcher.get() or UnwatchedStudy())
     with run.recorded():
         _make_cells(run, Schedule(graph, len(os.sched_getaffinity(0))))

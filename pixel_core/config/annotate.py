@@ -22,7 +22,9 @@ class VerifyConfig(Section):
 
     #: Looks at each view, of which the majority counts; 0: no second look.
     votes: Count = 1
-    #: The whole picture, shrunk to this many pixels: what a model sees before it zooms.
+    #: The whole picture, shrunk to this many pixels: what a model sees before it zooms. Set
+    #: it to ``dialogue.picture.max_pixels`` of the model to be trained. Of a video, each
+    #: frame gets a quarter.
     whole_pixels: Positive = 512 * 28 * 28
 
     @model_validator(mode="after")
@@ -58,6 +60,7 @@ class OpenAIConfig(Section):
 
     model: str = "gpt-4o-2024-11-20"
     prompts: PromptVersions = PromptVersions()
+    #: A picture, or a crop of it, as it is sent at most; of a video, each frame a quarter.
     max_picture_pixels: Positive = 2000 * 28 * 28
     verify: VerifyConfig = VerifyConfig()
     #: Of shuffled choices.

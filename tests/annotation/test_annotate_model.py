@@ -13,6 +13,7 @@ import pytest
 from drawn_seeds import context_on, write_ingest
 
 from pixel_core.annotation import annotate, prompt_files
+from pixel_core.config import DrawnConfig, IngestConfig, PipelineConfig
 from pixel_core.dev.annotator.script import Fault, Rule, Script
 from pixel_core.dev.annotator.server import AnnotatorServer
 from pixel_core.errors import BudgetSpent, ConfigError, DataError, EndpointError
@@ -26,7 +27,10 @@ from pixel_core.records import (
     read_jsonl,
     write_jsonl,
 )
+from pixel_core.seeds import ingest
 from pixel_core.stage import SilentProgress, StageContext
+from pixel_core.store.local_storage import LocalStorage
+from pixel_core.store.workspace import StoredWorkspace
 
 KEY = "sk-test-4f1d0c2b9a8e7766"
 SEEDS = 12
@@ -73,13 +77,25 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn videos, four of them to train on, whose cues the source knows."""
+    folder = tmp_path_factory.mktemp("clips") / "ingest"
+    folder.mkdir()
+    world = DrawnConfig(train=4, validation=1, test=1, video_share=1.0)
+    config = PipelineConfig(ingest=IngestConfig(drawn=world))
+    unused = StoredWorkspace(LocalStorage(folder.parent / "store"), "work/ingest", "0")
+    ingest.run(StageContext(config, {}, folder, unused, SilentProgress()))
+    return folder
+
+
 @pytest.fixture
 def make(tmp_path: Path, server: AnnotatorServer, drawn: Path) -> Make:
     """Contexts on one store, as the runs before and after a crash are."""
 
-    def made(ingest: Path = drawn, store: str = "store", **openai: object) -> StageContext:
+    def made(folder: Path = drawn, store: str = "store", **openai: object) -> StageContext:
         settings = {"timeout_s": 60.0, **openai}  # the machine may be busy
-        return context_on(ingest, tmp_path / store, server.url, Told(), **settings)
+        return context_on(folder, tmp_path / store, server.url, Told(), **settings)
 
     return made
 
@@ -158,6 +174,38 @@ def test_photos_get_questions_that_were_looked_at_twice(make: Make, photos: Path
         assert annotation.seed.answers[0] in annotation.seed.choices
         assert annotation.look is not None
         assert annotation.author == "openai:gpt-4o-test@propose-1,look-1"
+
+
+def test_the_sources_cues_are_kept_and_only_words_and_looks_are_paid_for(
+    make: Make, server: AnnotatorServer, clips: Path
+) -> None:
+    context = make(clips)
+    annotate.run(context)
+    assert asked(server) == {"describe_cue": 4, "look": 8}
+    for annotation in written(context):
+        assert annotation.cue == annotation.seed.cue
+        if annotation.seed.split is Split.TRAIN:
+            assert annotation.author == "source+openai:gpt-4o-test@locate-1,look-1"
+            assert annotation.look is SecondLook.NEEDS_ZOOM
+            assert annotation.seed.answers[0] in annotation.local_view
+
+
+def test_frames_are_found_where_the_source_does_not_say(
+    make: Make, server: AnnotatorServer, clips: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    os.link(clips / "pictures.zip", folder / "pictures.zip")
+    seeds = list(read_jsonl(clips / "seeds.jsonl", Seed))
+    bare = {"cue": None, "subject": ""}
+    write_jsonl(folder / "seeds.jsonl", [seed.model_copy(update=bare) for seed in seeds])
+    context = make(folder)
+    annotate.run(context)
+    assert asked(server) == {"locate_frames": 4, "look": 8}
+    for seed, annotation in zip(seeds, written(context), strict=True):
+        if seed.split is Split.TRAIN:
+            assert annotation.cue == seed.cue
+            assert annotation.look is SecondLook.NEEDS_ZOOM
 
 
 def test_without_a_second_look_half_of_nothing_is_asked(

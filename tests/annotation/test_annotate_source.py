@@ -10,7 +10,7 @@ import pytest
 from pixel_core.annotation import annotate
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import DataError
-from pixel_core.records import Annotation, Box, Cue, Seed, read_jsonl, write_jsonl
+from pixel_core.records import Annotation, Box, Cue, FrameCue, Seed, read_jsonl, write_jsonl
 from pixel_core.stage import StageContext
 
 
@@ -26,6 +26,26 @@ def test_cues_are_taken_over_and_counted(context: StageContext) -> None:
     assert [a.seed for a in found] == seeds
     assert [a.cue for a in found] == [seed.cue for seed in seeds]
     assert metrics == {"annotations": 5, "located": 1, "whole_picture": 4, "dropped": 0}
+
+
+def test_frames_that_the_video_does_not_have_are_a_bug(context: StageContext) -> None:
+    path = context.inputs["ingest"] / "seeds.jsonl"
+    seeds = list(read_jsonl(path, Seed))
+    frames = {"is_video": True, "cue": FrameCue(frames=(0, 1))}
+    write_jsonl(path, [*seeds[:-1], seeds[-1].model_copy(update=frames)])
+    with pytest.raises(DataError, match=r"seed-4.*frame 1, the video has 1"):
+        annotate.run(context)
+
+
+def test_seeds_without_a_question_need_a_model(context: StageContext) -> None:
+    path = context.inputs["ingest"] / "seeds.jsonl"
+    seeds = list(read_jsonl(path, Seed))
+    bare = {"question": "", "answers": ()}
+    write_jsonl(path, [seeds[0].model_copy(update=bare), *seeds[1:]])
+    with pytest.raises(
+        DataError, match=r"1 of 5 seeds .*seed-0 \(train\).*annotate\.by=openai"
+    ):
+        annotate.run(context)
 
 
 @pytest.mark.parametrize(
