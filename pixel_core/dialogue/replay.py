@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pixel_core.dialogue.album import Album
 from pixel_core.dialogue.calls import CallError, SelectCall, parse_turn
 from pixel_core.dialogue.episode import Opening
@@ -19,20 +21,37 @@ def replay(trajectory: Trajectory, opening: Opening, prompts: Prompts) -> Transc
     Raises ``DataError`` for a trajectory whose call fails or that does not end in a turn
     without one: such a text would teach the model to fail.
     """
-    return replay_shown(trajectory, opening, prompts)[0]
+    return replay_marked(trajectory, opening, prompts).transcript
 
 
 def replay_shown(
     trajectory: Trajectory, opening: Opening, prompts: Prompts
 ) -> tuple[Transcript, list[ShownPicture]]:
     """The same, with the pictures shown: the query's, then what each call returned."""
+    replayed = replay_marked(trajectory, opening, prompts)
+    return replayed.transcript, replayed.shown
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """``turns``: which tokens of the transcript are the assistant's, turn by turn."""
+
+    transcript: Transcript
+    shown: list[ShownPicture]
+    turns: list[range]
+
+
+def replay_marked(trajectory: Trajectory, opening: Opening, prompts: Prompts) -> Replayed:
+    """The same, with the places of the turns."""
     transcript = prompts.open(opening.query, opening.visuals)
     shown = list(opening.shown)
     album = Album(opening.shown, prompts.dialogue)
     frames = prompts.frames_of(opening.query)
     vocabulary = prompts.vocabulary
+    turns: list[range] = []
     for number, turn in enumerate(trajectory.turns):
         tokens, weights = masked_tokens(turn, vocabulary)
+        turns.append(range(len(transcript), len(transcript) + len(tokens)))
         transcript.append_weighted(tokens, weights)
         last = number == len(trajectory.turns) - 1
         try:
@@ -56,4 +75,4 @@ def replay_shown(
                 f"trajectory {trajectory.id}, turn {number}: its call fails ({error}); "
                 "synthesize again with these dialogue settings"
             ) from error
-    return transcript, shown
+    return Replayed(transcript, shown, turns)

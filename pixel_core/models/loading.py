@@ -24,6 +24,15 @@ def save_model(model: Any, tokenizer: Any, out: Path) -> None:
     tokenizer.save_pretrained(out / FOLDER)
 
 
+def load_vocabulary(artifact: Path) -> Vocabulary:
+    """The words of a stage's model, without its weights."""
+    folder = artifact / FOLDER
+    try:
+        return Vocabulary.of(AutoTokenizer.from_pretrained(folder))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder} has no tokenizer: {error}") from error
+
+
 def load_model(artifact: Path, device: str = "cpu") -> tuple[Any, Vocabulary]:
     """The model and its vocabulary from a stage's folder.
 

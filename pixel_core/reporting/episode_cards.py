@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pixel_core.pages.wording import MODEL_NAMES, STOPS, clipped, plain
 from pixel_core.pipeline import MODELS
 from pixel_core.records import Query, Rollout
-from pixel_core.reporting.gallery import Cutting, Gallery, Mark, Role, Shot
+from pixel_core.reporting.gallery import Cutting, Gallery, Mark, Role, Shot, Strip, cutting
 from pixel_core.reporting.material import Material
 
 RULE = (
@@ -29,8 +29,10 @@ class Choice:
 @dataclass(frozen=True)
 class StepCard:
     text: str
+    #: The number of the operation it carried out; 0 for none.
     number: int
-    crop: Cutting | None
+    #: What the operation showed: a crop, or the frames selected.
+    views: list[Cutting]
     error: str
 
 
@@ -44,7 +46,9 @@ class EpisodeCard:
     stop: str
     operations: int
     failed: int
+    #: The question's pictures with the boxes looked at; for a video its frames instead.
     shots: list[Shot]
+    strip: Strip | None
     steps: list[StepCard]
     sampled_right: int
     sampled: int
@@ -114,15 +118,17 @@ def _episode(model: str, query: Query, material: Material, gallery: Gallery) -> 
     rollout = material.answers[model]["greedy"][query.id][0]
     sampled = material.answers[model]["sampled"][query.id]
     name = MODEL_NAMES[model]
-    steps, marks = _steps(rollout, query, gallery, name)
-    shots = [
-        gallery.shot(
-            picture,
-            [mark for place, mark in marks if place == n],
-            f"{name}: {_count(len(marks), 'box', 'boxes')} looked at",
-        )
-        for n, picture in enumerate(query.pictures)
-    ]
+    steps, marks, selected = _steps(rollout, query, gallery, name)
+    shots, strip = list[Shot](), None
+    if query.is_video:
+        alt = f"{name}: the video, with the frames of {_count(len(selected), 'call')} marked"
+        strip = gallery.strip(query.pictures, [(s, Role.LOOK) for s in selected], (), alt)
+    else:
+        alt = f"{name}: {_count(len(marks), 'box', 'boxes')} looked at"
+        shots = [
+            gallery.shot(picture, [mark for place, mark in marks if place == n], alt)
+            for n, picture in enumerate(query.pictures)
+        ]
     return EpisodeCard(
         model=model,
         correct=rollout.correct,
@@ -131,6 +137,7 @@ def _episode(model: str, query: Query, material: Material, gallery: Gallery) -> 
         operations=rollout.operations,
         failed=rollout.failed_operations,
         shots=shots,
+        strip=strip,
         steps=steps,
         sampled_right=sum(r.correct for r in sampled),
         sampled=len(sampled),
@@ -139,27 +146,36 @@ def _episode(model: str, query: Query, material: Material, gallery: Gallery) -> 
 
 def _steps(
     rollout: Rollout, query: Query, gallery: Gallery, name: str
-) -> tuple[list[StepCard], list[tuple[int, Mark]]]:
-    """The steps, and every executed box with the query picture it lies in.
+) -> tuple[list[StepCard], list[tuple[int, Mark]], list[tuple[int, ...]]]:
+    """The steps, every executed box with the query picture it lies in, and every selection.
 
-    A step's ``picture`` counts crops too; a crop's boxes lie in the picture it was cut from.
+    A step's ``picture`` counts what was shown before it: the question's own pictures, crops
+    and selected frames. A crop's boxes lie in the picture it was cut from.
     """
     origin = list(range(len(query.pictures)))
     marks: list[tuple[int, Mark]] = []
+    selected: list[tuple[int, ...]] = []
     cards = []
     for step in rollout.steps:
-        crop, number = None, 0
+        views, number = list[Cutting](), 0
         if step.box is not None:
             place = origin[step.picture or 0]
             origin.append(place)
-            number = len(marks) + 1
+            number = len(marks) + len(selected) + 1
             marks.append((place, Mark(step.box, str(number), Role.LOOK)))
-            crop = gallery.crop(
-                query.pictures[place], step.box, f"{name}, what box {number} shows"
-            )
-        cards.append(StepCard(clipped(step.text), number, crop, plain(step.error)))
-    return cards, marks
+            alt = f"{name}, what box {number} shows"
+            views = [gallery.crop(query.pictures[place], step.box, alt)]
+        elif step.frames:
+            origin += step.frames
+            selected.append(step.frames)
+            number = len(marks) + len(selected)
+            views = [
+                cutting(gallery.load(query.pictures[at]), f"{name}, frame {at + 1}")
+                for at in step.frames
+            ]
+        cards.append(StepCard(clipped(step.text), number, views, plain(step.error)))
+    return cards, marks, selected
 
 
-def _count(n: int, one: str, many: str) -> str:
-    return f"{n} {one if n == 1 else many}"
+def _count(n: int, one: str, many: str = "") -> str:
+    return f"{n} {one if n == 1 else many or one + 's'}"

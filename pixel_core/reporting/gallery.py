@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +16,8 @@ from pixel_core.vision.archive import PictureArchive
 #: Longest side, in pixels, of an embedded picture and of a crop beside it.
 PICTURE_SIDE = 560
 CROP_SIDE = 240
+#: The same of a video's frame in a strip.
+FRAME_SIDE = 180
 _JPEG_QUALITY = 82
 
 
@@ -48,6 +50,28 @@ class Shot:
 
 
 @dataclass(frozen=True)
+class StripFrame:
+    """A frame of a video: its number from 1, and the operations that selected it."""
+
+    ref: str
+    width: int
+    height: int
+    number: int
+    #: (an operation's number, its role), in order.
+    looks: tuple[tuple[int, Role], ...]
+    #: The evidence is in it.
+    cue: bool
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A video's frames in order."""
+
+    frames: tuple[StripFrame, ...]
+    alt: str
+
+
+@dataclass(frozen=True)
 class Cutting:
     """A small picture of its own: a crop, or a view as the model sees it."""
 
@@ -72,7 +96,7 @@ class Gallery:
 
     def __init__(self, archive: PictureArchive) -> None:
         self._archive = archive
-        self._embedded: dict[str, Embedded] = {}
+        self._embedded: dict[tuple[str, int], Embedded] = {}
         self._last: tuple[str, Image.Image] | None = None
 
     @property
@@ -86,13 +110,42 @@ class Gallery:
         return self._last[1]
 
     def shot(self, picture: Picture, marks: Sequence[Mark], alt: str) -> Shot:
-        if picture.sha256 not in self._embedded:
-            ref = f"picture-{len(self._embedded)}"
-            uri = data_uri(reduced(self.load(picture), PICTURE_SIDE))
-            entry = Embedded(ref, picture.width, picture.height, uri)
-            self._embedded[picture.sha256] = entry
-        ref = self._embedded[picture.sha256].ref
+        ref = self._ref(picture, PICTURE_SIDE)
         return Shot(ref, picture.width, picture.height, tuple(marks), alt)
+
+    def strip(
+        self,
+        frames: Sequence[Picture],
+        looks: Sequence[tuple[Sequence[int], Role]],
+        cue: Collection[int],
+        alt: str,
+    ) -> Strip:
+        """``looks``: the frames (0-based) of each selection, in order."""
+        return Strip(
+            tuple(
+                StripFrame(
+                    ref=self._ref(picture, FRAME_SIDE),
+                    width=picture.width,
+                    height=picture.height,
+                    number=at + 1,
+                    looks=tuple(
+                        (n, role) for n, (chosen, role) in enumerate(looks, 1) if at in chosen
+                    ),
+                    cue=at in cue,
+                )
+                for at, picture in enumerate(frames)
+            ),
+            alt,
+        )
+
+    def _ref(self, picture: Picture, side: int) -> str:
+        """The page's name of a picture, embedded when first asked for."""
+        key = (picture.sha256, side)
+        if key not in self._embedded:
+            ref = f"picture-{len(self._embedded)}"
+            uri = data_uri(reduced(self.load(picture), side))
+            self._embedded[key] = Embedded(ref, picture.width, picture.height, uri)
+        return self._embedded[key].ref
 
     def crop(self, picture: Picture, box: Box, alt: str) -> Cutting:
         return cutting(self.load(picture).crop(box.as_tuple()), alt)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pixel_core.models.loading import load_vocabulary
 from pixel_core.pages.settings import settings_lines
 from pixel_core.pages.templating import page_environment
 from pixel_core.reporting.episode_cards import RULE, question_cards
@@ -27,6 +28,7 @@ from pixel_core.reporting.inventory import (
     trajectory_table,
 )
 from pixel_core.reporting.material import Material, read_material
+from pixel_core.reporting.token_cards import token_cards
 from pixel_core.reporting.training import training_parts
 from pixel_core.reporting.trajectory_cards import sight, trajectory_cards
 from pixel_core.stage import StageContext
@@ -44,7 +46,11 @@ def run(context: StageContext) -> dict[str, Any]:
     gallery = Gallery(material.archive)
     cards = trajectory_cards(material, gallery, config.dialogue)
     questions = question_cards(material, gallery, config.report.examples)
-    page = _page(context, material, gallery, cards=cards, questions=questions)
+    vocabulary = load_vocabulary(context.inputs["base_model"])
+    tokens = token_cards(material, gallery, config.dialogue, vocabulary)
+    page = _page(
+        context, material, gallery, cards=cards, questions=questions, token_cards=tokens
+    )
     context.progress.update(2, 3)
     data = page.encode("utf-8")
     (context.out / FILE).write_bytes(data)

@@ -11,6 +11,8 @@ from pathlib import Path
 from pixel_core.config import KindShares, PipelineConfig
 from pixel_core.dialogue.calls import ZoomCall, format_call
 from pixel_core.evaluation.evaluate import run as evaluate
+from pixel_core.models.tokenizer import build_tokenizer
+from pixel_core.profile import load_profile
 from pixel_core.records import (
     Annotation,
     Box,
@@ -93,6 +95,10 @@ def write_run(root: Path, config: PipelineConfig) -> StageContext:
     )
     write_jsonl(folders["synthesize"] / "trajectories.jsonl", trajectories(seeds, config))
     write_jsonl(folders["text_only"] / "trajectories.jsonl", [])
+    # The tiny tokenizer knows pixel coordinates; of others it knows the letters.
+    build_tokenizer(load_profile("tiny").dialogue).save_pretrained(
+        folders["base_model"] / "model"
+    )
     write_curves(folders)
     queries = [Query.from_seed(s) for s in seeds if s.split is Split.TEST]
     for model in MODELS:
