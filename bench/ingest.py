@@ -5,7 +5,7 @@
 Each size runs in a process of its own, for its peak memory. First everything is checked, as
 planning does (every picture decoded, every record parsed); then it is asked again, as a run
 does several times; then the stage runs and writes its seeds. Nothing is remembered from one
-process to the next.
+process to the next. Rates are by the processor's seconds, whoever else is at work.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
             ("run", "records ingested, checked before"),
         ):
             times = Times(tuple(turn[name] for turn in turns))
-            figures.append(times.rate(f"{what}, of {count:,}", count, "a second"))
+            figures.append(times.rate(f"{what}, of {count:,}", count, "a CPU second"))
         peak = max(turn["peak_mb"] for turn in turns)
         base = max(turn["base_mb"] for turn in turns)
         note = f"{base:,.0f} MB of it before the first record"
@@ -93,9 +93,9 @@ def _inside(folder: Path) -> None:
         ("again", lambda: ingest.fingerprint(config)),
         ("run", lambda: ingest.run(context)),
     ):
-        started = time.perf_counter()
+        started = time.process_time()
         work()
-        found[name] = time.perf_counter() - started
+        found[name] = time.process_time() - started
         found[f"{name}_mb"] = _peak_mb()
     print(json.dumps({**found, "peak_mb": _peak_mb()}))
 

@@ -50,11 +50,11 @@ def copy_of(config: HubConfig) -> Copy:
     if config.local:
         root = Path(config.local)
         return Copy(root, root)
-    from httpx import HTTPError
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         HfHubHTTPError,
         HFValidationError,
+        HTTPError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
         RevisionNotFoundError,

@@ -62,12 +62,14 @@ class Spool:
     def source(self, key: int) -> SourceName:
         return next(name for name, start in reversed(self._begins) if start <= key)
 
-    def seeds(self) -> Iterator[Seed]:
+    def lines(self) -> Iterator[str]:
+        """The seeds as they stand in ``seeds.jsonl``."""
         self._out.flush()
         with self.path.open(encoding="utf-8") as lines:
-            for line in lines:
-                # Written here from a Seed; what it may say was checked then.
-                yield Seed.model_validate_json(line)
+            yield from lines
+
+    def seeds(self) -> Iterator[Seed]:
+        return map(Seed.model_validate_json, self.lines())
 
     def new_ids(self) -> dict[int, str]:
         """For seeds whose id an earlier source has: theirs with the source's name before it.

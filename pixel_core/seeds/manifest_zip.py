@@ -10,7 +10,7 @@ import stat
 import threading
 import zipfile
 import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pixel_core.errors import DataError
 from pixel_core.seeds.manifest_fault import Fault
@@ -54,11 +54,10 @@ class Zip:
             for info in self._zip.filelist:
                 (self._twice if info.filename in seen else seen).add(info.filename)
 
-    def find(self, written: PurePosixPath) -> str | None:
+    def find(self, parts: list[str]) -> str | None:
         """The member a record's path means: that path; or, for a zip of a folder's content,
         the path below that folder; or, for a zip of the folder, the path inside it."""
-        parts = written.parts
-        candidates = [parts, (self.path.stem, *parts)]
+        candidates = [parts, [self.path.stem, *parts]]
         if parts[0] == self.path.stem:
             candidates.insert(1, parts[1:])
         for candidate in candidates:

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -365,6 +365,7 @@ placed = st.builds(Placed, id=ids, pictures=pictures, split=st.none())
 named = st.builds(Placed, id=ids, pictures=pictures, split=st.none() | st.sampled_from(SPLITS))
 
 
+@settings(deadline=None)  # the first example imports scipy
 @given(st.lists(placed, unique_by=lambda p: p.id, max_size=20), st.randoms())
 def test_unnamed_splits_ignore_order_and_keep_pictures_together(
     records: list[Placed], rng: Any
@@ -383,6 +384,7 @@ def test_unnamed_splits_ignore_order_and_keep_pictures_together(
     }
 
 
+@settings(deadline=None)  # the first example imports scipy
 @given(st.lists(named, unique_by=lambda p: p.id, max_size=20))
 def test_a_named_split_draws_what_shares_pictures_with_it(records: list[Placed]) -> None:
     splits, conflicts = settled(records, SplitShares())
@@ -395,6 +397,7 @@ def test_a_named_split_draws_what_shares_pictures_with_it(records: list[Placed])
         assert None is not records[pair.first].split != records[pair.second].split is not None
 
 
+@settings(deadline=None)  # the first example imports scipy
 @given(st.lists(st.sampled_from(["a", "b", "a\0", "é", "ab"]), max_size=9))
 def test_doubles_are_the_ids_seen_before(names: list[str]) -> None:
     with SplitBook(SplitShares()) as book:
