@@ -22,7 +22,7 @@ from pixel_core.stage import Progress
 #: Polls in a row that may fail before the run gives up; the batches go on without it.
 _FAILED_POLLS = 20
 #: Seconds after which a request to create a batch that was cut off can't arrive any more.
-_SETTLED_S = 2.0
+SETTLED_S = 2.0
 
 
 class BatchOffice:
@@ -131,7 +131,7 @@ class BatchOffice:
     def _adopt(self, submission: Submission) -> None:
         self._settling.set_aside(submission, self._requests(submission))
         if not submission.batch:
-            time.sleep(max(0.0, min(_SETTLED_S, submission.at + _SETTLED_S - time.time())))
+            time.sleep(max(0.0, min(SETTLED_S, submission.at + SETTLED_S - time.time())))
             found = self._api.find(submission.id, submission.at)
             submission = (
                 self._notes.created(submission, found) if found else self._create(submission)
@@ -151,7 +151,7 @@ class BatchOffice:
                 batch = self._api.create(submission.file, submission.id)
             except Uncreated as error:
                 last = Unreachable(str(error))
-                time.sleep(_SETTLED_S)
+                time.sleep(SETTLED_S)
                 batch = self._api.find(submission.id, submission.at)
             except Unreachable as error:
                 last, batch = error, ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -79,6 +80,11 @@ class Runs:
         """What is noted of batches that are not fetched yet."""
         return sorted(path for path in self.store.rglob("batch-*") if path.is_file())
 
+    def told(self) -> str:
+        """What a run in a process of its own said."""
+        file = self.store / "heard.txt"
+        return file.read_text() if file.exists() else ""
+
     @contextmanager
     def in_process(self, url: str, **openai: Any) -> Iterator[Any]:
         """A run in a process of its own, killed at the end if it still runs."""
@@ -93,6 +99,14 @@ class Runs:
 
 
 def _run(context: StageContext) -> None:
+    try:
+        _drive(context)
+    except Exception:
+        context.progress.note(traceback.format_exc())
+        raise
+
+
+def _drive(context: StageContext) -> None:
     os.environ["TEST_ANNOTATOR_KEY"] = KEY
     seeds = read_jsonl(context.inputs["ingest"] / "seeds.jsonl", Seed)
     config = context.config.annotate.openai
@@ -102,11 +116,12 @@ def _run(context: StageContext) -> None:
             pass
 
 
-def until(met: Callable[[], bool], process: Any) -> None:
+def until(met: Callable[[], bool], process: Any, runs: Runs) -> None:
     """Wait until that is so, while the process runs."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not met():
-        assert process.is_alive(), "the run ended by itself"
+        if not process.is_alive():
+            raise AssertionError(f"the run ended by itself: {runs.told()}")
         assert time.monotonic() < deadline, "it did not come to that in time"
         time.sleep(0.005)
 

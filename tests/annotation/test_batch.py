@@ -12,7 +12,7 @@ import pytest
 from batch_runs import KEY, Runs, paid_twice, until
 from drawn_seeds import write_ingest
 
-from pixel_core.annotation import live
+from pixel_core.annotation import batch_office, live
 from pixel_core.annotation.verdict import Outcome
 from pixel_core.dev.annotator import AnnotatorServer, Rule, Script
 from pixel_core.errors import BudgetSpent, ConfigError, EndpointError, StorageError
@@ -25,6 +25,8 @@ LINES = SEEDS * ROUNDS
 @pytest.fixture(autouse=True)
 def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_ANNOTATOR_KEY", KEY)
+    # Here no request is on its way for longer than that.
+    monkeypatch.setattr(batch_office, "SETTLED_S", 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +223,7 @@ def test_answers_for_other_settings_are_kept_too(runs: Runs, ingest: Path) -> No
     """A batch is in progress when the model is changed; going back costs nothing."""
     with AnnotatorServer(batch_s=60) as server:
         with runs.in_process(server.url, verify={"votes": 0}) as process:
-            until(lambda: server.journal.count("poll") > 0, process)
+            until(lambda: server.journal.count("poll") > 0, process, runs)
         server.hurry()
         runs(server.url, model="other", verify={"votes": 0})
         assert server.journal.count("line") == 2 * SEEDS
@@ -234,7 +236,7 @@ def test_recorded_but_not_yet_forgotten_costs_nothing(runs: Runs) -> None:
     """As when the run is killed between recording a batch's answers and forgetting it."""
     with AnnotatorServer(batch_s=60) as server:
         with runs.in_process(server.url, verify={"votes": 0}) as process:
-            until(lambda: server.journal.count("poll") > 0, process)
+            until(lambda: server.journal.count("poll") > 0, process, runs)
         kept = {path: path.read_bytes() for path in runs.noted()}
         assert len(kept) == 2
         server.hurry()
@@ -251,7 +253,7 @@ def test_recorded_but_not_yet_forgotten_costs_nothing(runs: Runs) -> None:
 def test_a_damaged_note_is_named(runs: Runs) -> None:
     with AnnotatorServer(batch_s=60) as server:
         with runs.in_process(server.url) as process:
-            until(lambda: server.journal.count("poll") > 0, process)
+            until(lambda: server.journal.count("poll") > 0, process, runs)
         shutil.copytree(runs.store, runs.store.with_name("copy"))
         for path in runs.noted():
             path.write_bytes(path.read_bytes()[:-9])

@@ -11,6 +11,7 @@ import pytest
 from batch_runs import KEY, Runs, paid_twice, until
 from drawn_seeds import write_ingest
 
+from pixel_core.annotation import batch_office
 from pixel_core.dev.annotator import AnnotatorServer, Rule, Script
 
 SEEDS = 5
@@ -25,6 +26,8 @@ SETTINGS: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_ANNOTATOR_KEY", KEY)
+    # Here no request is on its way for longer than that.
+    monkeypatch.setattr(batch_office, "SETTLED_S", 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +59,9 @@ def test_a_killed_run_is_taken_up_and_nothing_is_sent_twice(runs: Runs, moment: 
     rule = Rule(do=do, route=route, first=first, seconds=60.0)
     with AnnotatorServer(script=Script(rules=(rule,))) as server:
         with runs.in_process(server.url, **SETTINGS) as process:
-            until(lambda: server.journal.count(route) >= count, process)
+            until(lambda: server.journal.count(route) >= count, process, runs)
             if do == "batch_slow":
-                until(lambda: server.journal.count("poll") >= 2, process)
+                until(lambda: server.journal.count("poll") >= 2, process, runs)
             process.kill()
             process.join()
         assert process.exitcode == -signal.SIGKILL
@@ -75,11 +78,11 @@ def test_a_killed_run_is_taken_up_and_nothing_is_sent_twice(runs: Runs, moment: 
 def test_ctrl_c_leaves_the_batch_running_and_says_so(runs: Runs) -> None:
     with AnnotatorServer(batch_s=60.0) as server:
         with runs.in_process(server.url, **SETTINGS) as process:
-            until(lambda: server.journal.count("poll") >= 2, process)
+            until(lambda: server.journal.count("poll") >= 2, process, runs)
             os.kill(process.pid, signal.SIGINT)
             process.join(10)
             assert process.exitcode == 1  # it ended by itself, with KeyboardInterrupt
-        told = (runs.store / "heard.txt").read_text()
+        told = runs.told()
         assert "2 batches go on at the endpoint (batch_000001, batch_000002)" in told
         assert server.batches.statuses() == ["in_progress"] * 2
         server.hurry()

@@ -18,6 +18,8 @@ _NEAR = 60.0
 _SMALLEST = 4
 #: The share of its box that a card's colour fills, at least: the rest is the digit.
 _FILLED = 0.45
+#: A part of a card has at least this share of its largest part's pixels.
+_PART = 0.1
 
 #: Colours are looked up by the upper bits of each channel.
 _BITS = 5
@@ -37,28 +39,46 @@ class SeenCard:
 
 def find_cards(image: Image.Image) -> list[SeenCard]:
     """The cards in an RGB picture, in raster order of their upper left corners."""
-    from scipy import ndimage
-
     pixels = np.asarray(image)
     red, green, blue = np.moveaxis((pixels >> (8 - _BITS)).astype(np.uint16), -1, 0)
-    codes = red << 2 * _BITS | green << _BITS | blue
-    nearest = _nearest_colour()[codes]
+    nearest = _nearest_colour()[red << 2 * _BITS | green << _BITS | blue]
+    counts = np.bincount(nearest.ravel(), minlength=len(NAMES) + 1)
     cards = []
     for number, colour in enumerate(NAMES, 1):
-        mask = nearest == number
-        if mask.sum() < _SMALLEST**2 * _FILLED:
+        if counts[number] < _SMALLEST**2 * _FILLED:
             continue
-        parts, count = ndimage.label(mask)
-        largest = int(np.bincount(parts.ravel(), minlength=count + 1)[1:].argmax()) + 1
-        rows, columns = ndimage.find_objects(parts)[largest - 1]
-        height, width = rows.stop - rows.start, columns.stop - columns.start
-        filled = (parts[rows, columns] == largest).mean()
-        if min(height, width) < _SMALLEST or filled < _FILLED:
+        box = _card_box(nearest == number)
+        if box is None:
             continue
-        ink = _ink(pixels[rows, columns], colour)
-        box = (columns.start, rows.start, columns.stop, rows.stop)
+        left, top, right, bottom = box
+        ink = _ink(pixels[top:bottom, left:right], colour)
         cards.append(SeenCard(colour, box, read_digit(ink)))
     return sorted(cards, key=lambda card: (card.box[1], card.box[0]))
+
+
+def _card_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
+    """The box of the largest connected part; with others that blur and ink cut off from it,
+    when together they fill their box. None for specks."""
+    from scipy import ndimage
+
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    top, left = rows[0], columns[0]
+    parts, count = ndimage.label(mask[top : rows[-1] + 1, left : columns[-1] + 1])
+    areas = np.bincount(parts.ravel(), minlength=count + 1)
+    areas[0] = 0
+    for belonging in (areas >= _PART * areas.max(), areas == areas.max()):
+        card = belonging[parts]
+        down, across = np.flatnonzero(card.any(axis=1)), np.flatnonzero(card.any(axis=0))
+        box = (across[0], down[0], across[-1] + 1, down[-1] + 1)
+        filled = card[box[1] : box[3], box[0] : box[2]].mean()
+        if min(box[2] - box[0], box[3] - box[1]) >= _SMALLEST and filled >= _FILLED:
+            return (
+                int(left + box[0]),
+                int(top + box[1]),
+                int(left + box[2]),
+                int(top + box[3]),
+            )
+    return None
 
 
 def _ink(face: np.ndarray, colour: str) -> np.ndarray:
