@@ -1,4 +1,4 @@
-"""The command line: ``pixel run | plan | show | report | study | ui``.
+"""The command line: ``pixel run | plan | show | report | study | dev | ui``.
 
 Nothing heavy is imported here; each command imports what it needs once its input is read.
 """
@@ -6,6 +6,7 @@ Nothing heavy is imported here; each command imports what it needs once its inpu
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -169,6 +170,32 @@ def learning_trap(
         if as_json:
             raise ConfigError("--json goes with --plan; results: pixel show study --json")
         run_study(request, verbose=verbose)
+
+
+developing = typer.Typer(no_args_is_help=True, help="Stand-ins for services.")
+app.add_typer(developing, name="dev")
+
+
+@developing.command("annotator")
+def annotator(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8400,
+    wrong_rate: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of wrong answers; the same every run.")
+    ] = 0.0,
+    latency: Annotated[float, typer.Option(min=0, help="Seconds a live answer takes.")] = 0.0,
+    batch_seconds: Annotated[
+        float, typer.Option(min=0, help="Seconds a batch takes, at least.")
+    ] = 0.0,
+    script: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Rules of misbehaviour (TOML, JSON).")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Serve an endpoint that annotates drawn scenes, without a model, a key or a price."""
+    with clear_endings(debug):
+        from flows.dev_command import serve_annotator
+
+        serve_annotator(port, wrong_rate, latency, batch_seconds, script)
 
 
 @app.command()
