@@ -43,9 +43,13 @@ def _extents(text: str, count: int, vocabulary: Vocabulary) -> list[tuple[int, i
         text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
     ).offset_mapping
     assert len(offsets) == count
-    extents, reached = [], 0
+    extents: list[tuple[int, int]] = []
+    reached = 0
     for start, stop in offsets:
-        # Some tokenizers leave the space before a word out of its token's offsets.
+        # Some offsets leave out the space before a word, or an accent that was joined with
+        # its letter: such a character counts to the tokens on both its sides.
+        if extents and start > reached:
+            extents[-1] = (extents[-1][0], start)
         extents.append((min(start, reached), stop))
         reached = max(reached, stop)
     if extents:
