@@ -39,3 +39,9 @@ class Place(Protocol):
 
 def missing(name: str, where: str) -> DataError:
     return DataError(f"there is no file {name!r} in {where}; put it there, or mend the name")
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or a folder on its way has a name that begins with a dot: those are
+    the file manager's, not the user's."""
+    return any(part.startswith(".") for part in name.split("/"))

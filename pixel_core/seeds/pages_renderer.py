@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from pixel_core.seeds.folder import Folder
 from pixel_core.seeds.manifest_fault import Fault
+from pixel_core.seeds.pages_boxes import Wanted
 from pixel_core.seeds.pages_browser import launch
-from pixel_core.seeds.pages_rendering import BrowserDied, Rendered, Wanted, render
+from pixel_core.seeds.pages_rendering import BrowserDied, Rendered, render
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pixel_core.errors import DataError, StorageError
 from pixel_core.seeds.folder import Folder
+from pixel_core.seeds.folder_place import is_hidden
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Request, Route
@@ -68,6 +69,8 @@ class Sandbox:
         if parts.netloc != _HOST or request.method != "GET" or request.resource_type == "media":
             return None
         name = unquote(parts.path).lstrip("/")
+        if is_hidden(name):  # no part of the folder's content, see ``PagesSource``
+            return None
         try:
             listed = self._folder.find(name)
             if listed is None or listed.size > MAX_FILE_BYTES:

@@ -16,10 +16,12 @@ from typing import Any
 from pixel_core.config import PagesConfig
 from pixel_core.records import Box, Cue, Picture, Provenance, Seed
 from pixel_core.seeds.folder import Folder, FolderFile
+from pixel_core.seeds.folder_place import is_hidden
 from pixel_core.seeds.manifest_fault import Fault
+from pixel_core.seeds.pages_boxes import Wanted
 from pixel_core.seeds.pages_entries import PageEntry, read_entries
 from pixel_core.seeds.pages_renderer import PageRenderer
-from pixel_core.seeds.pages_rendering import Rendered, Wanted
+from pixel_core.seeds.pages_rendering import Rendered
 from pixel_core.seeds.problems import Problems
 from pixel_core.seeds.source import Found
 from pixel_core.vision.archive import PictureArchiveWriter
@@ -82,7 +84,7 @@ class PagesSource:
     @cached_property
     def _files(self) -> dict[str, FolderFile]:
         """By name, in order."""
-        return {file.name: file for file in self._folder.files() if not _hidden(file.name)}
+        return {file.name: file for file in self._folder.files() if not is_hidden(file.name)}
 
     @cached_property
     def _entries(self) -> list[PageEntry]:
@@ -136,7 +138,3 @@ def _stored(
     if member not in stored:
         stored[member] = archive.add(member, rendered.png, rendered.width, rendered.height)
     return stored[member]
-
-
-def _hidden(name: str) -> bool:
-    return any(part.startswith(".") for part in name.split("/"))

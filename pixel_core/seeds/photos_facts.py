@@ -12,6 +12,7 @@ from PIL import Image
 
 from pixel_core.errors import DataError, MediaError
 from pixel_core.seeds.folder import Folder, FolderFile
+from pixel_core.seeds.folder_place import is_hidden
 from pixel_core.seeds.manifest_media import MAX_FILE_BYTES
 from pixel_core.vision.loading import FORMATS, load_picture
 
@@ -39,9 +40,7 @@ class PhotoFacts:
 
 def is_picture(name: str) -> bool:
     """Whether a file is meant as a picture, by its name: hidden files are not."""
-    path = PurePosixPath(name)
-    hidden = any(part.startswith(".") for part in path.parts)
-    return not hidden and path.suffix.lower() in SUFFIXES
+    return not is_hidden(name) and PurePosixPath(name).suffix.lower() in SUFFIXES
 
 
 class PhotoReader:
