@@ -114,7 +114,7 @@ class VideosSource:
         """A frame in the archive, named by its content: equal frames are stored once.
 
         As JPEG without chroma subsampling: a video's frames were compressed before, and as
-        PNG they would take about ten times the room.
+        PNG they take three times the room.
         """
         out = io.BytesIO()
         image.save(out, "JPEG", quality=self._config.jpeg_quality, subsampling=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
+from real_videos import write_video
 
+from pixel_core.config import PipelineConfig
 from pixel_core.config.near_duplicates import NearDuplicatesConfig
-from pixel_core.records import Split
+from pixel_core.records import Seed, Split, read_jsonl
+from pixel_core.seeds import ingest
 from pixel_core.seeds.near_duplicates import NearDuplicates, compared, settle
 from pixel_core.seeds.picture_hash import BYTES
+from pixel_core.stage import SilentProgress, StageContext
 
 FONT = ImageFont.truetype(
     str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), 14
@@ -259,3 +264,40 @@ def test_a_settled_group_stands_in_one_split(data: st.DataObject) -> None:
             assert not any(splits[key] is TEST and fixed[key] for key in settled.left_out)
     touched = set(settled.moved) | settled.left_out
     assert touched <= {key for group in groups for key in group}
+
+
+def test_ingest_keeps_videos_of_one_content_in_one_split(tmp_path: Path) -> None:
+    """One recording in three encodings; the other one looks different."""
+    records = [
+        {"video": "a.mp4", "split": "test"},
+        {"video": "again.avi"},
+        {"video": "stated.gif", "split": "train"},
+        {"video": "other.mp4", "split": "train"},
+        {"video": "other.avi", "split": "train"},
+    ]
+    for record in records:
+        name = record["video"]
+        content = scene(6 if name.startswith("other") else 5).resize((160, 120))
+        codec, pixels = ("gif", "rgb8") if name.endswith("gif") else ("mpeg4", "yuv420p")
+        write_video(
+            tmp_path / name, codec, pixels=pixels, frames=8, draw=lambda _, shown=content: shown
+        )
+    lines = [record | {"question": "What falls?", "answer": "a cup"} for record in records]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (tmp_path / "questions.jsonl").write_text(text)
+    out = tmp_path / "out"
+    out.mkdir()
+    config = PipelineConfig.model_validate(
+        {
+            "ingest": {
+                "sources": ["videos"],
+                "videos": {"path": str(tmp_path), "splits": {"validation": 0, "test": 0}},
+            }
+        }
+    )
+    context = StageContext(config, {}, out, None, SilentProgress())
+    metrics = ingest.run(context)
+    splits = [seed.split for seed in read_jsonl(out / "seeds.jsonl", Seed)]
+    assert splits == [Split.TEST, Split.TEST, Split.TRAIN, Split.TRAIN]
+    assert metrics["moved_near_duplicates"] == 1
+    assert metrics["left_out"] == {"near_duplicate": 1}
