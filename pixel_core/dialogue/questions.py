@@ -30,7 +30,11 @@ def read_queries(ingest: Path, split: Split) -> list[Query]:
 
 
 def queries_of(seeds: Iterable[Seed], split: Split, source: str) -> list[Query]:
-    queries = [Query.from_seed(seed) for seed in seeds if seed.split is split]
+    queries = [Query.from_seed(seed) for seed in seeds if seed.split is split and seed.asks]
     if not queries:
-        raise DataError(f"{source} has no {split} questions; check ingest's counts or shares")
+        raise DataError(
+            f"there is no {split} question in {source}: name a source that has some in "
+            f"ingest.sources, or raise the {split} count or share of the one in use; to make "
+            "only what needs none, end the run earlier with --until"
+        )
     return queries
