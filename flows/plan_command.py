@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -35,16 +36,19 @@ def summary(decisions: Sequence[Decision]) -> str:
 
 def _line(decision: Decision) -> Text:
     style = "blue" if decision.action == "reuse" else "green"
+    cost = f" ({decision.cost.words})" if decision.cost else ""
     return Text.assemble(
-        f"{decision.stage:<20}", (f"{decision.action:<7}", style), decision.reason
+        f"{decision.stage:<20}", (f"{decision.action:<7}", style), decision.reason, cost
     )
 
 
-def _values(decision: Decision) -> dict[str, str | None]:
+def _values(decision: Decision) -> dict[str, Any]:
+    cost = decision.cost
     return {
         "stage": decision.stage,
         "action": decision.action,
         "reason": decision.reason,
         "warning": decision.warning,
         "key": decision.key,
+        "cost": None if cost is None else {"usd": cost.usd, "words": cost.words},
     }

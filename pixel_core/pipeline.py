@@ -27,6 +27,7 @@ STAGES: tuple[Stage, ...] = (
         "pixel_core.annotation.annotate:run",
         "where the cue of each question is",
         ready="pixel_core.annotation.ready:check",
+        predict="pixel_core.annotation.prediction:predict",
     ),
     Stage(
         "synthesize",

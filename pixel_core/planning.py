@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ConfigError
 from pixel_core.pipeline import STAGES, downstream
-from pixel_core.stage import Stage
+from pixel_core.stage import Prediction, Stage
 from pixel_core.store import Artifact, Damaged, Store, Valid
 from pixel_core.store.differences import explain
 from pixel_core.store.identity import identity, key_of
@@ -29,6 +29,8 @@ class Decision:
     artifact: Artifact | None = None
     #: Not a reason to rebuild, but worth a look.
     warning: str = ""
+    #: What the run would cost, of a stage that pays for something.
+    cost: Prediction | None = None
 
 
 def decide(
@@ -81,9 +83,12 @@ def plan(
         pending = [name for name in stage.needs if name not in made]
         if pending:
             reason = "forced" if stage.name in forced else _rebuilt(pending)
-            decisions.append(Decision(stage.name, "run", reason, None))
+            cost = _predicted(stage, config, None, store)
+            decisions.append(Decision(stage.name, "run", reason, None, cost=cost))
             continue
         decision = decide(stage, config, made, store, forced=stage.name in forced)
+        if decision.action == "run":
+            decision = replace(decision, cost=_predicted(stage, config, made, store))
         decisions.append(decision)
         if decision.action == "reuse" and decision.artifact is not None:
             made[stage.name] = decision.artifact
@@ -118,6 +123,18 @@ def stages_until(until: str | None, stages: Sequence[Stage] = STAGES) -> tuple[S
         if stage.name in wanted:
             wanted.update(stage.needs)
     return tuple(stage for stage in stages if stage.name in wanted)
+
+
+def _predicted(
+    stage: Stage,
+    config: PipelineConfig,
+    inputs: Mapping[str, Artifact] | None,
+    store: Store,
+) -> Prediction | None:
+    if not stage.predict:
+        return None
+    notes, cache = store.notes(stage.name, "plan"), store.cache(stage.name)
+    return named_function(stage.predict)(config, inputs, notes, cache)
 
 
 def _known(name: str, stages: Sequence[Stage]) -> None:

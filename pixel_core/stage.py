@@ -115,6 +115,14 @@ class StageContext:
 
 
 @dataclass(frozen=True)
+class Prediction:
+    """What a stage's run would cost: US dollars (None: unknown), and a line that says so."""
+
+    usd: float | None
+    words: str
+
+
+@dataclass(frozen=True)
 class Stage:
     """One row of the table in ``pipeline.py``."""
 
@@ -132,5 +140,9 @@ class Stage:
     #: "module:function" of the config, asked before a run begins if the stage will run:
     #: raises a ``PixelError`` for what is missing (a key, a program).
     ready: str = ""
+    #: "module:function" of the config, the input artifacts (None while they are still to be
+    #: made), the shared notes and the cache: the ``Prediction`` of what a run would cost, or
+    #: None where it costs no money.
+    predict: str = ""
     #: Constant arguments passed to ``run`` beside the context.
     arguments: Mapping[str, Any] = field(default_factory=dict)

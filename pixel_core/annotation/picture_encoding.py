@@ -15,9 +15,6 @@ from PIL import Image
 from pixel_core.annotation.picture_tokens import view_size
 from pixel_core.annotation.requests import View
 
-#: Part of every request's digest: raised when the same view would be sent as other pixels.
-ENCODING = "png-or-jpeg92-444/1"
-
 _QUALITY = 92
 #: A picture of so few pixels goes as PNG, whatever it is.
 _SMALL = 128 * 128

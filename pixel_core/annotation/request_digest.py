@@ -6,11 +6,12 @@ from __future__ import annotations
 import hashlib
 import json
 
-from pixel_core.annotation.picture_encoding import ENCODING
 from pixel_core.annotation.requests import Request
 
 #: Raised when what is hashed, or how it is sent, changes in meaning.
 _VERSION = 1
+#: How views are encoded (``picture_encoding``): raised when they would be other pixels.
+ENCODING = "png-or-jpeg92-444/1"
 _KNOWN = "_digest"
 
 
