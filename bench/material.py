@@ -40,7 +40,7 @@ def make(folder: Path, train: int) -> Material:
     ):
         out = folder / name
         out.mkdir(parents=True)
-        run(StageContext(config, dict(inputs), out, _NoWorkspace(), SilentProgress()))
+        run(StageContext(config, dict(inputs), out, NoWorkspace(), SilentProgress()))
         inputs[name] = out
     return Material(config, inputs)
 
@@ -63,7 +63,7 @@ def model(material: Material, store: str, stage: str) -> tuple[Any, Prompts]:
     return built, Prompts(dialogue, Vocabulary.of(tokenizer))
 
 
-class _NoWorkspace(Workspace):
+class NoWorkspace(Workspace):
     """For stages that save nothing on their way."""
 
     def put(self, name: str, data: bytes) -> None:
