@@ -1,4 +1,4 @@
-"""The command line: ``pixel run | plan | show | report | study | dev | ui``.
+"""The command line: ``pixel run | plan | show | report | export | import | study | dev | ui``.
 
 Nothing heavy is imported here; each command imports what it needs once its input is read.
 """
@@ -135,6 +135,70 @@ def report(
 
         request = Request(profile, store=store)
         show_report(request.open_store(request.config()), open_it)
+
+
+@app.command()
+def export(
+    run: Annotated[
+        str, typer.Argument(metavar="[RUN]", help="A run's id; else the latest.")
+    ] = "latest",
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="original|chat",
+            help="The original's records, or the chat records of trainers.",
+        ),
+    ] = "original",
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FOLDER", help="A folder of its own.")
+    ] = None,
+    profile: Profile = "tiny",
+    store: StoreUri = None,
+    debug: Debug = False,
+) -> None:
+    """Write a run's trajectories, with their pictures, for other programs."""
+    with clear_endings(debug):
+        from flows.export_command import export_run
+        from flows.request import Request
+
+        request = Request(profile, store=store)
+        opened = request.open_store(request.config())
+        export_run(opened, run, format, to or Path(f"trajectories-{format}"))
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Records: .jsonl, .json or .parquet.")],
+    format: Annotated[
+        str, typer.Option("--format", metavar="original|chat", help="How they are written.")
+    ] = "original",
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FOLDER", help="A folder of its own.")
+    ] = Path("imported"),
+    media: Annotated[
+        Path | None,
+        typer.Option(
+            "--media",
+            metavar="FOLDER",
+            help="Where picture paths begin; else beside FILE.",
+        ),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile",
+            metavar="NAME|FILE",
+            help="How calls are to be written. Default: as in the export, or normalised boxes.",
+        ),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Read somebody's trajectories, or ours again, to train on them."""
+    with clear_endings(debug):
+        from flows.export_command import import_file
+
+        import_file(file, format, to, media, profile)
 
 
 studies = typer.Typer(no_args_is_help=True, help="Compare arms over seeds.")

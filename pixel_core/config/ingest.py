@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pixel_core.config.drawn import DrawnConfig
 from pixel_core.config.hub import HubConfig
+from pixel_core.config.imported import ImportedConfig
 from pixel_core.config.manifest import ManifestConfig
 from pixel_core.config.near_duplicates import NearDuplicatesConfig
 from pixel_core.config.pages import PagesConfig
@@ -15,7 +16,7 @@ from pixel_core.config.photos import PhotosConfig
 from pixel_core.config.section import Section
 from pixel_core.config.videos import VideosConfig
 
-SourceName = Literal["drawn", "manifest", "hub", "photos", "pages", "videos"]
+SourceName = Literal["drawn", "manifest", "hub", "photos", "pages", "videos", "imported"]
 
 
 class IngestConfig(Section):
@@ -27,6 +28,7 @@ class IngestConfig(Section):
     photos: PhotosConfig = PhotosConfig()
     pages: PagesConfig = PagesConfig()
     videos: VideosConfig = VideosConfig()
+    imported: ImportedConfig = ImportedConfig()
     #: Drawn scenes have an exact check of their own, and are not compared.
     near_duplicates: NearDuplicatesConfig = NearDuplicatesConfig()
 

@@ -48,6 +48,7 @@ _PLACES: dict[SourceName, str] = {
     "photos": "pixel_core.seeds.photos_source:PhotosSource",
     "pages": "pixel_core.seeds.pages_source:PagesSource",
     "videos": "pixel_core.seeds.videos_source:VideosSource",
+    "imported": "pixel_core.seeds.imported_source:ImportedSource",
 }
 
 

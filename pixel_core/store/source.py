@@ -20,6 +20,7 @@ LOWER_ROOMS = (
     "rewards",
     "workers",
     "records.py",
+    "jsonl_places.py",
 )
 #: Lower rooms that only some stage rooms stand on.
 STANDS_ON = {

@@ -14,6 +14,7 @@ from typing import Any
 from pixel_core.errors import DataError
 from pixel_core.records import Annotation, Split, Trajectory, read_jsonl, write_jsonl
 from pixel_core.stage import StageContext
+from pixel_core.synthesis.imported import imported_trajectories
 from pixel_core.synthesis.trajectories import LeftOut, Writer, Written
 
 TRAJECTORIES = "trajectories.jsonl"
@@ -22,7 +23,8 @@ _REPORT_EVERY = 500
 
 
 def run(context: StageContext) -> dict[str, Any]:
-    """Write at most one trajectory for each train annotation; return counts.
+    """Write at most one trajectory for each train annotation, or take those that came with
+    its question; return counts.
 
     ``fallbacks``: trajectories of another kind than the drawn one, as "drawn->made".
     ``turns``: those trained whole and those with a masked mistake. ``left_out``: seeds
@@ -30,13 +32,17 @@ def run(context: StageContext) -> dict[str, Any]:
     before the closer look among them. Raises ``DataError`` when nothing can be written.
     """
     writer = Writer(context.config)
+    imported = imported_trajectories(context.config)
     source = context.inputs["annotate"] / "annotations.jsonl"
     total = _lines(source)
     counts = _Counts()
 
     def written() -> Iterator[Trajectory]:
         for done, annotation in enumerate(read_jsonl(source, Annotation), 1):
-            if annotation.seed.split is Split.TRAIN:
+            if imported and (brought := imported.named(annotation.seed.id)):
+                counts.add_imported(brought)
+                yield from brought
+            elif annotation.seed.split is Split.TRAIN:
                 result = writer.write(annotation)
                 counts.add(result)
                 if isinstance(result, Written):
@@ -47,6 +53,8 @@ def run(context: StageContext) -> dict[str, Any]:
     count = write_jsonl(context.out / TRAJECTORIES, written())
     if not count:
         _refuse_nothing(counts)
+    if imported:
+        counts.imported["without_seed"] = len(imported) - counts.imported["trajectories"]
     return {"trajectories": count, **counts.metrics()}
 
 
@@ -57,6 +65,7 @@ class _Counts:
         self.turns = {"trained": 0, "with_mistake": 0}
         self.left_out: Counter[str] = Counter()
         self.replaced: Counter[str] = Counter()
+        self.imported: Counter[str] = Counter()
 
     def add(self, result: Written | LeftOut) -> None:
         if isinstance(result, LeftOut):
@@ -70,6 +79,12 @@ class _Counts:
             self.turns["with_mistake" if turn.untrained else "trained"] += 1
         self.replaced.update(why.value for why in result.replaced)
 
+    def add_imported(self, trajectories: list[Trajectory]) -> None:
+        self.kinds.update(one.kind.value for one in trajectories)
+        self.imported["trajectories"] += len(trajectories)
+        for turn in (turn for one in trajectories for turn in one.turns):
+            self.turns["with_mistake" if turn.untrained else "trained"] += 1
+
     def metrics(self) -> dict[str, Any]:
         count = self.kinds.total()
         return {
@@ -79,7 +94,7 @@ class _Counts:
             "turns": self.turns,
             "left_out": dict(sorted(self.left_out.items())),
             "replaced": dict(sorted(self.replaced.items())),
-        }
+        } | ({"imported": dict(sorted(self.imported.items()))} if self.imported else {})
 
 
 def _refuse_nothing(counts: _Counts) -> None:

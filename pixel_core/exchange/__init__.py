@@ -1,0 +1,1 @@
+"""Trajectories to and from other people's files: the original's records, trainers' chats."""

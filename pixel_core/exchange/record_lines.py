@@ -1,0 +1,129 @@
+"""The records of somebody's file, one after the other: JSONL, a JSON list, or Parquet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from pixel_core.errors import DataError
+
+#: One record longer than this is refused: 16 frames' paths and texts take a thousandth.
+MAX_CHARACTERS = 4_000_000
+_BLOCK = 1 << 16
+
+
+class Unreadable:
+    """In the place of a record that can't be read; says why."""
+
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+
+
+def read_records(path: Path) -> Iterator[Any]:
+    """Each record as JSON values, or ``Unreadable``. Holds one at a time.
+
+    Raises ``DataError`` for a file that is missing, of another kind, or whose list or table
+    ends nowhere: what follows a fault there can't be told apart.
+    """
+    if not path.is_file():
+        raise DataError(f"there is no file {path}; name a .jsonl, .json or .parquet file")
+    if path.suffix == ".jsonl":
+        yield from _jsonl(path)
+    elif path.suffix == ".json":
+        yield from _list(path)
+    elif path.suffix == ".parquet":
+        yield from _parquet(path)
+    else:
+        raise DataError(f"{path} ends in {path.suffix!r}; name it .jsonl, .json or .parquet")
+
+
+def _jsonl(path: Path) -> Iterator[Any]:
+    with path.open("rb") as lines:
+        while line := lines.readline(MAX_CHARACTERS):
+            if len(line) == MAX_CHARACTERS and not line.endswith(b"\n"):
+                while rest := lines.readline(MAX_CHARACTERS):
+                    if rest.endswith(b"\n"):
+                        break
+                yield Unreadable(f"a line of over {MAX_CHARACTERS} bytes")
+            elif line.strip():
+                try:
+                    yield json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    yield Unreadable(f"not JSON ({error})")
+
+
+def _list(path: Path) -> Iterator[Any]:
+    """The members of a JSON list, decoded as they come."""
+    decoder = json.JSONDecoder()
+    with path.open(encoding="utf-8-sig") as source:
+        try:
+            text = _more("", source)
+            text = text.lstrip()
+            if not text.startswith("["):
+                raise DataError(f"{path} is not a JSON list of records; name lines .jsonl")
+            text = text[1:]
+            first = True
+            while True:
+                text = _skip(text, source)
+                if text.startswith("]"):
+                    return
+                if not first:
+                    if not text.startswith(","):
+                        raise DataError(f"{path}: a list without a comma, at {text[:40]!r}")
+                    text = _skip(text[1:], source)
+                value, text = _member(decoder, text, source, path)
+                first = False
+                yield value
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
+
+
+def _member(
+    decoder: json.JSONDecoder, text: str, source: TextIO, path: Path
+) -> tuple[Any, str]:
+    """A member and the text after it; blocks double while it is incomplete."""
+    while True:
+        try:
+            value, end = decoder.raw_decode(text)
+            # A number at a block's end may go on in the next.
+            if end < len(text) or not isinstance(value, int | float):
+                return value, text[end:]
+            fault = "it ends in the middle of a number"
+        except RecursionError as error:
+            raise DataError(f"{path}: a record nests too deep") from error
+        except ValueError as error:
+            fault = str(error)
+        longer = _more(text, source)
+        if len(longer) == len(text) or len(text) > MAX_CHARACTERS:
+            raise DataError(f"{path} is not a JSON list: {fault}, at {text[:40]!r}")
+        text = longer
+
+
+def _more(text: str, source: TextIO) -> str:
+    return text + source.read(max(_BLOCK, len(text)))
+
+
+def _skip(text: str, source: TextIO) -> str:
+    """Without leading white space; with more text where none is left."""
+    text = text.lstrip(" \t\r\n")
+    while not text:
+        text = source.read(_BLOCK)
+        if not text:
+            raise DataError(f"{source.name} ends inside its list; fetch it again")
+        text = text.lstrip(" \t\r\n")
+    return text
+
+
+def _parquet(path: Path) -> Iterator[Any]:
+    # A third of a second to import; only Parquet users pay for it.
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.ParquetFile(path)
+        for batch in table.iter_batches(batch_size=200):
+            yield from batch.to_pylist()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path} is not a readable Parquet file ({error})") from error

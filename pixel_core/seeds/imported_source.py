@@ -1,0 +1,61 @@
+"""Questions of a folder that ``pixel import`` wrote; their trajectories lie beside them and
+are taken by ``synthesize``."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pixel_core.config import ImportedConfig
+from pixel_core.errors import DataError
+from pixel_core.records import Picture, Seed, read_jsonl
+from pixel_core.seeds.source import Found
+from pixel_core.vision.archive import PictureArchiveWriter
+
+_SEEDS = "seeds.jsonl"
+_REMEDY = "set ingest.imported.path to a folder that pixel import has completed"
+
+
+class ImportedSource:
+    """Its splits are fixed: who has a trajectory is a train question."""
+
+    def __init__(self, config: ImportedConfig) -> None:
+        if not config.path:
+            raise DataError(f"ingest.imported.path is empty; {_REMEDY}")
+        self._folder = Path(config.path)
+        self._seeds = self._folder / _SEEDS
+        if not self._seeds.is_file():
+            raise DataError(f"there is no {self._seeds}; {_REMEDY}")
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The records', which hold their pictures' digests."""
+        with self._seeds.open("rb") as data:
+            return {"seeds": hashlib.file_digest(data, "sha256").hexdigest()}
+
+    def total(self) -> int:
+        with self._seeds.open("rb") as lines:
+            return sum(1 for _ in lines)
+
+    def seeds(self, archive: PictureArchiveWriter) -> Iterator[Found]:
+        """Raises ``DataError`` for a picture that is missing or was changed."""
+        for seed in read_jsonl(self._seeds, Seed):
+            for picture in seed.pictures:
+                if picture.member not in archive:
+                    archive.add(
+                        picture.member, self._read(picture), picture.width, picture.height
+                    )
+            yield Found(seed, fixed=True)
+
+    def counts(self) -> dict[str, int]:
+        return {}
+
+    def _read(self, picture: Picture) -> bytes:
+        path = (self._folder / picture.member).resolve()
+        if not path.is_relative_to(self._folder.resolve()) or not path.is_file():
+            raise DataError(f"{path} is no picture in {self._folder}; import again")
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != picture.sha256:
+            raise DataError(f"{path} was changed after it was imported; import again")
+        return data
