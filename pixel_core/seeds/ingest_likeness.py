@@ -14,14 +14,14 @@ from pixel_core.seeds.folder_memory import FolderMemory
 from pixel_core.seeds.folder_place import FolderFile
 from pixel_core.seeds.ingest_spool import Spool
 from pixel_core.seeds.near_duplicates import NearDuplicates, Settled, compared, settle
-from pixel_core.seeds.picture_hash import picture_hash
+from pixel_core.seeds.picture_hash import VERSION, picture_hash
 from pixel_core.stage import Progress
 from pixel_core.vision.archive import PictureArchive
 
 _BATCH = 256
 _AT_HAND = 50_000
 #: What remembered hashes are filed under; another hash needs another name.
-_KIND = "picture_hash 256"
+_KIND = f"picture_hash/{VERSION}"
 
 
 def settled(spool: Spool, archive: Path, config: IngestConfig, progress: Progress) -> Settled:
@@ -49,7 +49,7 @@ def settled(spool: Spool, archive: Path, config: IngestConfig, progress: Progres
             done += len(batch)
             progress.update(done, len(spool))
     splits = [spool.split(key) for key in range(len(spool))]
-    return settle(near.groups(), splits, spool.fixed)
+    return settle(near.groups(progress.update), splits, spool.fixed)
 
 
 class _Hashes:
