@@ -44,7 +44,7 @@ def video_facts(folder: Folder, name: str) -> VideoFacts:
             video.frames_at([0])
             facts = VideoFacts(file_content(path).sha256, video.duration_s)
     except (DataError, MediaError) as error:
-        facts = VideoFacts(
+        return VideoFacts(
             fault=f"is not usable: {error}", remedy="replace it, or leave its records out"
         )
     folder.memory.put(_KIND, folder.url, listed, json.dumps(asdict(facts)))

@@ -100,6 +100,28 @@ def test_a_window_cut_out_of_a_stream_begins_at_its_first_frame(
     assert [number_on(image) for image in video.frames_at([0, 1.0])] == [0, 25]
 
 
+def test_a_recording_cut_without_encoding_it_anew(videos: Path, tmp_path: Path) -> None:
+    """What was cut away is still in the file, because later frames refer to it."""
+    path = tmp_path / "cut.mp4"
+    options = {"avoid_negative_ts": "disabled"}
+    with (
+        av.open(str(videos / "reordered.mp4")) as source,
+        av.open(str(path), "w", container_options=options) as target,
+    ):
+        stream = source.streams.video[0]
+        copied = target.add_stream_from_template(stream)
+        away = int(17 / RATE / stream.time_base)
+        for packet in source.demux(stream):
+            if packet.size:
+                packet.pts -= away
+                packet.dts -= away
+                packet.stream = copied
+                target.mux(packet)
+    video = VideoFile(path)
+    assert video.frame_count == 50 - 17
+    assert [number_on(image) for image in video.frames_at([0, 0.5, 9])] == [17, 29, 49]
+
+
 def corners() -> Image.Image:
     """Red, green, blue and white corners: every turn and mirroring looks different."""
     image = Image.new("RGB", SIZE, "black")
