@@ -128,8 +128,9 @@ class BaseModelConfig(Section):
 
     def idle_fields(self) -> frozenset[str]:
         if self.source == "tiny":
-            return frozenset({"pretrained"})
-        return frozenset({"tiny", "phases", "world", "shards", "seed"})
+            clips = any(phase.clips for phase in self.phases)
+            return frozenset({"pretrained"} if clips else {"pretrained", "clip"})
+        return frozenset({"tiny", "phases", "world", "clip", "shards", "seed"})
 
 
 class SelectConfig(Section):

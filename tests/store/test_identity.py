@@ -84,6 +84,7 @@ IDLE = (
     ("ingest", "near_duplicates"),
     ("annotate", "openai"),
     ("base_model", "pretrained"),
+    ("base_model", "clip"),
     *(
         ("sft", "select", field)
         for field in (
