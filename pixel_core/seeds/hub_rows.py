@@ -51,27 +51,22 @@ class HubRows:
 
     def rows(self, theirs: str) -> Iterator[dict[str, Any]]:
         """The rows of one of their splits; pictures stay encoded, labels become texts."""
-        from datasets.exceptions import DatasetsError
-        from pyarrow import ArrowException
-
         try:
             stream = self._builder.as_streaming_dataset(split=theirs)
             labels = _labels(stream.features or {})
-            for row in stream.decode(False):
+            for row in stream.decode(False) if stream.features else stream:
                 for column, label in labels.items():
                     if isinstance(row[column], int) and row[column] >= 0:
                         row[column] = label.int2str(row[column])
                 yield row
-        except (DatasetsError, ArrowException, OSError, ValueError, TypeError) as error:
-            reason = str(error).strip().partition("\n")[0]
+        except _damage() as error:
             raise DataError(
-                f"the split {theirs!r} in {self._copy.root} can't be read ({reason}); check "
-                "its files, or fetch them again"
+                f"the split {theirs!r} in {self._copy.root} can't be read ({_reason(error)}); "
+                "check its files, or fetch them again"
             ) from error
 
     def _opened(self) -> Any:
         from datasets import load_dataset_builder
-        from datasets.exceptions import DatasetsError
 
         files = self._config.files or self._found_files()
         subset = self._config.subset or None
@@ -81,10 +76,9 @@ class HubRows:
             root = self._copy.root.resolve()
             kind = _reader(files)
             return load_dataset_builder(kind, data_files=_below(root, files))
-        except (DatasetsError, OSError, ValueError) as error:
-            reason = str(error).strip().partition("\n")[0]
+        except _damage() as error:
             raise DataError(
-                f"the dataset in {self._copy.root} can't be opened ({reason}); check "
+                f"the dataset in {self._copy.root} can't be opened ({_reason(error)}); check "
                 "ingest.hub.subset and ingest.hub.files"
             ) from error
 
@@ -133,6 +127,22 @@ class HubRows:
                 f"has {have}"
             )
         return sorted(wanted.items())
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """What ``datasets`` raises on files that aren't as it expects: their page's YAML, a
+    script, an empty or a damaged table."""
+    from datasets.exceptions import DatasetsError
+    from pyarrow import ArrowException
+    from yaml import YAMLError
+
+    plain = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError)
+    return (DatasetsError, ArrowException, YAMLError, StopIteration, *plain)
+
+
+def _reason(error: Exception) -> str:
+    said = str(error).strip().partition("\n")[0]
+    return (said or type(error).__name__)[:300]
 
 
 def _reader(files: dict[str, str]) -> str:

@@ -35,8 +35,7 @@ class HubTable:
         self.subject = f"the dataset {config.name or config.local!r}"
 
     def media(self) -> Media:
-        setting = "ingest.hub.local to a copy of the dataset's files"
-        return Media(self._copy.root, setting=setting, links=self._copy.links)
+        return Media(self._copy.root, setting="ingest.hub.local", links=self._copy.links)
 
     def rows(self, problems: Problems) -> Iterator[Row]:
         for theirs, ours in self.hub_rows.splits:

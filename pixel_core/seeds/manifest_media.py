@@ -25,7 +25,6 @@ SETTLED_S = 2.0
 ABSENT = "absent"
 
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
-_INSIDE = "give a path inside the pictures folder (ingest.manifest.pictures)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,7 @@ class Media:
         if not root.exists():
             raise DataError(f"there is no pictures folder {str(root)!r}; set {setting}")
         self.root = root
+        self._inside = f"give a path inside the pictures folder ({setting})"
         self._folder = root.is_dir()
         self._prefix = os.path.abspath(root)
         self._links = str((links or root).resolve())
@@ -112,7 +112,7 @@ class Media:
         # By hand rather than by pathlib, which takes longer than all else here.
         parts = [part for part in written.split("/") if part not in ("", ".")]
         if written[:1] == "/" or ".." in parts or "\0" in written or "\\" in written:
-            raise Fault("is not a relative path inside the pictures folder", _INSIDE)
+            raise Fault("is not a relative path inside the pictures folder", self._inside)
         found = self._in_folder(parts) if self._folder else None
         if found is None and parts:
             found = self._in_zips(parts)
@@ -138,9 +138,9 @@ class Media:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, RuntimeError) as error:  # a loop of links
-            raise Fault(f"can't be followed ({error})", _INSIDE) from error
+            raise Fault(f"can't be followed ({error})", self._inside) from error
         if not f"{target}/".startswith(f"{self._links.rstrip('/')}/"):
-            raise Fault("leads out of the pictures folder through a link", _INSIDE)
+            raise Fault("leads out of the pictures folder through a link", self._inside)
         if not stat.S_ISREG(status.st_mode):
             return None
         stamp = _stamp(status)

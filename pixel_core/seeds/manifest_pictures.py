@@ -22,6 +22,8 @@ from pixel_core.vision.loading import load_picture
 
 _Key = tuple[str, str, str]
 
+_VIDEOS = frozenset({".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v"})
+
 #: Facts kept in the process, for pictures that many records share.
 _AT_HAND = 20_000
 
@@ -109,6 +111,8 @@ def _inspect(file: PictureFile, max_pixels: int) -> PictureFacts:
     """Hash and fully decode. Raises ``Fault``."""
     if file.size > MAX_FILE_BYTES:
         raise Fault(f"has {file.size} bytes", f"keep pictures under {MAX_FILE_BYTES} bytes")
+    if file.suffix in _VIDEOS:
+        raise Fault("is a video file, not a frame", "list its frames, or use the source videos")
     data = _read(file)
     try:
         image = load_picture(data, max_pixels=max_pixels, name=os.path.basename(file.name))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from pixel_core.rewards.grading import extract_boxed
 from pixel_core.seeds.original_rl import without_placeholders
@@ -31,6 +31,18 @@ class _Part(BaseModel):
     text: str | None = None
     image: str | None = None
     video: list[str] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _decoded(cls, value: object) -> object:
+        """``datasets`` hands on pieces that differ in their keys as JSON texts."""
+        if not isinstance(value, str):
+            return value
+        try:
+            found = json.loads(value)
+        except ValueError:
+            return {"text": value}
+        return found if isinstance(found, dict) else {"text": value}
 
 
 class _Message(BaseModel):

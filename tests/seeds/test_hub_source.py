@@ -201,6 +201,24 @@ def test_a_dataset_page_cannot_name_files_elsewhere(plain: Path) -> None:
     assert "which is outside of it" in told
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("README.md", "---\n: [\n---\n"),
+        ("README.md", "---\nconfigs: 7\n---\n"),
+        ("README.md", "---\nconfigs:\n- config_name: x\n  data_files: {}\n---\n"),
+        ("plain.py", "raise SystemExit(3)"),
+        ("train.jsonl", "{not json\n"),
+        ("train.jsonl", ""),
+    ],
+)
+def test_pages_scripts_and_tables_that_are_no_good(
+    plain: Path, name: str, content: str
+) -> None:
+    (plain / name).write_text(content)
+    assert str(plain) in refusal(plain)
+
+
 def test_damaged_files_are_a_data_error(copy: Path) -> None:
     path = copy / "data" / "test-00000-of-00001.parquet"
     path.write_bytes(path.read_bytes()[:200])

@@ -161,6 +161,12 @@ def test_sft_trajectories_give_their_questions_once(tmp_path: Path) -> None:
     assert [len(seed.pictures) for seed in seeds] == [1, 1, 2]
     assert [seed.is_video for seed in seeds] == [False, False, True]
     assert metrics["left_out"] == {"manifest_repeated": 1}
+    # ``datasets`` hands the same file's records on in another shape.
+    section = HubConfig(local=str(root), format="pixel_reasoner_sft")
+    hub, _, _ = read(IngestConfig(sources=("hub",), hub=section), tmp_path)
+    assert [(seed.id, seed.question) for seed in hub] == [
+        (seed.id, seed.question) for seed in seeds
+    ]
 
 
 @pytest.mark.parametrize(
@@ -238,6 +244,18 @@ def test_a_hostile_zip_is_told_of_and_touches_nothing(
         assert any(f"line {line}," in part and reason in part for part in told.splitlines())
     assert "7 problems" in told
     assert sorted(item.name for item in tmp_path.rglob("*.png")) == []
+
+
+def test_pictures_may_be_one_zip(tmp_path: Path) -> None:
+    packed(tmp_path / "pictures.zip", {"a.png": picture(1), "clip.mp4": b"video"})
+    path = tmp_path / "m.jsonl"
+    row = {"image": "a.png", "question": "?", "answer": "1", "split": "train"}
+    path.write_text(json.dumps(row) + "\n")
+    config = manifest(path, "plain", pictures=str(tmp_path / "pictures.zip"))
+    seeds, _, _ = read(config, tmp_path)
+    assert (seeds[0].pictures[0].width, seeds[0].pictures[0].height) == (40, 30)
+    path.write_text(json.dumps(row | {"image": "clip.mp4"}) + "\n")
+    assert "is a video file, not a frame" in refusal(config)
 
 
 def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:
