@@ -181,7 +181,8 @@ class Annotation(Record):
     seed: Seed
     #: None: the question is about the picture, or the video, as a whole.
     cue: Cue | FrameCue | None
-    #: "source", or "openai:<model>@<prompt version>".
+    #: "source", or "openai:<model>@locate-1,look-1": what was asked, with its prompts'
+    #: version; "source+openai:..." when the cue is the source's and the texts are not.
     author: str
     #: Texts for the trajectory, from the annotator; "" leaves them to the templates.
     whole_view: str = ""

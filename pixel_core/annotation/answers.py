@@ -8,6 +8,8 @@ up its mind about first comes first.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -78,8 +80,12 @@ class LookAnswer(StructuredAnswer):
 A = TypeVar("A", bound=StructuredAnswer)
 
 
-def response_format(name: str, kind: type[StructuredAnswer]) -> dict[str, Any]:
-    """The ``response_format`` of a request: a strict JSON schema without bounds."""
+@cache
+def response_format(name: str, kind: type[StructuredAnswer]) -> Mapping[str, Any]:
+    """The ``response_format`` of a request: a strict JSON schema without bounds.
+
+    Made once, for every request takes one: don't change it.
+    """
     schema = kind.model_json_schema()
     for part in (schema, *schema["properties"].values()):
         for key in ("title", "description", "maxItems"):
