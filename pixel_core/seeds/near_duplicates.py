@@ -94,11 +94,11 @@ class NearDuplicates:
         np.minimum.at(first, entries[order], np.arange(len(order)))
         by_group = np.lexsort((first, of_key))
         starts = np.flatnonzero(np.diff(of_key[by_group], prepend=-1))
+        sizes = np.diff(starts, append=len(keys))
         groups: list[Group] = []
-        for start, stop in zip(starts, [*starts[1:], len(keys)], strict=True):
-            if stop - start > 1:
-                head, *rest = (int(key) for key in keys[by_group[start:stop]])
-                groups.append((head, *sorted(rest)))
+        for start, size in zip(starts[sizes > 1], sizes[sizes > 1], strict=True):
+            head, *rest = keys[by_group[start : start + size]].tolist()
+            groups.append((head, *sorted(rest)))
         return sorted(groups, key=min)
 
 
