@@ -21,6 +21,7 @@ from bench.results_file import rewrite
 #: Benchmark, heading, and whether it is run without a store, with one, or both ways.
 BENCHMARKS = (
     ("pictures", "Pictures", False),
+    ("ingest", "Ingest of a manifest, and its memory", False),
     ("trajectories", "Synthesis", False),
     ("tuning", "SFT, random weights", False),
     ("rollouts", "Rollouts, scripted: one zoom, then an answer", False),
