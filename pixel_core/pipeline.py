@@ -18,6 +18,7 @@ STAGES: tuple[Stage, ...] = (
         "pixel_core.seeds.ingest:run",
         "picture questions from a source, split into train, validation and test",
         fingerprint="pixel_core.seeds.ingest:fingerprint",
+        ready="pixel_core.seeds.pages_ready:check",
     ),
     Stage(
         "annotate",

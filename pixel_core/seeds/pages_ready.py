@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from pixel_core.config import PipelineConfig
-from pixel_core.seeds.folder import Folder
-from pixel_core.seeds.pages_renderer import PageRenderer
 
 
 def check(config: PipelineConfig) -> None:
@@ -12,6 +10,10 @@ def check(config: PipelineConfig) -> None:
     sources would be lost. Raises ``ConfigError``, or ``DataError`` without a folder."""
     if "pages" not in config.ingest.sources:
         return
+    # Imported here: other sources' runs have no use for them.
+    from pixel_core.seeds.folder import Folder
+    from pixel_core.seeds.pages_renderer import PageRenderer
+
     pages = config.ingest.pages
     with PageRenderer(Folder(pages.path, setting="ingest.pages.path"), pages.width):
         pass

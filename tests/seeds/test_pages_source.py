@@ -10,12 +10,14 @@ import boto3
 import numpy as np
 import pytest
 
-from pixel_core.config import PagesConfig, SplitShares
-from pixel_core.errors import DataError
+from pixel_core.config import IngestConfig, PagesConfig, PipelineConfig, SplitShares
+from pixel_core.errors import ConfigError, DataError
+from pixel_core.pipeline import BY_NAME
 from pixel_core.records import Cue, Seed
 from pixel_core.seeds.pages_browser import find
 from pixel_core.seeds.pages_source import PagesSource
 from pixel_core.seeds.source import Found
+from pixel_core.store.named_function import named_function
 from pixel_core.vision.archive import PictureArchive, PictureArchiveWriter
 
 pytestmark = pytest.mark.skipif(find() is None, reason="no Chromium on this machine")
@@ -169,6 +171,17 @@ def test_all_faults_of_the_pages_are_told_at_once(tmp_path: Path) -> None:
     assert '"four" is not in the page\'s text (sub/b.md)' in text
     assert "pixels high, allowed are 16000" in text
     assert not (tmp_path / "p.zip").exists()
+
+
+def test_a_run_with_pages_is_refused_without_a_browser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = PagesConfig(path=str(fill(tmp_path / "pages", *GOOD)))
+    monkeypatch.setenv("PIXEL_BROWSER", str(tmp_path / "nothing"))
+    ready = named_function(BY_NAME["ingest"].ready)
+    ready(PipelineConfig(ingest=IngestConfig(sources=("drawn",), pages=pages)))
+    with pytest.raises(ConfigError, match="is no program"):
+        ready(PipelineConfig(ingest=IngestConfig(sources=("drawn", "pages"), pages=pages)))
 
 
 @pytest.mark.parametrize("content", [None, "", "\n\n"])
