@@ -96,15 +96,27 @@ class Playback:
     def _skip_to(self, key: int) -> None:
         """Set the playback to a key frame; where the container can't, decode from the start.
 
-        Frames that come before the key frame may refer to what was skipped: they are dropped.
+        Frames that come before the key frame may refer to what was skipped: they are
+        dropped. Broadcast streams are searched by decoding time, which lands behind a key
+        frame; the search for the one before it lands ahead.
         """
-        self._container.seek(key, stream=self._stream)
-        self._frames = self._container.decode(self._stream)
+        for sought in (key, self._key_before(key - 1)):
+            if self._has_skipped(sought, key):
+                return
+        self._can_skip = False
+        self._start()
+
+    def _has_skipped(self, sought: int, key: int) -> bool:
+        import av
+
         self._shown = None
-        self._next = next((f for f in self._frames if self._time(f) >= key), None)
-        if self._next is None or self._time(self._next) != key:
-            self._can_skip = False
-            self._start()
+        try:
+            self._container.seek(sought, stream=self._stream)
+            self._frames = self._container.decode(self._stream)
+            self._next = next((f for f in self._frames if self._time(f) >= key), None)
+        except av.FFmpegError:  # amid frames whose beginning was skipped, or no way there
+            return False
+        return self._next is not None and self._time(self._next) == key
 
     def _go_on_to(self, pts: int) -> None:
         while (frame := self._next or next(self._frames, None)) is not None:
