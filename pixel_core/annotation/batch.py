@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -59,23 +60,44 @@ def drive(
     that can be paid for is answered, ``ConfigError`` for a request over ``max_bytes``.
     """
     config, progress = context.config.annotate.openai, context.progress
-    api = BatchApi(config)
-    office = BatchOffice(api, BatchNotes(context.shared), till, config, progress)
-    views = ShownViews(context.inputs["ingest"] / "pictures.zip")
-    try:
+    with _office(context, till) as office:
+        views = ShownViews(context.inputs["ingest"] / "pictures.zip")
+        try:
+            office.adopt()
+            office.collect()
+            yield from _Rounds[T](till, office, views, config, progress).run(procedures)
+        finally:
+            views.close()
+
+
+def fetch_left(context: StageContext, till: Till) -> None:
+    """Wait for what earlier runs handed in at this endpoint, and record its answers.
+
+    A live run calls it first: otherwise it would ask, and pay, a second time. Raises as
+    ``drive`` does; needs neither key nor connection when nothing was left.
+    """
+    with _office(context, till) as office:
         office.adopt()
         office.collect()
-        yield from _Rounds[T](till, office, views, config, progress).run(procedures)
-    except KeyboardInterrupt:
-        ids = [submission.batch or submission.id for submission in office.under_way()]
+
+
+@contextmanager
+def _office(context: StageContext, till: Till) -> Iterator[BatchOffice]:
+    config, progress = context.config.annotate.openai, context.progress
+    api = BatchApi(config)
+    office = BatchOffice(api, BatchNotes(context.shared), till, config, progress)
+    try:
+        yield office
+    except BaseException:
+        ids = [submission.batch for submission in office.under_way() if submission.batch]
         if ids:
+            several = f"{len(ids)} batches go on" if len(ids) > 1 else "1 batch goes on"
             progress.note(
-                f"{len(ids)} batches go on at the endpoint ({', '.join(ids[:5])}); "
-                "the next run fetches them"
+                f"{several} at the endpoint ({', '.join(ids[:5])}); the next run fetches "
+                "what is answered"
             )
         raise
     finally:
-        views.close()
         api.close()
 
 

@@ -23,6 +23,8 @@ from pixel_core.stage import Progress
 _FAILED_POLLS = 20
 #: Seconds after which a request to create a batch that was cut off can't arrive any more.
 SETTLED_S = 2.0
+#: Seconds before creating is tried again, doubled for each further time.
+FIRST_WAIT_S = 0.5
 
 
 class BatchOffice:
@@ -146,7 +148,7 @@ class BatchOffice:
         last: Exception = EndpointError("")
         for attempt in range(self._config.max_retries + 1):
             if attempt:
-                time.sleep(min(8.0, 0.5 * 2**attempt) * random.uniform(0.5, 1.0))
+                time.sleep(min(8.0, FIRST_WAIT_S * 2**attempt) * random.uniform(0.5, 1.0))
             try:
                 batch = self._api.create(submission.file, submission.id)
             except Uncreated as error:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pixel_core.annotation.batch import fetch_left
 from pixel_core.annotation.by_source import annotation_by_source
 from pixel_core.annotation.in_order import InOrder
 from pixel_core.annotation.procedure import annotate_seed
@@ -53,6 +54,8 @@ def _asked(seeds: Path, found: Survey, context: StageContext, results: InOrder) 
     drive = _driver(context.config.annotate.openai.mode)
     with open_till(context) as till:
         try:
+            if context.config.annotate.openai.mode == "live":
+                fetch_left(context, till)  # or what is in a batch would be paid for twice
             with closing(drive(_procedures(seeds, context), context, till)) as outcomes:
                 for number, outcome in outcomes:
                     summary.add(outcome)

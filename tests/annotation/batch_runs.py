@@ -62,7 +62,8 @@ class Runs:
     def context(
         self, url: str, progress: Progress | None = None, **openai: Any
     ) -> StageContext:
-        return context_on(self.ingest, self.store, url, progress or self.heard, **openai)
+        settings = {"verify": {"votes": 0}, **openai}  # one round, unless more are wanted
+        return context_on(self.ingest, self.store, url, progress or self.heard, **settings)
 
     def __call__(self, url: str, drive: Any = batch.drive, **openai: Any) -> dict[int, Outcome]:
         context = self.context(url, **openai)

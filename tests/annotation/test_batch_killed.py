@@ -18,7 +18,6 @@ SEEDS = 5
 #: Two batches a round: of 3 and of 2.
 SETTINGS: dict[str, Any] = {
     "batch": {"poll_s": 0.02, "max_requests": 3},
-    "verify": {"votes": 0},
     "timeout_s": 60.0,
 }
 
@@ -28,6 +27,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_ANNOTATOR_KEY", KEY)
     # Here no request is on its way for longer than that.
     monkeypatch.setattr(batch_office, "SETTLED_S", 0.1)
+    monkeypatch.setattr(batch_office, "FIRST_WAIT_S", 0.05)
 
 
 @pytest.fixture(scope="module")

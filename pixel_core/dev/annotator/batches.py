@@ -32,6 +32,7 @@ class BatchDesk:
         self._lock = threading.Lock()
         self._numbers = count(1)
         self._batches: dict[str, dict[str, Any]] = {}
+        self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
         self._hurrying = threading.Event()
 
@@ -73,6 +74,9 @@ class BatchDesk:
         work = threading.Thread(
             target=self._work, args=(batch, file, number, rule), daemon=True
         )
+        with self._lock:
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
+            self._threads.append(work)
         work.start()
         return json_reply(described)
 
@@ -121,8 +125,10 @@ class BatchDesk:
         self._hurrying.set()
 
     def stop(self) -> None:
-        """End the batches' threads soon."""
+        """End the batches' threads: what is not answered yet never will be."""
         self._stopping.set()
+        for thread in self._threads:
+            thread.join()
 
     def _work(
         self, batch: dict[str, Any], file: StoredFile, number: int, rule: Rule | None
