@@ -70,6 +70,7 @@ class Style:
             }
             for medium in PARTS
         }
+        self._check(name)
 
     def write(
         self, medium: str, part: str, values: Mapping[str, str], rng: random.Random
@@ -86,14 +87,15 @@ class Style:
         prose = "".join([characters for characters, name in pieces if name not in _NO_PROSE])
         return Worded(text, call, prose)
 
-    def uses(self, medium: str, name: str) -> bool:
-        """Whether any phrase of the medium asks for this value or entry."""
-        return any(
-            name == asked
-            for phrases in self._media[medium].values()
-            for phrase in phrases
-            for _, asked in phrase
-        )
+    def _check(self, style: str) -> None:
+        """``ValueError`` for a name that nothing stands for: it may be drawn rarely."""
+        for medium, entries in self._media.items():
+            asked = {
+                name for phrases in entries.values() for phrase in phrases for _, name in phrase
+            }
+            unknown = (asked | set(PARTS[medium])) - VALUES - {""} - set(entries)
+            if unknown:
+                raise ValueError(f"{style}.toml says nothing for {medium}: {sorted(unknown)}")
 
 
 def _compose(
