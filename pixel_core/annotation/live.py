@@ -7,7 +7,6 @@ so that the endpoint is kept busy meanwhile.
 
 from __future__ import annotations
 
-import json
 import queue
 import threading
 import time
@@ -21,7 +20,7 @@ from pixel_core.annotation.requests import Procedure, Reply, Request
 from pixel_core.annotation.shown_views import ShownViews
 from pixel_core.annotation.throttle import Stopped, Throttle
 from pixel_core.annotation.till import Till
-from pixel_core.annotation.wire import request_body
+from pixel_core.annotation.wire import request_json
 from pixel_core.errors import BudgetSpent
 from pixel_core.stage import StageContext
 
@@ -168,14 +167,13 @@ class _Crew(Generic[T]):
         self._reserve(request)
         try:
             model = self._config.model
-            body = request_body(request, model, self._views.urls(request))
+            data = request_json(request, model, self._views.urls(request))
             tokens = expected_tokens(model, request) + request.max_tokens
 
             def before() -> None:
                 wait = max(self._requests.take(), self._tokens.take(tokens))
                 self._throttle.sleep(wait)
 
-            data = json.dumps(body).encode()
             answer = self._connected().ask(data, self._throttle, before, self._progress.note)
         except BaseException:
             self._till.release(request)

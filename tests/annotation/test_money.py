@@ -25,7 +25,7 @@ from pixel_core.annotation.money import (
 from pixel_core.annotation.picture_tokens import picture_tokens, view_size
 from pixel_core.annotation.requests import View
 from pixel_core.annotation.till import open_till
-from pixel_core.annotation.wire import read_reply
+from pixel_core.annotation.wire import read_reply, request_json
 from pixel_core.config import Prices
 from pixel_core.errors import BudgetSpent
 from pixel_core.records import Box, Picture
@@ -251,6 +251,18 @@ def test_whatever_an_endpoint_sends_is_a_reply(value: object) -> None:
     assert reply.content is None or isinstance(reply.content, str)
     assert 0 <= reply.prompt_tokens < 10**9
     assert reply.content is None or not reply.refusal
+
+
+@few
+@given(st.text(max_size=60), st.integers(0, 12))
+def test_pictures_stand_in_the_sent_bytes_where_they_belong(text: str, count: int) -> None:
+    urls = [f"data:image/png;base64,{number}=" for number in range(count)]
+    asked = request(text, *(view(9, 9, 81) for _ in urls))
+    sent = json.loads(request_json(asked, "gpt-4o", urls))
+    *pictures, said = sent["messages"][1]["content"]
+    assert [part["image_url"]["url"] for part in pictures] == urls
+    assert said == {"type": "text", "text": text}
+    assert sent["max_completion_tokens"] == 100
 
 
 def test_a_cut_answer_says_so() -> None:
