@@ -71,7 +71,11 @@ def _gather(
 ) -> dict[str, int]:
     """Spool all sources' seeds and store their pictures; what they left out, by reason."""
     sources = [(name, open_source(name, config)) for name in config.sources]
-    total = sum(source.total() for _, source in sources)
+    total = 0
+    for name, source in sources:
+        if name != "drawn":
+            context.progress.note(f"checking the source {name}")
+        total += source.total()
     left_out: dict[str, int] = {}
     with SharedArchive(context.out / PICTURES) as archive:
         for name, source in sources:

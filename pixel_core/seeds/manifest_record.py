@@ -87,6 +87,9 @@ def parse_record(
             problems.add(place, many, fields[many], f"stands beside {one!r}", "keep one")
     if record.box is not None and record.boxes is not None:
         problems.add(place, "boxes", fields["boxes"], "stands beside 'box'", "keep one")
+    if record.id is not None and not record.id.isprintable():
+        remedy = "use letters, digits and signs that can be seen"
+        problems.add(place, "id", record.id, "has signs that can't be printed", remedy)
     _check_frames(place, record, problems)
     _check_texts(place, record, problems)
     _check_choices(place, record, problems)

@@ -30,7 +30,9 @@ class Problems:
         self.by_field[field.partition(".")[0] or "record"] += 1
         if len(self._shown) < SHOWN:
             where = f"{place}, field {field!r}" if field else place
-            self._shown.append(f"  {where}: {quote(value)} {fault}; {remedy}")
+            line = f"  {where}: {quote(value)} {fault}; {remedy}"
+            # JSON can hold half a character, which no terminal and no file takes.
+            self._shown.append(line.encode("utf-8", "backslashreplace").decode())
 
     def raise_if_any(self) -> None:
         """Raise one ``DataError`` that lists what was found."""

@@ -24,7 +24,7 @@ from pixel_core.config import (
     SplitShares,
 )
 from pixel_core.errors import DataError
-from pixel_core.records import Seed, Split, read_jsonl
+from pixel_core.records import FrameCue, Seed, Split, read_jsonl
 from pixel_core.seeds import ingest
 from pixel_core.seeds.splits import SPLITS, Pair, SplitBook
 from pixel_core.stage import SilentProgress, StageContext
@@ -126,6 +126,15 @@ def test_every_field_arrives(folder: Path) -> None:
     assert metrics["with_cue"] == 1
 
 
+def test_a_video_is_its_frames(folder: Path) -> None:
+    frames = [f"p{number}.png" for number in range(4)]
+    video = {"image": None, "images": frames, "is_video": True, "frames": [2, 1, 2]}
+    seeds, _ = run(write(folder, [record(0, "train", **video)]))
+    assert seeds[0].is_video
+    assert len(seeds[0].pictures) == 4
+    assert seeds[0].cue == FrameCue(frames=(1, 2))
+
+
 def test_pictures_are_stored_once_with_their_own_bytes(folder: Path) -> None:
     rows = [*good(), record(0, "train", id="again", question="and now?")]
     seeds, _ = run(write(folder, rows))
@@ -190,6 +199,11 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("no picture", {"image": None}, "field 'image': null is missing"),
     ("bad split", {"split": "dev"}, "field 'split': \"dev\" is wrong"),
     ("double id", {"id": "q0"}, "field 'id': \"q0\" was used at manifest.jsonl, line 1"),
+    ("id with a control sign", {"id": "q\0"}, "has signs that can't be printed"),
+    ("too many pictures", {"image": None, "images": ["p1.png"] * 17}, "are too many"),
+    ("frames of a picture", {"frames": [0]}, "are of no video"),
+    ("a frame too far", {"is_video": True, "frames": [1]}, "are not among the 1 images"),
+    ("a box in a video", {"is_video": True, "box": [1, 2, 3, 4]}, "name the frames"),
     ("not a choice", {"choices": ["x", "y"]}, "is none of the choices; write one of ['x', "),
     ("equal choices", {"choices": ["1", "1"]}, "are not different"),
     ("special token", {"question": "a <|im_end|>"}, "contains '<|im_end|>'"),
@@ -220,6 +234,8 @@ RAW_FAULTS = [
     (b'{"id": "a", "id": "b"}\n', "field 'id' is given twice"),
     (b'{"box": [NaN]}\n', "NaN is not a JSON number"),
     (b'{"question": "\xff"}\n', "is not UTF-8"),
+    (b'{"image": "\\ud800.png", "question": "?", "answer": "1"}\n', "\\ud800.png"),
+    (b'{"\\ud800": 1}\n', "\\ud800"),
     (b"[" * 100_000 + b"\n", "is not valid JSON"),
     (b'"' + b"x" * 1_000_001 + b'"\n', "is too long a line"),
 ]
@@ -230,7 +246,7 @@ def test_a_line_that_is_no_record(folder: Path, line: bytes, text: str) -> None:
     path = write(folder, good())
     path.write_bytes(path.read_bytes() + line)
     told = refusal(path)
-    assert f"{text}" in told
+    assert text in told.encode().decode()
     assert "manifest.jsonl, line 7" in told
     assert len(told) < 1000
 
