@@ -31,7 +31,7 @@ class Spool:
         self._ids = array("Q")
         #: Where each source's seeds begin.
         self._begins: list[tuple[SourceName, int]] = []
-        self._out = path.open("x", encoding="utf-8")
+        self._out = path.open("w", encoding="utf-8")
 
     def __enter__(self) -> Spool:
         return self
