@@ -45,11 +45,11 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
         path = material.inputs["annotate"] / "annotations.jsonl"
         drawn = [a for a in read_jsonl(path, Annotation) if a.seed.split is Split.TRAIN]
     terse, plain = Writer(material.config), Writer(PipelineConfig())
-    invented = list(annotations(len(drawn)))
+    others = list(invented(len(drawn)))
     times = in_turns(
         {
             "terse": lambda: [terse.write(item) for item in drawn],
-            "plain": lambda: [plain.write(item) for item in invented],
+            "plain": lambda: [plain.write(item) for item in others],
         },
         asked.repeats,
     )
@@ -59,7 +59,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
     ]
 
 
-def annotations(count: int) -> Iterator[Annotation]:
+def invented(count: int) -> Iterator[Annotation]:
     """Invented ones, each unlike the others; one in five is a video's. No picture is made."""
     for number in range(count):
         rng = random.Random(number)
@@ -109,7 +109,7 @@ def run_stage(count: int) -> None:
         source, out = Path(folder) / "annotate", Path(folder) / "out"
         source.mkdir()
         out.mkdir()
-        write_jsonl(source / "annotations.jsonl", annotations(count))
+        write_jsonl(source / "annotations.jsonl", invented(count))
         context = StageContext(
             PipelineConfig(), {"annotate": source}, out, NoWorkspace(), SilentProgress()
         )
