@@ -14,6 +14,8 @@ from pixel_core.annotation.verdict import GaveUp, Reason, Tally, Unusable
 MAX_ASKS = 3
 #: Characters of a model's own text that go back to it when it is asked again.
 _MAX_ECHO = 2000
+#: Characters of what was wrong with it; it may quote the model.
+_MAX_FAULT = 400
 
 T = TypeVar("T")
 
@@ -41,9 +43,15 @@ def ask(
 
 
 def _again(request: Request, reply: Reply, fault: str, prompts: Prompts) -> Request:
-    said = reply.content or reply.refusal or "(nothing)"
+    said = _sendable(reply.content or reply.refusal or "(nothing)", _MAX_ECHO)
+    told = prompts.write("again", fault=_sendable(fault, _MAX_FAULT))
     more: tuple[Mapping[str, Any], ...] = (
-        {"role": "assistant", "content": said[:_MAX_ECHO]},
-        {"role": "user", "content": prompts.write("again", fault=fault)},
+        {"role": "assistant", "content": said},
+        {"role": "user", "content": told},
     )
     return replace(request, messages=(*request.messages, *more))
+
+
+def _sendable(text: str, limit: int) -> str:
+    """The beginning of a text; half characters that JSON can smuggle in are replaced."""
+    return text[:limit].encode("utf-8", "replace").decode("utf-8")

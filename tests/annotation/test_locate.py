@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -167,6 +168,15 @@ def test_a_useless_answer_is_asked_again_with_its_fault_then_dropped(
     assert (dropped.annotation, dropped.dropped) == (None, reason)
     assert dropped.tally.asks == {Task.LOCATE: 3}
     assert dropped.tally.asked_again == {reason: 2}
+
+
+@pytest.mark.parametrize(
+    "answer", ['{"\\ud800": 1}', "\ud800", json.dumps({"x" * 100_000: 1}), "\0" * 5000]
+)
+def test_what_goes_back_to_the_model_is_short_and_can_be_sent(answer: str) -> None:
+    _, asked = carry_out(annotate_seed(seed(), CONFIG), in_turn(said(answer), said(box())))
+    back = json.dumps(asked[1].messages[2:], ensure_ascii=False).encode()
+    assert len(back) < 20_000
 
 
 @pytest.mark.parametrize("numbers", [(), (0,), (17,), (-1, 3)])
