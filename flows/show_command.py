@@ -54,6 +54,8 @@ def show_stage(store: Store, stage: str, as_json: bool) -> None:
     console.print(Text(f"key    {artifact.key}\nplace  {artifact.uri}"), soft_wrap=True)
     for name, value in flat(artifact.metrics):
         console.print(Text(f"  {name:<32} {value}"), soft_wrap=True)
+    for name, value in artifact.manifest.costs.items():
+        console.print(Text(f"  cost.{name:<27} {value:g}"), soft_wrap=True)
 
 
 def show_report(store: Store, open_it: bool) -> None:

@@ -112,6 +112,8 @@ class StageContext:
     shared: SharedNotes = field(default_factory=UnsharedNotes)
     #: A local folder for what can be made again from the rest; None: keep it in memory.
     cache: Path | None = None
+    #: What each input cost to make, by stage, as its manifest says; no part of its identity.
+    costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

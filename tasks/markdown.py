@@ -35,6 +35,9 @@ def outcome_markdown(stage: str, outcome: Outcome) -> str:
     rows = [(name, _cell(value)) for name, value in flat(outcome.artifact.metrics)]
     if rows:
         lines += _table(("metric", "value"), rows)
+    costs = [(name, _cell(value)) for name, value in outcome.artifact.manifest.costs.items()]
+    if costs:
+        lines += ["", *_table(("cost", "value"), costs)]
     return "\n".join(lines)
 
 

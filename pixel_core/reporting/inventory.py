@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from pixel_core.pages.wording import plain
-from pixel_core.records import Split
+from pixel_core.records import SecondLook, Split
 from pixel_core.reporting.material import Material
 
 Table = dict[str, Any]
@@ -54,4 +55,53 @@ def author_table(material: Material) -> Table:
         "title": "Annotations",
         "head": ["author", "with a cue", "whole picture"],
         "rows": [[author, counts[author, True], counts[author, False]] for author in authors],
+    }
+
+
+def look_table(material: Material) -> Table | None:
+    """What the second look found, by kind of question; None when nobody looked twice."""
+    counts = Counter(
+        (annotation.seed.kind or "other", annotation.look)
+        for annotation in material.annotations.values()
+        if annotation.look is not None
+    )
+    if not counts:
+        return None
+    rows = []
+    for kind in sorted({kind for kind, _ in counts}):
+        found = [counts[kind, look] for look in SecondLook]
+        share = counts[kind, SecondLook.NEEDS_ZOOM] / sum(found)
+        rows.append([plain(kind), *found, f"{share:.0%}"])
+    return {
+        "title": "Second look: what kept questions need",
+        "head": ["kind", *(plain(look) for look in SecondLook), "share that needs zoom"],
+        "rows": rows,
+    }
+
+
+#: What the annotating stage's costs mean, in the order they are shown.
+_COSTS = {
+    "usd": "paid, US dollars",
+    "saved_usd": "saved: on record already, US dollars",
+    "requests": "answers paid for",
+    "remembered": "answers on record",
+    "prompt_tokens": "prompt tokens",
+    "cached_tokens": "of them cached",
+    "completion_tokens": "completion tokens",
+    "unmetered": "answers that did not say their price",
+}
+
+
+def cost_table(costs: Mapping[str, float]) -> Table | None:
+    """What the annotations cost; None when nothing was asked of a paid model."""
+    if not costs:
+        return None
+    return {
+        "title": "What the annotations cost",
+        "head": ["", "value"],
+        "rows": [
+            [words, f"{costs[name]:.4f}" if "usd" in name else f"{costs[name]:,.0f}"]
+            for name, words in _COSTS.items()
+            if name in costs
+        ],
     }

@@ -23,7 +23,10 @@ from pixel_core.reporting.findings import (
 )
 from pixel_core.reporting.gallery import Gallery
 from pixel_core.reporting.inventory import (
+    Table,
     author_table,
+    cost_table,
+    look_table,
     seed_table,
     trajectory_table,
 )
@@ -62,6 +65,18 @@ def run(context: StageContext) -> dict[str, Any]:
     return {"bytes": len(data), "trajectories": len(cards), "questions": len(questions)}
 
 
+def _tables(material: Material, context: StageContext) -> list[Table]:
+    """What went in, in counts; tables without anything to say are left out."""
+    tables = [
+        seed_table(material),
+        author_table(material),
+        look_table(material),
+        cost_table(context.costs.get("annotate", {})),
+        trajectory_table(material),
+    ]
+    return [table for table in tables if table is not None]
+
+
 def _page(context: StageContext, material: Material, gallery: Gallery, **cards: Any) -> str:
     config = context.config
     return (
@@ -81,7 +96,7 @@ def _page(context: StageContext, material: Material, gallery: Gallery, **cards: 
             training=training_parts(material, config),
             sight=sight(material, gallery, config.dialogue),
             rule=RULE,
-            tables=[seed_table(material), author_table(material), trajectory_table(material)],
+            tables=_tables(material, context),
             settings=settings_lines(config),
             resamples=config.evaluate.resamples,
             gallery=gallery,

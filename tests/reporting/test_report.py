@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,20 @@ from run_folders import small_config
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import DataError
 from pixel_core.pages.settings import settings_lines
-from pixel_core.records import Picture, Query
+from pixel_core.records import (
+    Annotation,
+    Picture,
+    Query,
+    SecondLook,
+    Trajectory,
+    TrajectoryKind,
+    Turn,
+    read_jsonl,
+    write_jsonl,
+)
 from pixel_core.reporting.episode_cards import choose
 from pixel_core.reporting.findings import findings, tiles
+from pixel_core.reporting.inventory import look_table, trajectory_table
 from pixel_core.reporting.material import read_material
 from pixel_core.reporting.report import run
 from pixel_core.stage import StageContext
@@ -111,6 +123,23 @@ def test_missing_curves_and_unknown_columns_are_tolerated(context, tmp_path) -> 
     assert "Policy loss" in page(made)
 
 
+def test_the_models_own_answers_are_counted_with_the_synthesised(context, tmp_path) -> None:
+    made = variant(context, tmp_path, "text_only")
+    synthesised = read_material(made.inputs).trajectories
+    own = Trajectory(
+        id="own",
+        seed_id=synthesised[0].seed_id,
+        kind=TrajectoryKind.TEXT_ONLY,
+        turns=(Turn(text="plain to see \\boxed{7}"),),
+    )
+    write_jsonl(made.inputs["text_only"] / "trajectories.jsonl", [own])
+    rows = trajectory_table(read_material(made.inputs))["rows"]
+    assert next(row for row in rows if row[0] == "text only")[1] == 1
+    assert rows[-1][1] == len(synthesised) + 1
+    run(made)
+    assert "plain to see" in page(made)
+
+
 def test_a_damaged_curve_names_its_line(context, tmp_path) -> None:
     made = variant(context, tmp_path, "sft")
     (made.inputs["sft"] / "curve.jsonl").write_text('{"step": 0}\n{"step": \n')
@@ -162,6 +191,32 @@ def test_examples_are_the_first_of_each_kind_and_the_first_wrong_one() -> None:
     assert [choice.query.id for choice in picked] == ["q2", "q4", "q5", "q0"]
     assert "policy gets wrong" in picked[2].reason
     assert "question 1 of 3 of kind “b”" in picked[3].reason
+
+
+def test_a_second_look_and_its_price_are_shown_where_there_was_one(
+    context: StageContext, tmp_path: Path
+) -> None:
+    assert "Second look" not in page(context)
+    changed = variant(context, tmp_path, "annotate")
+    path = changed.inputs["annotate"] / "annotations.jsonl"
+    looks = [SecondLook.NEEDS_ZOOM, SecondLook.NEEDS_ZOOM, SecondLook.EASY]
+    looked = [
+        annotation.model_copy(update={"look": looks[number] if number < 3 else None})
+        for number, annotation in enumerate(read_jsonl(path, Annotation))
+    ]
+    write_jsonl(path, looked)
+    costs = {"usd": 1.25, "saved_usd": 0.5, "requests": 1234.0}
+    run(replace(changed, costs={"annotate": costs}))
+    shown = page(changed)
+    assert "Second look" in shown
+    for words, value in [("paid, US dollars", "1.2500"), ("answers paid for", "1,234")]:
+        assert re.search(rf"{words}</th>\s*<td class=\"n\">{value}<", shown)
+    table = look_table(read_material(changed.inputs))
+    assert table is not None
+    assert [sum(row[1] for row in table["rows"]), sum(row[2] for row in table["rows"])] == [
+        2,
+        1,
+    ]
 
 
 def test_a_wrong_answer_already_shown_is_not_added_twice() -> None:
