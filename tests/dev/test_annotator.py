@@ -281,6 +281,11 @@ def test_a_script_is_read_from_a_file(tmp_path: Path) -> None:
     path.write_text('[[rules]]\ndo = "sing"\n')
     with pytest.raises(ConfigError, match=r"storm.toml, rules\.0\.do: Input should be"):
         read_script(path)
+    path.write_text('[[rules]]\ndo = "line_missing"\n')
+    with pytest.raises(
+        ConfigError, match="never befalls the route 'chat': set route to 'line'"
+    ):
+        read_script(path)
     path.write_text("][")
     with pytest.raises(ConfigError, match="neither TOML nor JSON"):
         read_script(path)

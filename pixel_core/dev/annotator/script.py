@@ -9,9 +9,9 @@ import tomllib
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pixel_core.errors import ConfigError
 
@@ -51,6 +51,20 @@ class Fault(StrEnum):
     BATCH_SLOW = "batch_slow"  #: in progress for ``seconds``
 
 
+#: Faults of one route alone; those of an answer befall a line as well.
+_ANSWERS = ("chat", "line")
+_ROUTES: dict[Fault, tuple[str, ...]] = {
+    **{
+        fault: _ANSWERS
+        for fault in Fault
+        if fault
+        in ("refusal", "content_filter", "length", "box_outside", "box_swapped", "wrong", "say")
+    },
+    **{fault: ("line",) for fault in Fault if fault.startswith("line_")},
+    **{fault: ("create",) for fault in Fault if fault.startswith("batch_")},
+}
+
+
 class Rule(BaseModel):
     """A fault, and the requests it befalls: those that meet every condition given."""
 
@@ -80,6 +94,16 @@ class Rule(BaseModel):
     content: str = ""
     #: The reason of ``batch_failed``.
     code: str = "invalid_request"
+
+    @model_validator(mode="after")
+    def _befalls_something(self) -> Self:
+        routes = _ROUTES.get(self.do)
+        if routes is not None and self.route not in routes:
+            raise ValueError(
+                f"{self.do} never befalls the route {self.route!r}: set route to "
+                + " or ".join(map(repr, routes))
+            )
+        return self
 
 
 class Script(BaseModel):

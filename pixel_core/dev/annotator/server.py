@@ -30,7 +30,7 @@ MAX_BODY = 512 << 20
 
 
 class AnnotatorServer:
-    """Serves while the ``with`` block lasts, or in ``serve_forever``.
+    """Serves while the ``with`` block lasts.
 
     ``url`` is the ``base_url`` for a client. ``journal`` tells what arrived.
     """
@@ -75,10 +75,6 @@ class AnnotatorServer:
     def hurry(self) -> None:
         """Let no batch last any longer than its lines need."""
         self.batches.hurry()
-
-    def serve_forever(self) -> None:
-        """Serve in this thread until an exception such as Ctrl-C."""
-        self._http.serve_forever(0.2)
 
     def close(self) -> None:
         self.batches.stop()
@@ -157,6 +153,8 @@ class AnnotatorServer:
                 reply = lost
             elif rule is not None and rule.do is Fault.DROP:
                 reply = replace(reply, cut_at=reply.length() // 2)
+            elif rule is not None and rule.do is Fault.TRUNCATED:
+                reply = replace(reply, body=reply.body[: len(reply.body) // 2])
             elif rule is not None and rule.do is Fault.SLOW:
                 reply = replace(reply, wait_s=rule.seconds)
         else:
