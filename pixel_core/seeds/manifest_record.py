@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from pixel_core.records import Box, FrameCue, Split
 from pixel_core.rewards.grading import extract_boxed
+from pixel_core.seeds.manifest_wording import MAX_PICTURES, note
 from pixel_core.seeds.problems import Problems
 
 MAX_TEXT = 4000
@@ -19,8 +19,7 @@ MAX_TEXT = 4000
 #: Text that a chat template or the call parser would take for structure.
 STRUCTURE = re.compile(r"<\|[^|<>]*\|>|</?tool_(call|response)>|\\boxed")
 
-#: Pictures of a question, and frames of a video.
-MAX_PICTURES = 16
+#: Frames of a video.
 MAX_FRAMES = 64
 
 Index = Annotated[int, Field(ge=0)]
@@ -77,7 +76,7 @@ def parse_record(
         record = ManifestRecord.model_validate(fields)
     except ValidationError as error:
         for item in error.errors():
-            _note(place, item, problems)
+            note(place, item, FIELDS, problems)
         return None
     for one, many in (("image", "images"), ("answer", "answers")):
         given = [name for name in (one, many) if getattr(record, name) is not None]
@@ -243,37 +242,3 @@ def _is_letter(answer: str, choices: Sequence[str]) -> bool:
 
 def _letter(answer: str, choices: Sequence[str]) -> int:
     return ord(answer.upper()) - ord("A") if answer.isascii() else -1
-
-
-def _note(place: str, item: ErrorDetails, problems: Problems) -> None:
-    """One pydantic finding in the manifest's own words."""
-    location = [str(part) for part in item["loc"] if not str(part).startswith("function-")]
-    field = ".".join(location)
-    if item["type"] == "extra_forbidden":
-        problems.add(
-            place, field, item["input"], "is an unknown field", f"known: {', '.join(FIELDS)}"
-        )
-    elif item["type"] == "missing":
-        problems.add(place, field, None, "is missing", f"give {field!r}")
-    else:
-        message = item["msg"][:1].lower() + item["msg"][1:]
-        remedy = _EXPECTED.get(location[0], "mend it") if location else "mend it"
-        problems.add(place, field, item["input"], f"is wrong: {message}", remedy)
-
-
-_EXPECTED = {
-    "id": "write a string of 1 to 200 characters",
-    "image": "write a path inside the pictures folder, as a string",
-    "images": f"write a list of 1 to {MAX_PICTURES} paths inside the pictures folder",
-    "question": "write a string",
-    "answer": 'write a string, numbers too ("7")',
-    "answers": 'write a list of strings, numbers too (["7"])',
-    "choices": "write a list of 2 to 26 strings",
-    "box": "write [x1, y1, x2, y2], pixels of the original picture",
-    "boxes": "write a list of [x1, y1, x2, y2], pixels of the original picture",
-    "is_video": "write true or false",
-    "frames": "write a list of numbers of images, from 0",
-    "subject": "write a string",
-    "kind": "write a string",
-    "split": f"write one of {', '.join(Split)}",
-}
