@@ -41,6 +41,7 @@ def in_step(
         remove_files(path)
         index = _opened(path, identity)
         _fill(index, notes, sizes, progress)
+    index.map_file()
     return index, sizes
 
 

@@ -18,6 +18,8 @@ from pixel_core.annotation.segments import Entry, Facts
 
 #: Raised with the tables; an index of another version is made anew.
 _VERSION = 1
+#: Bytes of the file that may be mapped.
+_MAPPED = 1 << 34
 
 _TABLES = f"""
 PRAGMA user_version = {_VERSION};
@@ -47,10 +49,7 @@ CREATE TRIGGER counted AFTER INSERT ON answers BEGIN
 END;
 """
 
-_FIND = (
-    "SELECT answers.body, answers.price, totals.owner FROM answers "
-    "JOIN totals ON totals.id = answers.total WHERE digest = ?"
-)
+_FIND = "SELECT body, price, total FROM answers WHERE digest = ?"
 _ADD = (
     "INSERT OR IGNORE INTO answers (digest, total, price, prompt, cached, completion, body) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -89,6 +88,7 @@ class LedgerIndex:
         self._path = path
         self._lock = threading.Lock()
         self._kinds: dict[tuple[str, str, str, bool], int] = {}
+        self._owners: dict[int, str] = {}
         self._db = sqlite3.connect(
             ":memory:" if path is None else path, timeout=60.0, check_same_thread=False
         )
@@ -97,7 +97,6 @@ class LedgerIndex:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA cache_size = -65536")
-        self._db.execute("PRAGMA mmap_size = 17179869184")
         with self._transaction():
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
@@ -124,7 +123,20 @@ class LedgerIndex:
     def find(self, digest: bytes) -> Found | None:
         with self._lock:
             row = self._db.execute(_FIND, (digest,)).fetchone()
-        return None if row is None else Found(*row)
+            if row is None:
+                return None
+            body, price, total = row
+            owner = self._owners.get(total)
+            if owner is None:
+                where = "SELECT owner FROM totals WHERE id = ?"
+                owner = self._owners[total] = self._db.execute(where, (total,)).fetchone()[0]
+        return Found(body, price, owner)
+
+    def map_file(self) -> None:
+        """Read through the system's page cache from now on: quicker to find by, while an
+        index that is being filled would show all of it as this process's memory."""
+        with self._lock:
+            self._db.execute(f"PRAGMA mmap_size = {_MAPPED}")
 
     def add(self, segment: str, entries: Iterable[Entry]) -> None:
         """A segment's entries, all or none; nothing when the segment is in already."""
