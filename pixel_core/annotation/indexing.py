@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pixel_core.annotation.ledger_index import LedgerIndex, remove_files
 from pixel_core.annotation.segments import Entry, unpack
+from pixel_core.errors import StorageError
 from pixel_core.stage import Progress, SharedNotes
 
 SEGMENTS = "ledger/segments/"
@@ -32,8 +33,11 @@ def in_step(
     try:
         index = _opened(path, identity)
         _fill(index, notes, sizes, progress)
-    except sqlite3.OperationalError:
-        raise  # locked, or no space: not mended by making it anew
+    except sqlite3.OperationalError as error:  # locked, or no space: a new one would not do
+        raise StorageError(
+            f"the index of answers {path or 'in memory'} can't be written: {error}; check that "
+            "its folder is writable and has free space, and run again: no answer is lost"
+        ) from error
     except sqlite3.DatabaseError as error:
         if path is None:
             raise
@@ -51,7 +55,12 @@ def peek(notes: SharedNotes, path: Path, most: int) -> LedgerIndex | None:
     sizes = segment_sizes(notes)
     identity = (notes.get(_IDENTITY) or b"").decode("ascii", "replace")
     try:
-        index = _opened(path, identity)
+        index = LedgerIndex(path)
+        if not index.identity:
+            index.belong_to(identity)
+        if not identity or index.identity != identity:
+            index.close()  # a run will make it anew; not from outside
+            return None
         known = index.segments()
         missing = {name: size for name, size in sizes.items() if name not in known}
         if sum(missing.values()) > most:

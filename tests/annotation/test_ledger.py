@@ -237,6 +237,23 @@ def test_a_look_from_outside_neither_waits_nor_reads_too_much(tmp_path: Path) ->
         index.close()
 
 
+def test_a_look_from_outside_leaves_an_index_that_is_not_its_own(tmp_path: Path) -> None:
+    store = Store.open(str(tmp_path))
+    fill(store, range(2))
+    (tmp_path / "notes" / "annotate" / "ledger" / "identity").unlink()
+    path = store.cache("annotate") / INDEX
+    assert peek(store.notes("annotate", "plan"), path, most=10_000) is None
+    assert path.exists()
+    assert found(store, range(3)) == [0, 1]
+
+
+def test_an_index_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    store = Store.open(str(tmp_path))
+    (store.cache("annotate") / INDEX).mkdir(parents=True)
+    with pytest.raises(StorageError, match=r"can't be written.*no answer is lost"):
+        fill(store, range(1))
+
+
 WRITER = """
 import sys, hashlib
 from pixel_core.store import Store
