@@ -17,7 +17,9 @@ from tiny_stages import NUMBERS, SQUARES, small
 from pixel_core.config import (
     AnnotateConfig,
     BaseModelConfig,
+    ClipConfig,
     IngestConfig,
+    PerceptionPhase,
     PipelineConfig,
     Placement,
     Section,
@@ -100,7 +102,12 @@ IDLE = (
     ("rl", "reward", "lagrangian"),
 )
 # The switches themselves change which settings are idle; they have a test of their own.
-SWITCHES = {("ingest", "sources"), ("annotate", "by"), ("base_model", "source")}
+SWITCHES = {
+    ("ingest", "sources"),
+    ("annotate", "by"),
+    ("base_model", "source"),
+    ("base_model", "phases"),
+}
 FIELDS = [leaf for leaf in leaves(CONFIG) if leaf[0] not in SWITCHES and leaf[0] != ("name",)]
 
 
@@ -112,6 +119,14 @@ def test_key_follows_every_field_but_placements_and_idle_ones(
     after = changed(CONFIG, path, other(value, data))
     ignored = placed or any(path[: len(idle)] == idle for idle in IDLE)
     assert (whole(after) == whole(CONFIG)) == ignored
+
+
+@pytest.mark.parametrize("clips", [0, 2])
+def test_a_clips_world_matters_where_clips_are_taught(clips: int) -> None:
+    phase = PerceptionPhase(steps=1, reading=1, clips=clips)
+    plain = BaseModelConfig(phases=(phase,))
+    other_world = BaseModelConfig(phases=(phase,), clip=ClipConfig(visits=2))
+    assert (canonical(plain, "s") != canonical(other_world, "s")) == bool(clips)
 
 
 def test_there_are_placements_and_others_to_try() -> None:
