@@ -31,7 +31,7 @@ from pixel_core.exchange.job_folder import JobFolder
 from pixel_core.exchange.media_folder import MediaFolder, place_of, read_inside
 from pixel_core.exchange.portable import Files, PortableRecord, Reason, Rejected, unpack
 from pixel_core.exchange.record_lines import Unreadable, read_records
-from pixel_core.records import Picture, Query, Record, Seed, Trajectory, read_jsonl
+from pixel_core.records import Picture, Query, Record, Seed, Split, Trajectory, read_jsonl
 from pixel_core.stage import Progress
 from pixel_core.vision.loading import load_picture
 
@@ -192,7 +192,8 @@ class _Reader:
         except DataError as error:
             raise Rejected(Reason.CALL_REFUSED, str(error)) from error
         pictures = tuple(self._kept(*one) for one in loaded)
-        return trajectory, seed.model_copy(update={"pictures": pictures})
+        # Whoever says otherwise: what is trained on is no question to test with.
+        return trajectory, seed.model_copy(update={"pictures": pictures, "split": Split.TRAIN})
 
     def _theirs(self, record: PortableRecord, files: list[Files]) -> tuple[Trajectory, Seed]:
         video = any(file.video for file in files)

@@ -39,10 +39,12 @@ def run(context: StageContext) -> dict[str, Any]:
 
     def written() -> Iterator[Trajectory]:
         for done, annotation in enumerate(read_jsonl(source, Annotation), 1):
-            if imported and (brought := imported.named(annotation.seed.id)):
+            if annotation.seed.split is not Split.TRAIN:
+                pass
+            elif imported and (brought := imported.named(annotation.seed.id)):
                 counts.add_imported(brought)
                 yield from brought
-            elif annotation.seed.split is Split.TRAIN:
+            else:
                 result = writer.write(annotation)
                 counts.add(result)
                 if isinstance(result, Written):

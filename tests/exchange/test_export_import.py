@@ -29,7 +29,7 @@ from pixel_core.exchange.importing import ImportJob
 from pixel_core.exchange.profile import write_profile
 from pixel_core.models.tokenizer import build_tokenizer
 from pixel_core.profile import load_profile
-from pixel_core.records import Trajectory, TrajectoryKind, read_jsonl
+from pixel_core.records import Split, Trajectory, TrajectoryKind, read_jsonl
 from pixel_core.seeds import ingest
 from pixel_core.stage import SilentProgress
 from pixel_core.synthesis import synthesize
@@ -298,6 +298,9 @@ def test_what_was_changed_outside_is_left_out_by_name(
     records[3] = ["no record"]
     records[4][key][-1][content] = "no box" if format == "chat" else [{"text": "no box"}]
     records.append(records[5])
+    extra = json.loads(records[6]["pixel_reasoner"])
+    extra["seed"]["split"] = "test"
+    records[6]["pixel_reasoner"] = json.dumps(extra)
     file = tmp_path / "edited.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in records) + "[1,\n")
     job = ImportJob(file, format, folder, config.dialogue)
@@ -306,6 +309,7 @@ def test_what_was_changed_outside_is_left_out_by_name(
     # An edited text is taken as it is now.
     back = list(read_jsonl(tmp_path / "in" / "trajectories.jsonl", Trajectory))
     assert "no box" in {turn.text for one in back for turn in one.turns}
+    assert {seed.split for seed in seeds_of(tmp_path / "in")} == {Split.TRAIN}
 
 
 @pytest.mark.parametrize(
