@@ -60,7 +60,10 @@ def import_file(
         f"{counts['trajectories']} trajectories on {counts['seeds']} questions in {folder}"
         + (f"; {left_out} left out: {json.dumps(counts['rejected'])}" if left_out else "")
     )
-    print(f"train on them: pixel run --profile {place} --until sft")
+    print(
+        f'to train on them, give {place} a model (extends = "a profile", or base_model and '
+        f"sft), then: pixel run --profile {place} --until sft"
+    )
 
 
 def _format(name: str) -> Format:
