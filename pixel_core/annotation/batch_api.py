@@ -156,7 +156,8 @@ class BatchApi:
         except openai.APIError as error:
             # Not chained: the client's error may quote headers or the key.
             raise self._failure(error) from None
-        except (ValueError, AttributeError) as error:  # not JSON, or JSON of another form
+        except (ValueError, AttributeError, TypeError) as error:
+            # Not JSON, or JSON of another form, which the client takes for what was wanted.
             raise self._garbled(error) from None
 
     def _garbled(self, error: Exception) -> Unreachable:

@@ -6,7 +6,6 @@ Order of the notes: see ``batch_notes``. Answers are recorded before their batch
 from __future__ import annotations
 
 import random
-import tempfile
 import time
 
 from pixel_core.annotation.batch_api import BatchApi, Uncreated, Unreachable
@@ -111,9 +110,8 @@ class BatchOffice:
                     answered += state.completed + state.failed
                     continue
                 try:
-                    trouble = self._settling.settle(
-                        submission, state, self._requests(submission)
-                    )
+                    with self._requests(submission) as requests:
+                        trouble = self._settling.settle(submission, state, requests)
                 except Unreachable as error:  # in the middle of fetching: try again
                     failed_polls = self._missed(error, failed_polls)
                     still.append(submission)
@@ -131,7 +129,8 @@ class BatchOffice:
             raise troubles[0]
 
     def _adopt(self, submission: Submission) -> None:
-        self._settling.set_aside(submission, self._requests(submission))
+        with self._requests(submission) as requests:
+            self._settling.set_aside(submission, requests)
         if not submission.batch:
             time.sleep(max(0.0, min(SETTLED_S, submission.at + SETTLED_S - time.time())))
             found = self._api.find(submission.id, submission.at)
@@ -173,7 +172,7 @@ class BatchOffice:
         return before + 1
 
     def _requests(self, submission: Submission) -> KeptRequests:
-        return KeptRequests(self._notes.packed(submission), tempfile.TemporaryFile())
+        return KeptRequests(self._notes.packed(submission))
 
     def _drop(self, submission: Submission) -> None:
         """Forget a submission of which nothing more is to come; its pictures go, too."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import zlib
 from collections.abc import Iterator
-from typing import IO, Any
+from types import TracebackType
+from typing import Any
 
 from pixel_core.annotation.requests import Request, Task, View
 from pixel_core.records import Box, Picture
@@ -31,10 +33,10 @@ class RequestPacker:
 
 
 class KeptRequests:
-    """A batch's requests by their place in it, unpacked into ``file``: none is held."""
+    """A batch's requests by their place in it, unpacked into a nameless file: none is held."""
 
-    def __init__(self, packed: bytes, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, packed: bytes) -> None:
+        self._file = file = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
         self._offsets = [0]
         unpacker = zlib.decompressobj()
         rest = packed
@@ -47,6 +49,17 @@ class KeptRequests:
             while (end := data.find(b"\n", start)) >= 0:
                 start = end + 1
                 self._offsets.append(base + start)
+
+    def __enter__(self) -> KeptRequests:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
