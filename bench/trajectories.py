@@ -45,11 +45,13 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
         path = material.inputs["annotate"] / "annotations.jsonl"
         drawn = [a for a in read_jsonl(path, Annotation) if a.seed.split is Split.TRAIN]
     terse, plain = Writer(material.config), Writer(PipelineConfig())
-    others = list(invented(len(drawn)))
+    # New ones every turn: what is remembered of texts and sizes would flatter the figure.
+    stock = list(invented(len(drawn) * (asked.repeats + 1)))
+    fresh = iter([stock[n :: asked.repeats + 1] for n in range(asked.repeats + 1)])
     times = in_turns(
         {
             "terse": lambda: [terse.write(item) for item in drawn],
-            "plain": lambda: [plain.write(item) for item in others],
+            "plain": lambda: [plain.write(item) for item in next(fresh)],
         },
         asked.repeats,
     )

@@ -43,9 +43,8 @@ class GivenWords:
     replaced: tuple[Replaced, ...]
 
 
-def given_words(annotation: Annotation, nameless: str, secrets: Sequence[str]) -> GivenWords:
-    """The annotation's words. ``secrets``: what may not be told before the closer look; none
-    for a trajectory that answers at once."""
+def given_words(annotation: Annotation, nameless: str) -> GivenWords:
+    """The annotation's words as values for the templates, those that are usable."""
     seed, replaced = annotation.seed, list[Replaced]()
     found = {
         "whole": _sentence(annotation.whole_view),
@@ -56,22 +55,30 @@ def given_words(annotation: Annotation, nameless: str, secrets: Sequence[str]) -
         if not _usable(text):
             found[name] = ""
             replaced.append(Replaced.UNUSABLE)
-    for name, why in (
-        ("whole", Replaced.LEAKY_WHOLE_VIEW),
-        ("subject", Replaced.LEAKY_SUBJECT),
-    ):
-        if leaks(found[name], secrets):
-            found[name] = ""
-            replaced.append(why)
     subject = found.pop("subject") or nameless
     values = {name: text for name, text in found.items() if text}
-    values |= {
-        "subject": subject,
-        "Subject": subject[:1].upper() + subject[1:],
+    values |= _named(subject) | {
         "answer": seed.answers[0],
         "boxed": f"\\boxed{{{seed.answers[0]}}}",
     }
     return GivenWords(values, tuple(replaced))
+
+
+def without_leaks(
+    values: dict[str, str], nameless: str, secrets: Sequence[str]
+) -> list[Replaced]:
+    """Take the words that tell one of ``secrets`` out of ``values``; return which they were.
+
+    Asked only about a turn that told one, since most tell none.
+    """
+    replaced = []
+    if leaks(values.get("whole", ""), secrets):
+        del values["whole"]
+        replaced.append(Replaced.LEAKY_WHOLE_VIEW)
+    if values["subject"] != nameless and leaks(values["subject"], secrets):
+        values |= _named(nameless)
+        replaced.append(Replaced.LEAKY_SUBJECT)
+    return replaced
 
 
 def spoken_answers(seed: Seed) -> tuple[str, ...]:
@@ -93,6 +100,10 @@ def answerable(seed: Seed) -> bool:
     if OPEN in answer or CLOSE in answer:
         return False
     return grade(extract_boxed(f"\\boxed{{{answer}}}"), Query.from_seed(seed))
+
+
+def _named(subject: str) -> dict[str, str]:
+    return {"subject": subject, "Subject": subject[:1].upper() + subject[1:]}
 
 
 def _usable(text: str) -> bool:

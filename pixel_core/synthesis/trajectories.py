@@ -28,6 +28,7 @@ from pixel_core.synthesis.given_words import (
     answerable,
     given_words,
     spoken_answers,
+    without_leaks,
 )
 from pixel_core.synthesis.kinds import INSTEAD, KindPicker, allowed
 from pixel_core.synthesis.operations import FramePlanner, Operation, ZoomPlanner
@@ -123,12 +124,13 @@ class Writer:
     ) -> tuple[list[Turn], list[Replaced]]:
         seed = annotation.seed
         medium = "video" if seed.is_video else "picture"
-        secrets = spoken_answers(seed) if operations else ()
-        given = given_words(annotation, self._style.nameless[medium], secrets)
+        nameless = self._style.nameless[medium]
+        given = given_words(annotation, nameless)
         values, replaced = dict(given.values), list(given.replaced)
         if not operations:
             values["at"] = self._pointing(annotation)
             return [Turn(text=self._style.write(medium, "direct", values, rng).text)], replaced
+        secrets = spoken_answers(seed)
         retry = "after_too_large" if kind is TrajectoryKind.FURTHER_ZOOM else "after_wrong"
         turns = []
         for place, operation in enumerate(operations):
@@ -140,7 +142,8 @@ class Writer:
             for _ in range(_ATTEMPTS):
                 if not leaks(worded.prose, secrets):
                     break
-                replaced.append(Replaced.LEAKY_BRIDGE)
+                told = without_leaks(values, nameless, secrets)
+                replaced += told or [Replaced.LEAKY_BRIDGE]
                 worded = self._style.write(medium, retry if place else "first", values, rng)
             else:
                 call = values["call"]
