@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -21,10 +22,19 @@ from pixel_core.store.local_cache import cache_root
 NAME = "files.sqlite"
 
 #: Facts are written after so many, or so many seconds: a kill loses no more.
-_BATCH = 200
-_AGE_S = 1.0
+_BATCH = 2000
+_AGE_S = 5.0
 #: Seconds to wait for another process that writes.
 _PATIENCE_S = 30.0
+
+#: Ordered as a folder is listed, so that facts are written side by side; a file that
+#: changed takes the place of what was known of it before.
+_TABLE = """
+CREATE TABLE IF NOT EXISTS files (
+    folder BLOB, name BLOB, stamp TEXT, fact TEXT, PRIMARY KEY (folder, name)
+) WITHOUT ROWID
+"""
+_FIND = "SELECT fact FROM files WHERE folder = ? AND name = ? AND stamp = ?"
 
 _log = logging.getLogger(__name__)
 
@@ -40,24 +50,23 @@ class FolderMemory:
         self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
         self._opened = False
-        self._waiting: dict[bytes, str] = {}
+        self._waiting: dict[tuple[bytes, bytes], tuple[str, str]] = {}
         self._written = time.monotonic()
 
     def get(self, kind: str, url: str, file: FolderFile) -> str | None:
         """What was put for the file as it is now; None when nothing was."""
         if not file.stamp:
             return None
-        key = _key(kind, url, file)
+        key, stamp = _key(kind, url, file), _stamp(file)
         with self._lock:
             if key in self._waiting:
-                return self._waiting[key]
+                known, fact = self._waiting[key]
+                return fact if known == stamp else None
             database = self._connected()
             if database is None:
                 return None
             try:
-                row = database.execute(
-                    "SELECT fact FROM facts WHERE key = ?", (key,)
-                ).fetchone()
+                row = database.execute(_FIND, (*key, stamp)).fetchone()
             except sqlite3.Error as error:
                 self._give_up(error)
                 return None
@@ -68,7 +77,7 @@ class FolderMemory:
         if not file.stamp:
             return
         with self._lock:
-            self._waiting[_key(kind, url, file)] = fact
+            self._waiting[_key(kind, url, file)] = (_stamp(file), fact)
             old = time.monotonic() - self._written > _AGE_S
             if old or len(self._waiting) >= _BATCH:
                 self._write()
@@ -84,7 +93,8 @@ class FolderMemory:
             try:
                 with database:
                     database.executemany(
-                        "INSERT OR REPLACE INTO facts VALUES (?, ?)", self._waiting.items()
+                        "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",
+                        ((*key, *fact) for key, fact in self._waiting.items()),
                     )
             except sqlite3.Error as error:
                 self._give_up(error)
@@ -115,12 +125,14 @@ class FolderMemory:
 def _open(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=_PATIENCE_S, check_same_thread=False)
     database.execute("PRAGMA synchronous = NORMAL")
-    database.execute(
-        "CREATE TABLE IF NOT EXISTS facts (key BLOB PRIMARY KEY, fact TEXT) WITHOUT ROWID"
-    )
+    database.execute(_TABLE)
     return database
 
 
-def _key(kind: str, url: str, file: FolderFile) -> bytes:
-    parts = json.dumps([kind, url, file.name, file.size, file.stamp])
-    return hashlib.sha256(parts.encode()).digest()[:20]
+def _key(kind: str, url: str, file: FolderFile) -> tuple[bytes, bytes]:
+    folder = hashlib.sha256(json.dumps([kind, url]).encode()).digest()[:16]
+    return folder, os.fsencode(file.name)
+
+
+def _stamp(file: FolderFile) -> str:
+    return f"{file.size}/{file.stamp}"
