@@ -59,8 +59,8 @@ def start(folder: Path, url: str) -> subprocess.Popen[bytes]:
 def test_kill_9_at_several_moments_pays_for_nothing_twice(tmp_path: Path) -> None:
     respond = Counting()
     with FakeEndpoint(respond) as endpoint:
-        # At a request's arrival, while it is answered, while its answer is being stored.
-        for strike_at, after_s in ((7, 0.0), (25, 0.012), (50, 0.02)):
+        # At a request's arrival, and while its answer is being stored.
+        for strike_at, after_s in ((7, 0.0), (40, 0.015)):
             process = start(tmp_path, endpoint.url)
             respond.strike_at, respond.after_s = strike_at, after_s
             respond.strike = lambda process=process: os.kill(process.pid, signal.SIGKILL)
@@ -73,7 +73,7 @@ def test_kill_9_at_several_moments_pays_for_nothing_twice(tmp_path: Path) -> Non
     # Only what was not recorded yet when the process died can have been sent again: of each
     # kill four requests under way, and four answers that were being stored.
     again = {question: times for question, times in respond.asked.items() if times > 1}
-    assert len(again) <= 3 * 8
+    assert len(again) <= 2 * 8
     # What each run paid is counted, once.
     assert till.counters.requests == 3 * SEEDS
     assert len(respond.asked) == 3 * SEEDS
