@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pixel_core.config.section import Count, Placement, Positive, Rate, Section, Weight
+
+
+#: A number on a command line is a version's name too.
+Version = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, int) else v)]
 
 
 class PromptVersions(Section):
     """The prompts of each thing that is asked. Raising one asks only that again."""
 
-    locate: str = "1"
-    propose: str = "1"
-    look: str = "1"
+    locate: Version = "1"
+    propose: Version = "1"
+    look: Version = "1"
 
 
 class VerifyConfig(Section):
