@@ -58,13 +58,7 @@ PERCEPTION_TASKS = (
     "crop_answering",
 )
 #: The same on clips of the drawn world.
-CLIP_TASKS = (
-    "clip_pointing",
-    "clip_reading",
-    "clip_grounding",
-    "clip_answering",
-    "frames_answering",
-)
+CLIP_TASKS = ("clip_pointing", "clip_reading", "clip_grounding", "clip_answering")
 
 
 class PerceptionPhase(Section):
@@ -93,10 +87,8 @@ class PerceptionPhase(Section):
     clip_reading: Count = 0
     #: Name the frames that show a card, as JSON.
     clip_grounding: Count = 0
-    #: Answer a question at once: where the card is seen, and a guess at its digit.
-    clip_answering: Count = 0
     #: Answer after frames that were shown without being asked for.
-    frames_answering: Count = 0
+    clip_answering: Count = 0
     min_cards: Positive = 3
     max_cards: Annotated[int, Field(gt=0, le=8)] = 6
     optimizer: OptimizerConfig = OptimizerConfig(kind="muon", learning_rate=2e-3)

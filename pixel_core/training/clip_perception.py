@@ -47,7 +47,6 @@ class ClipLessons:
             "clip_reading": self._reading,
             "clip_grounding": self._grounding,
             "clip_answering": self._answering,
-            "frames_answering": self._frames_answering,
         }[task](view, rng)
 
     def _pointing(self, view: ClipView, rng: random.Random) -> Transcript:
@@ -86,14 +85,6 @@ class ClipLessons:
         return transcript
 
     def _answering(self, view: ClipView, rng: random.Random) -> Transcript:
-        question = ask_clip(view.clip, rng)
-        transcript = self._open(question.question, view)
-        point = f"{question.subject} {question.frames[0] + 1}"
-        answer = question.answer
-        self._say(transcript, f"focus on {point} {answer} \\boxed{{{answer}}}", 1.0)
-        return transcript
-
-    def _frames_answering(self, view: ClipView, rng: random.Random) -> Transcript:
         """A call that is not trained, its frames, and the answer, which is."""
         question = ask_clip(view.clip, rng)
         transcript = self._open(question.question, view)

@@ -29,7 +29,6 @@ PHASE = PerceptionPhase(
     clip_reading=2,
     clip_grounding=3,
     clip_answering=2,
-    frames_answering=2,
 )
 
 
@@ -100,11 +99,7 @@ def test_the_lessons_on_clips_are_true() -> None:
         assert int(grounded[2]) == numbers[0]
         digits = {visit.card.digit for visit in view.clip.visits}
         assert set(said["clip_reading"].split()) <= digits
-        assert re.search(r"boxed\{(\d)\}", said["frames_answering"])[1] in digits  # type: ignore
-        answered = re.search(r"the (\w+) card (\d+) (\d) ", said["clip_answering"])
-        assert answered is not None
-        visit = visits[answered[1]]
-        assert (int(answered[2]), answered[3]) == (visit.first + 1, visit.card.digit)
+        assert re.search(r"boxed\{(\d)\}", said["clip_answering"])[1] in digits  # type: ignore
 
 
 def test_every_item_is_dealt_once_and_both_shards_differ() -> None:
