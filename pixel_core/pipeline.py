@@ -80,6 +80,7 @@ STAGES: tuple[Stage, ...] = (
             ("ingest", maker),
             "pixel_core.evaluation.answers:run",
             f"the {model.replace('_', ' ')}'s answers to the held-out questions",
+            foresees={"ingest": "pixel_core.evaluation.foresight:check_test_questions"},
             arguments={"model_stage": maker},
         )
         for model, maker in MODELS.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -103,6 +103,16 @@ def check_ready(
     for stage in stages:
         if stage.ready and stage.name in running:
             named_function(stage.ready)(config)
+
+
+def check_foreseen(
+    made: Artifact, wanted: Collection[str], stages: Sequence[Stage] = STAGES
+) -> None:
+    """Raise what in an artifact would stop one of the ``wanted`` stages later on."""
+    for stage in stages:
+        check = stage.foresees.get(made.stage)
+        if check and stage.name in wanted:
+            named_function(check)(made.metrics)
 
 
 def forced_stages(force_from: str | None, stages: Sequence[Stage] = STAGES) -> set[str]:

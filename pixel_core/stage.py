@@ -146,5 +146,8 @@ class Stage:
     #: made), the shared notes and the cache: the ``Prediction`` of what a run would cost, or
     #: None where it costs no money.
     predict: str = ""
+    #: By input stage, "module:function" of that input's metrics, asked as soon as the input
+    #: is there, long before this stage's turn: raises a ``PixelError`` for what would stop it.
+    foresees: Mapping[str, str] = field(default_factory=dict)
     #: Constant arguments passed to ``run`` beside the context.
     arguments: Mapping[str, Any] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from pixel_core.config import PipelineConfig
-from pixel_core.planning import forced_stages, stages_until
+from pixel_core.planning import check_foreseen, forced_stages, stages_until
 from pixel_core.runner import Outcome, run_stage
 from pixel_core.stage import Progress, Stage
 from pixel_core.store import Artifact, RunRecord, Store
@@ -105,6 +105,7 @@ class Run:
         )
         self.outcomes[stage.name] = outcome
         self.watcher.ended(stage.name, outcome)
+        check_foreseen(outcome.artifact, self.wanted)
         return outcome
 
     def keys(self) -> dict[str, str]:

@@ -8,7 +8,6 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pixel_core.config.section import Count, Placement, Positive, Rate, Section, Weight
 
-
 #: A number on a command line is a version's name too.
 Version = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, int) else v)]
 

@@ -118,5 +118,5 @@ def _corpus(dialogue: DialogueConfig) -> list[str]:
         "too far zoom in on",
     ]
     if dialogue.frames.enabled:
-        lines += ["select frames with", "wrong frames select frames with", "the frames show"]
+        lines += ["select frames on", "wrong frames select frames on", "the frames show"]
     return lines * 3

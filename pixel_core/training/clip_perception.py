@@ -92,7 +92,7 @@ class ClipLessons:
         call = SelectCall(numbers)
         dialogue = self.prompts.dialogue
         written = format_call(call, dialogue.zoom, dialogue.frames)
-        words = f"select frames with {question.subject} {numbers[0]} {written}"
+        words = f"select frames on {question.subject} {numbers[0]} {written}"
         self._say(transcript, words, 0.0)
         visuals = self._selected(question.frames, view)
         self.prompts.selected(transcript, call, visuals, len(view.shown) + 1)

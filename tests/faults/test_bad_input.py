@@ -106,7 +106,6 @@ def run(manifest: Path, store: Path, *arguments: str) -> Result:
         (missing_picture, ["line 2", '"p1.png" is missing', "put the picture at"]),
         (box_outside, ["line 2", "[10.0, 10.0, 65.0, 40.0]", "64x48", "give pixels"]),
         (unknown_field, ["line 2", "'bbox'", "unknown field", "known: ", "boxes"]),
-        (empty_split, ["test", "no record"]),
         (corrupt_picture, ["line 2", "p1.png", "replace the picture"]),
         (enormous_picture, ["line 2", "p1.png", "12000 x 12000", "100,000,000", "smaller"]),
         (decompression_bomb, ["line 2", "p1.png", "3600000000 pixels", "make it smaller"]),
@@ -125,6 +124,18 @@ def test_a_faulty_dataset_is_refused_before_any_work(
     assert "Traceback" not in refused.stderr
     assert not store.exists()
     assert not (store.parent / "prefect").exists(), "Prefect was started"
+
+
+def test_a_dataset_without_test_questions_ends_before_anything_is_trained(
+    manifest: Path, store: Path
+) -> None:
+    change(manifest, 4, split="train")
+    refused = run(manifest, store)
+    assert refused.exit_code == 2, refused.output
+    for words in ("no test question", "test: 0", "--until rl"):
+        assert words in refused.stderr
+    made = {path.name for path in (store / "artifacts").iterdir()}
+    assert made == {"ingest"}
 
 
 def test_a_sound_dataset_is_planned(manifest: Path, store: Path) -> None:

@@ -135,4 +135,4 @@ def test_two_runs_at_once_with_private_servers_make_each_stage_once(
         for line in out.splitlines()
         if line.split()[1:2] == ["built"]
     ]
-    assert len(built) == len(set(built)) == 11
+    assert len(built) == len(set(built)) == 12

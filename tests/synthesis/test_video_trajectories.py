@@ -124,8 +124,8 @@ def test_terse_video_turns_have_exactly_the_taught_forms() -> None:
         Writer(only(TrajectoryKind.RESELECT, TERSE)), item
     ).trajectory.turns
     call = '<tool_call>{"name": "select_frames", "arguments": {"target_frames": [5, 6]}}'
-    assert first.text.startswith("select frames with the red card ")
-    assert second.text == (f"wrong frames select frames with the red card 5 {call}</tool_call>")
+    assert first.text.startswith("select frames on the red card ")
+    assert second.text == (f"wrong frames select frames on the red card 5 {call}</tool_call>")
     assert last.text == "the frames show \\boxed{1}"
     direct = written(Writer(only(TrajectoryKind.DIRECT, TERSE)), item).trajectory.turns
     assert direct[0].text == "focus on the red card 5 1 \\boxed{1}"
