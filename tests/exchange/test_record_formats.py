@@ -61,7 +61,7 @@ def test_a_record_reads_back_as_it_was(format: Any, record: PortableRecord) -> N
     values = json.loads(json.dumps(format.dump(record)))
     assert format.load(values) == record
     if format is records_chat:
-        shown = "".join(message["content"] for message in values["messages"])
+        shown = "\n".join(message["content"] for message in values["messages"])
         # What a trainer counts: a tag for each picture, and no other media's.
         assert shown.count("<image>") == len(values["images"])
         assert "<video>" not in shown

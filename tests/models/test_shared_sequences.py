@@ -122,7 +122,7 @@ def test_rollouts_that_say_the_same_are_one_sequence(monkeypatch: pytest.MonkeyP
     starts = [opening(world.prompts, seed) for seed in range(3)]
     engine = EmbeddedEngine(world.model, world.vocabulary, seed=1)
     run_episodes(engine, world.prompts, starts, 5, GREEDY)
-    assert set(stepped) == {3}
+    assert max(stepped) == 3  # one a question, until some have ended
     stepped.clear()
     run_episodes(engine, world.prompts, starts, 5, WIDE)
     assert 3 < max(stepped) <= 15
