@@ -20,7 +20,8 @@ from tiny_stages import (
 from pixel_core.runner import run_stage
 from pixel_core.store import LeaseLost, Store
 
-FORK = multiprocessing.get_context("fork")
+# Not forked: a test before may have left threads in this process.
+SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_ended_run_is_continued_at_once(
     run_stage(NUMBERS, small(), {}, store)
     monkeypatch.setenv("STOP_AT", "4")
     monkeypatch.setenv("STOPPED", str(tmp_path / "stopped"))
-    child = FORK.Process(target=make_squares, args=(store,))
+    child = SPAWN.Process(target=make_squares, args=(store,))
     child.start()
     wait_for(tmp_path / "stopped")
     os.kill(child.pid or 0, how)
@@ -68,7 +69,7 @@ def test_two_runs_at_once_compute_once(
 ) -> None:
     run_stage(NUMBERS, small(), {}, store)
     monkeypatch.setenv("STARTED", str(tmp_path / "started"))
-    children = [FORK.Process(target=make_squares, args=(store,)) for _ in range(4)]
+    children = [SPAWN.Process(target=make_squares, args=(store,)) for _ in range(4)]
     for child in children:
         child.start()
     for child in children:
@@ -84,7 +85,7 @@ def test_waiting_run_says_for_whom_and_joins(
     run_stage(NUMBERS, small(), {}, folder)
     monkeypatch.setenv("STOP_AT", "2")
     monkeypatch.setenv("STOPPED", str(tmp_path / "stopped"))
-    child = FORK.Process(target=_briefly_stopped, args=(folder,))
+    child = SPAWN.Process(target=_briefly_stopped, args=(folder,))
     child.start()
     wait_for(tmp_path / "stopped")
     monkeypatch.delenv("STOP_AT")
