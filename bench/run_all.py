@@ -4,7 +4,7 @@
 
 ``--store`` names the store of a finished run of the profile: its policy's rollouts are
 measured, its run's orchestration, and a warm re-run. Without it those are left out.
-Takes about two minutes.
+Takes about eight minutes, four of them for the ledger.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ BENCHMARKS = (
     ("pictures", "Pictures", False),
     ("ingest", "Ingest of a manifest, and its memory", False),
     ("trajectories", "Synthesis", False),
+    ("near_duplicates", "Near-duplicate pictures", False),
+    ("annotation", "Annotation: the client beside its endpoint, 64 in flight", False),
+    ("ledger", "The ledger at 1,000,000 answers", False),
     ("tuning", "SFT, random weights", False),
     ("rollouts", "Rollouts, scripted: one zoom, then an answer", False),
     ("rollouts", "Rollouts of a trained policy", True),
