@@ -11,7 +11,7 @@ from pixel_core.records import Split
 from pixel_core.seeds.folder import Folder, FolderFile
 from pixel_core.seeds.pages_records import PageQuestion, read_questions
 from pixel_core.seeds.problems import Problems
-from pixel_core.seeds.splits import SPLITS, SplitBook
+from pixel_core.seeds.splits import SPLITS, SplitBook, settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def read_entries(
         for question, id in zip(questions, ids, strict=True):
             # Pages of the same content stand together.
             book.add(id, question.place, (pages[question.page],), question.split)
-        splits = _settled(book, questions, problems)
+        splits = [SPLITS[number] for number in settle(book, problems, "page")]
     problems.raise_if_any()
     return [
         PageEntry(question, id, split, digest)
@@ -71,27 +71,3 @@ def _digests(
             told = f"can't be read: {error}"
             problems.add(question.place, "page", page, told, "or leave the record out")
     return digests
-
-
-def _settled(book: SplitBook, questions: list[PageQuestion], problems: Problems) -> list[Split]:
-    """Each record's split; ids and splits that can't stand together are noted."""
-    for pair in book.doubles():
-        derived = "" if questions[pair.second].id else " (derived: the same record)"
-        problems.add(
-            book.place(pair.second),
-            "id",
-            book.id(pair.second),
-            f"was used{derived} at {book.place(pair.first)}",
-            "give each record its own id",
-        )
-    splits, conflicts = book.settle()
-    for pair in conflicts:
-        problems.add(
-            book.place(pair.second),
-            "split",
-            book.named(pair.second),
-            f"is not {book.named(pair.first)!r} as at {book.place(pair.first)}, which asks "
-            "about the same page",
-            "put records about one page into one split",
-        )
-    return [SPLITS[number] for number in splits]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pixel_core.config import SplitShares
 from pixel_core.records import Split
+from pixel_core.seeds.problems import Problems
 
 if TYPE_CHECKING:
     import numpy as np
@@ -179,3 +180,28 @@ def _runs(values: np.ndarray, order: np.ndarray, alone: bool = False) -> Iterato
 
 def _short(digest: bytes) -> int:
     return int.from_bytes(digest[:8], "little")
+
+
+def settle(book: SplitBook, problems: Problems, shared: str) -> bytearray:
+    """A number into ``SPLITS`` for each record; ids and splits that can't stand together are
+    noted. ``shared`` is what records of one split may share ("page", "video")."""
+    for pair in book.doubles():
+        problems.add(
+            book.place(pair.second),
+            "id",
+            book.id(pair.second),
+            f"was used at {book.place(pair.first)} (records without one get it from what "
+            "they ask)",
+            "give each record its own id",
+        )
+    splits, conflicts = book.settle()
+    for pair in conflicts:
+        problems.add(
+            book.place(pair.second),
+            "split",
+            book.named(pair.second),
+            f'is not "{book.named(pair.first)}" as at {book.place(pair.first)}, which asks '
+            f"about the same {shared}",
+            f"put records about one {shared} into one split",
+        )
+    return splits

@@ -10,7 +10,7 @@ from pixel_core.config import SplitShares
 from pixel_core.records import Split
 from pixel_core.seeds.folder import Folder
 from pixel_core.seeds.problems import Problems
-from pixel_core.seeds.splits import SPLITS, SplitBook
+from pixel_core.seeds.splits import SPLITS, SplitBook, settle
 from pixel_core.seeds.videos_facts import VideoFacts, video_facts
 from pixel_core.seeds.videos_records import VideoQuestion, read_questions
 from pixel_core.seeds.videos_spool import QuestionSpool
@@ -59,7 +59,7 @@ def read_entries(folder: Folder, shares: SplitShares) -> VideoEntries:
                 # Videos of the same content stand together.
                 book.add(id, question.place, (known.sha256,), question.split)
                 spool.add(question)
-            splits = _settled(book, problems)
+            splits = settle(book, problems, "video")
     finally:
         folder.memory.flush()
     problems.raise_if_any()
@@ -85,30 +85,6 @@ def _check_window(question: VideoQuestion, facts: VideoFacts, problems: Problems
                 "give seconds from the video's beginning",
             )
             return
-
-
-def _settled(book: SplitBook, problems: Problems) -> bytearray:
-    """Each record's split; ids and splits that can't stand together are noted."""
-    for pair in book.doubles():
-        problems.add(
-            book.place(pair.second),
-            "id",
-            book.id(pair.second),
-            f"was used at {book.place(pair.first)} (records without one get it from what "
-            "they ask)",
-            "give each record its own id",
-        )
-    splits, conflicts = book.settle()
-    for pair in conflicts:
-        problems.add(
-            book.place(pair.second),
-            "split",
-            book.named(pair.second),
-            f'is not "{book.named(pair.first)}" as at {book.place(pair.first)}, which asks '
-            "about the same video",
-            "put records about one video into one split",
-        )
-    return splits
 
 
 def _digest(question: VideoQuestion, facts: VideoFacts) -> str:

@@ -148,7 +148,7 @@ def test_all_faults_of_the_records_are_told_at_once(tmp_path: Path) -> None:
         (6, "is none of the choices"),
         (7, "'page': null is missing"),
         (9, "which asks about the same page"),
-        (10, "(derived: the same record)"),
+        (10, "records without one get it from what they ask"),
     ]:
         (found,) = [one for one in text.splitlines() if f"line {line}," in one]
         assert told in found
