@@ -27,7 +27,9 @@ SFT_STEPS = 40
 def install() -> None:
     """Put this module's functions in the table, before anything else reads it."""
     table.STAGES = tuple(
-        dataclasses.replace(stage, run=f"{__name__}:{stage.name}", fingerprint="", foresees={}, arguments={})
+        dataclasses.replace(
+            stage, run=f"{__name__}:{stage.name}", fingerprint="", foresees={}, arguments={}
+        )
         for stage in table.STAGES
     )
     table.BY_NAME = {stage.name: stage for stage in table.STAGES}
