@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from pixel_core.errors import DataError
 from pixel_core.records import Split
 from pixel_core.seeds.folder import Folder
 from pixel_core.seeds.manifest_record import final_answers, parse_record
-from pixel_core.seeds.manifest_rows import read_rows
 from pixel_core.seeds.problems import Problems
+from pixel_core.seeds.question_file import question_rows
 
-QUESTIONS = "questions.jsonl"
+_EXAMPLE = '{"page": "a.html", "question": "...", "answer": "..."}'
 FIELDS = ("page", "question", "answer", "choices", "id", "split", "subject", "occurrence")
 
 HTML = (".html", ".htm")
@@ -47,28 +45,14 @@ class PageQuestion:
 def read_questions(folder: Folder, problems: Problems) -> list[PageQuestion]:
     """All sound records in their order; the faults of the others go to ``problems``.
 
-    Raises ``DataError`` when there is no such file, or nothing in it.
+    Raises ``DataError`` as ``question_rows``.
     """
-    listed = folder.find(QUESTIONS)
-    if listed is None or not listed.size:
-        state = "is empty" if listed else "is missing"
-        raise DataError(
-            f"{QUESTIONS} in {folder.url!r} {state}; write one object a line there: "
-            '{"page": "a.html", "question": "...", "answer": "..."}'
-        )
-    before = problems.count
-    questions = list(_sound(folder, problems))
-    if not questions and problems.count == before:
-        raise DataError(f"{QUESTIONS} in {folder.url!r} has no records; write one a line")
-    return questions
-
-
-def _sound(folder: Folder, problems: Problems) -> Iterator[PageQuestion]:
-    with folder.local(QUESTIONS) as path:
-        for row in read_rows(path, problems):
-            question = row.fields and _parsed(row.place, row.fields, problems)
-            if question:
-                yield question
+    parsed = (
+        _parsed(row.place, row.fields, problems)
+        for row in question_rows(folder, problems, _EXAMPLE)
+        if row.fields
+    )
+    return [question for question in parsed if question]
 
 
 def _parsed(place: str, fields: dict[str, Any], problems: Problems) -> PageQuestion | None:

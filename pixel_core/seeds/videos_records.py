@@ -8,14 +8,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pixel_core.errors import DataError
 from pixel_core.records import Split
 from pixel_core.seeds.folder import Folder
 from pixel_core.seeds.manifest_record import final_answers, parse_record
-from pixel_core.seeds.manifest_rows import read_rows
 from pixel_core.seeds.problems import Problems
+from pixel_core.seeds.question_file import question_rows
 
-QUESTIONS = "questions.jsonl"
+_EXAMPLE = '{"video": "a.mp4", "question": "...", "answer": "...", "start": 2.5, "end": 4}'
 FIELDS = (
     *("video", "question", "answer", "answers", "choices", "start", "end"),
     *("id", "split", "subject", "kind"),
@@ -46,26 +45,12 @@ class VideoQuestion(BaseModel):
 def read_questions(folder: Folder, problems: Problems) -> Iterator[VideoQuestion]:
     """Yield the sound records in their order; the faults of the others go to ``problems``.
 
-    Raises ``DataError`` when there is no such file, or nothing in it.
+    Raises ``DataError`` as ``question_rows``.
     """
-    listed = folder.find(QUESTIONS)
-    if listed is None or not listed.size:
-        state = "is empty" if listed else "is missing"
-        raise DataError(
-            f"{QUESTIONS} in {folder.url!r} {state}; write one object a line there: "
-            '{"video": "a.mp4", "question": "...", "answer": "...", "start": 2.5, "end": 4}'
-        )
-    rows = 0
-    with folder.local(QUESTIONS) as path:
-        for row in read_rows(path, problems):
-            rows += 1
-            question = row.fields and _parsed(
-                row.place.replace(path.name, QUESTIONS), row.fields, problems
-            )
-            if question:
-                yield question
-    if not rows and not problems.count:
-        raise DataError(f"{QUESTIONS} in {folder.url!r} has no records; write one a line")
+    for row in question_rows(folder, problems, _EXAMPLE):
+        question = row.fields and _parsed(row.place, row.fields, problems)
+        if question:
+            yield question
 
 
 def _parsed(place: str, fields: dict[str, Any], problems: Problems) -> VideoQuestion | None:

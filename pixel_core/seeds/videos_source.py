@@ -18,10 +18,11 @@ from pixel_core.errors import MediaError
 from pixel_core.records import FrameCue, Picture, Provenance, Seed
 from pixel_core.seeds.folder import Folder
 from pixel_core.seeds.problems import Problems
+from pixel_core.seeds.question_file import QUESTIONS
 from pixel_core.seeds.source import Found
 from pixel_core.seeds.videos_entries import VideoEntries, read_entries
 from pixel_core.seeds.videos_frames import even_frames, frames_in, with_window
-from pixel_core.seeds.videos_records import QUESTIONS, VideoQuestion
+from pixel_core.seeds.videos_records import VideoQuestion
 from pixel_core.vision.archive import PictureArchiveWriter
 from pixel_core.vision.video import VideoFile
 
