@@ -72,7 +72,7 @@ def train(
     every worker and must say the same there. ``carried``: what they remember, by name.
     Raises ``Interrupted``, after saving, when the run is asked to stop.
     """
-    optimizer = Optimizer(model, optimizer_config, steps)
+    optimizer = Optimizer(model, optimizer_config, steps, team)
     carried = carried or {}
     curve: list[Row] = []
     first = 0

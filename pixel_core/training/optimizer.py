@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from pixel_core.config import OptimizerConfig
+from pixel_core.training.muon import Muon
+from pixel_core.workers.team import Team
 
 
 def freeze_vision(model: Any) -> None:
@@ -20,10 +22,13 @@ class Optimizer:
     """AdamW alone, or Muon for the inner matrices beside AdamW for the rest.
 
     Muon orthogonalises a matrix's momentum; embeddings, norms and biases are no such
-    matrices and stay with AdamW. From nothing, a tiny model learns far faster so.
+    matrices and stay with AdamW. From nothing, a tiny model learns far faster so. The workers
+    of ``team`` share Muon's work; all must then update together.
     """
 
-    def __init__(self, model: nn.Module, config: OptimizerConfig, steps: int) -> None:
+    def __init__(
+        self, model: nn.Module, config: OptimizerConfig, steps: int, team: Team | None = None
+    ) -> None:
         self.config = config
         self.steps = steps
         named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
@@ -42,7 +47,14 @@ class Optimizer:
         ]
         if matrices:
             rate = config.muon_learning_rate
-            muon = torch.optim.Muon(matrices, lr=rate, weight_decay=decay)
+            muon = Muon(
+                matrices,
+                lr=rate,
+                weight_decay=decay,
+                rank=team.rank if team else 0,
+                size=team.size if team else 1,
+                total=team.sum if team else lambda values: values,
+            )
             self.parts.append((muon, rate))
 
     def clip(self) -> float:
