@@ -91,6 +91,12 @@ def _show_results(console: Console, store: Store, keys: Mapping[str, str]) -> No
     if evaluated := made.get("evaluate"):
         console.print()
         console.print(score_table(read_scores(evaluated)["scores"]))
+        console.print(
+            "The same seeds give these figures again on this machine; another CPU rounds "
+            "differently and ends some points apart.",
+            style="dim",
+            soft_wrap=True,
+        )
     if page := made.get("report"):
         console.print()
         console.print(Text(f"report: {place_report(page, store)}"), soft_wrap=True)
