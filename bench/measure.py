@@ -88,7 +88,8 @@ def machine() -> dict[str, str | int]:
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "commit": _commit(),
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
+        "instructions": instruction_set(),
         "cores": len(os.sched_getaffinity(0)),
         "load": f"{os.getloadavg()[0]:.1f}",
         "python": platform.python_version(),
@@ -154,7 +155,14 @@ def _commit() -> str:
         return "unknown"
 
 
-def _cpu_model() -> str:
+def instruction_set() -> str:
+    """What torch's own kernels use here: AVX2, AVX512 or DEFAULT."""
+    from torch.backends import cpu
+
+    return cpu.get_cpu_capability()
+
+
+def cpu_model() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -20,21 +20,21 @@ from pixel_core.store import RunRecord, Store
 
 def measure(asked: argparse.Namespace) -> list[Figure]:
     store = Store.open(asked.store)
-    run = _chosen(store, asked.run)
+    run = chosen_run(store, asked.run)
     if run.ended is None:
         raise SystemExit(f"run {run.id} has not ended: give one that has")
     wall = (
         datetime.fromisoformat(run.ended) - datetime.fromisoformat(run.started)
     ).total_seconds()
     work = spent = 0.0
-    for stage in _built(run):
+    for stage in built_stages(run):
         note = run.stages[stage]
         artifact = store.load(stage, note.key) if note.key else None
         if artifact is None or artifact.manifest.generation != note.generation:
             raise SystemExit(f"what run {run.id} made for {stage} was made anew or cleaned")
         work += artifact.manifest.timings["run_seconds"]
         spent += note.seconds
-    built = f"run {run.id}, profile {run.profile}, {len(_built(run))} stages built"
+    built = f"run {run.id}, profile {run.profile}, {len(built_stages(run))} stages built"
     return [
         Figure("the run's wall time", wall, "s", note=built),
         Figure("orchestration", 100 * (wall - work) / wall, "% of it"),
@@ -43,20 +43,22 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
     ]
 
 
-def _chosen(store: Store, run_id: str) -> RunRecord:
+def chosen_run(store: Store, run_id: str = "") -> RunRecord:
+    """The run of that id; without one, the finished run that built the most stages, the last
+    of them. Ends the program where there is none."""
     if run_id:
         run = store.runs.get(run_id)
         if run is None:
             raise SystemExit(f"{store.uri} has no run {run_id!r}")
         return run
     runs = [run for name in store.runs.ids() if (run := store.runs.get(name))]
-    finished = [run for run in runs if run.status == "finished" and _built(run)]
+    finished = [run for run in runs if run.status == "finished" and built_stages(run)]
     if not finished:
         raise SystemExit(f"{store.uri} has no finished run that built a stage")
-    return max(finished, key=lambda run: (len(_built(run)), run.started))
+    return max(finished, key=lambda run: (len(built_stages(run)), run.started))
 
 
-def _built(run: RunRecord) -> list[str]:
+def built_stages(run: RunRecord) -> list[str]:
     return [name for name, stage in run.stages.items() if stage.status == "built"]
 
 

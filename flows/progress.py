@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
+from flows.measured_times import MeasuredTimes, PacedProgress
 from pixel_core.runner import Outcome
 from pixel_core.stage import Progress, SilentProgress
 from tasks.pace import Pace, duration, metrics_line
@@ -92,8 +93,9 @@ class PlainProgress:
 class Terminal:
     """Shows the stages of one run on a console; ``tasks.run.Watcher`` in the CLI."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, times: MeasuredTimes | None = None) -> None:
         self._console = console
+        self._times = times
         #: What a person wants to know when the run is cut short.
         self.finished: list[str] = []
         self.current: str | None = None
@@ -101,6 +103,13 @@ class Terminal:
     @contextmanager
     def watch(self, stage: str) -> Iterator[Progress]:
         self.current = stage
+        with self._line(stage) as progress:
+            if self._times is not None and stage in self._times.seconds:
+                progress = PacedProgress(stage, progress, self._times)
+            yield progress
+
+    @contextmanager
+    def _line(self, stage: str) -> Iterator[Progress]:
         if not self._console.is_terminal:
             yield PlainProgress(self._console, stage)
             return

@@ -13,6 +13,7 @@ from rich.text import Text
 from flows.benchmark_results import print_benchmarks
 from flows.endings import say
 from flows.following import reporting
+from flows.measured_times import measured_times
 from flows.plan_command import summary
 from flows.progress import Terminal
 from flows.request import Request
@@ -21,12 +22,12 @@ from flows.show_command import score_table
 from pixel_core.pipeline import stages_of
 from pixel_core.planning import check_ready
 from pixel_core.store import Store
+from tasks.pace import duration
 
 
 def run_pipeline(request: Request, *, verbose: bool) -> None:
     """Raises what the stages raise, and ``KeyboardInterrupt`` after saying what is kept."""
     console = Console(highlight=False)
-    terminal = Terminal(console)
     # Before anything starts: bad input must cost nothing.
     config, store, decisions = request.plan()
     check_ready(
@@ -39,6 +40,14 @@ def run_pipeline(request: Request, *, verbose: bool) -> None:
     console.print(
         f"profile {config.name}, store {store.uri}\n{summary(decisions)}", soft_wrap=True
     )
+    to_run = [decision.stage for decision in decisions if decision.action == "run"]
+    times = measured_times(config, to_run) if to_run else None
+    if times is not None:
+        console.print(
+            f"the stages to run took {duration(times.total)} on {times.machine}",
+            soft_wrap=True,
+        )
+    terminal = Terminal(console, times)
     try:
         keys = _follow(request, terminal, verbose=verbose)
     except KeyboardInterrupt:
@@ -82,6 +91,12 @@ def _show_results(console: Console, store: Store, keys: Mapping[str, str]) -> No
     if evaluated := made.get("evaluate"):
         console.print()
         console.print(score_table(read_scores(evaluated)["scores"]))
+        console.print(
+            "The same seeds give these figures again on this machine; another CPU rounds "
+            "differently and ends some points apart.",
+            style="dim",
+            soft_wrap=True,
+        )
     if page := made.get("report"):
         console.print()
         console.print(Text(f"report: {place_report(page, store)}"), soft_wrap=True)

@@ -25,15 +25,20 @@ class Pace:
             self._first = (now, done)  # the start, or the start of another phase
         self._latest = (now, done, total)
 
-    def seconds_left(self) -> float | None:
-        """None before a second update has shown a speed."""
+    def rate(self) -> float | None:
+        """Steps a second; None before a second update has shown a speed."""
         if self._first is None or self._latest is None:
             return None
         began, start = self._first
-        at, done, total = self._latest
-        if done <= start:
+        at, done, _ = self._latest
+        return (done - start) / max(at - began, 1e-9) if done > start else None
+
+    def seconds_left(self) -> float | None:
+        """None before a second update has shown a speed."""
+        rate = self.rate()
+        if rate is None or self._latest is None:
             return None
-        rate = (done - start) / max(at - began, 1e-9)
+        at, done, total = self._latest
         return max((total - done) / rate - (self._clock() - at), 0.0)
 
 
