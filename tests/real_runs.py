@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from flows.cli import app
 from flows.server import LocalServer
 from pixel_core.store import Artifact, Store
 
@@ -53,6 +55,12 @@ class RealPixel:
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return ended(self.start(*arguments))
+
+    def here(self, *arguments: str) -> Result:
+        """A command that runs no stage, without a process of its own."""
+        result = CliRunner().invoke(app, [*arguments, "--store", self.store])
+        assert result.exit_code == 0, result.output
+        return result
 
     def run(self, *arguments: str) -> str:
         """``pixel run`` of the smoke profile to its end; what it printed."""

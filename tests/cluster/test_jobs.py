@@ -7,19 +7,27 @@ import signal
 import subprocess
 import sys
 import threading
-import time
+from collections.abc import Iterator
 
 import job_stages
 import pytest
 from gateway import gateway
 from job_bench import Bench, wait_until
 from job_stages import PATH, REFUSED, STEPPING, STEPS, make
+from real_ray import RealRay, real_ray
 from tiny_stages import NUMBERS
 
 from pixel_core.cluster.remote import run_on_cluster
 from pixel_core.errors import ClusterError, DataError
 from pixel_core.runner import Outcome, run_stage
 from pixel_core.store import Store
+
+
+@pytest.fixture(scope="module")
+def ray_cluster() -> Iterator[RealRay]:
+    """Its head alone: that is where Ray starts a job, whatever other nodes there are."""
+    with real_ray(nodes=0) as cluster:
+        yield cluster
 
 
 def test_two_runs_share_one_job_that_makes_what_a_local_run_makes(

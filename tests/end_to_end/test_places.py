@@ -91,7 +91,7 @@ def test_the_users_own_pictures_go_through_the_whole_pipeline(
     manifest = ROOT / "examples" / "cards" / "manifest.jsonl"
     records = [json.loads(line) for line in manifest.read_text().splitlines()]
     held_out = [record for record in records if record["split"] == "test"]
-    scores = json.loads(pixel("show", "evaluate", "--json").stdout)["scores"]
+    scores = json.loads(pixel.here("show", "evaluate", "--json").stdout)["scores"]
     assert len(scores) == 6
     for score in scores:
         assert score["benchmark"] == "cards"

@@ -35,9 +35,7 @@ def pixel(smoke: SmokeRun) -> RealPixel:
 
 
 def show(pixel: RealPixel, stage: str) -> dict[str, Any]:
-    shown = pixel("show", stage, "--json")
-    assert shown.returncode == 0, shown.stderr
-    return json.loads(shown.stdout)
+    return json.loads(pixel.here("show", stage, "--json").stdout)
 
 
 def curve(pixel: RealPixel, stage: str) -> list[dict[str, float]]:
@@ -187,7 +185,7 @@ def test_the_plan_says_reuse_for_all(pixel: RealPixel) -> None:
 
 def test_the_plan_names_a_changed_setting_and_what_follows(pixel: RealPixel) -> None:
     changed = ("--set", "sft.steps=9")
-    decisions = json.loads(pixel("plan", "--profile", "smoke", "--json", *changed).stdout)
+    decisions = json.loads(pixel.here("plan", "--profile", "smoke", "--json", *changed).stdout)
     # answers_base stands on base_model, which stands on no data: neither is touched.
     assert {item["stage"] for item in decisions if item["action"] == "run"} == downstream("sft")
     by_name = {item["stage"]: item for item in decisions}

@@ -30,10 +30,12 @@ def test_two_runs_at_once_make_each_artifact_once(
         assert pixel.artifact(stage).digest == smoke.pixel.artifact(stage).digest
 
 
+@pytest.mark.slow
 def test_damaged_artifacts_are_noticed_and_made_again(
     smoke: SmokeRun, copy_of_smoke: RealPixel
 ) -> None:
-    """A model cut short, one that is gone, and a manifest of which half was written."""
+    """A model cut short, one that is gone, and a manifest of which half was written. The same
+    with stages that take moments: tests/flows/test_pipeline_flow.py."""
     pixel = copy_of_smoke
     models = {
         stage: pixel.artifact(stage).local() / "model" / "model.safetensors"

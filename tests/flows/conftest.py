@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,9 @@ from flows.server import LocalServer
 
 
 @pytest.fixture(scope="session")
-def page() -> Iterator[LocalServer]:
-    """One Prefect server with its page for the whole session."""
-    server = LocalServer(page=True)
-    try:
-        server.wait_until_healthy()
-        yield server
-    finally:
-        server.stop()
+def page(prefect_server: LocalServer) -> LocalServer:
+    """The server whose API says what Prefect's page would show."""
+    return prefect_server
 
 
 @pytest.fixture

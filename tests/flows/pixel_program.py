@@ -8,6 +8,10 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from typer.testing import CliRunner, Result
+
+from flows.cli import app
+
 SCRIPT = Path(__file__).with_name("tiny_pixel.py")
 
 
@@ -32,6 +36,10 @@ class Pixel:
                 **environment,
             },
         )
+
+    def here(self, *arguments: str) -> Result:
+        """A command that runs no stage and needs no other table, without a process."""
+        return CliRunner().invoke(app, [*arguments, "--store", str(self.store)])
 
     def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments, **environment)

@@ -13,9 +13,7 @@ import httpx
 import pytest
 from pixel_program import Pixel
 from test_pipeline_flow import artifacts, latest_flow_run, task_states
-from typer.testing import CliRunner, Result
 
-from flows.cli import app
 from flows.server import LocalServer
 from pixel_core.pipeline import STAGES, stages_of
 from pixel_core.profile import load_profile
@@ -28,11 +26,6 @@ BOTH = ("--set", "benchmarks.names=drawn,vstar")
 def trained(made: Pixel) -> Pixel:
     """A store where the pipeline ended, without benchmarks."""
     return Pixel(made.store, made.environment, SCRIPT)
-
-
-def here(pixel: Pixel, *arguments: str) -> Result:
-    """A command that runs no stage, without a process of its own."""
-    return CliRunner().invoke(app, [*arguments, "--store", str(pixel.store)])
 
 
 def arrows(page: LocalServer) -> dict[str, set[str]]:
@@ -94,19 +87,19 @@ def test_evaluating_trains_nothing_and_shows_what_shapes_the_scores(
         "benchmarks",
     }, "scoring differently generated answers"
 
-    assert "52.0" in here(trained, "show", "scores_drawn").output
-    shown = json.loads(here(trained, "show", "scores_drawn", "--json").output)
+    assert "52.0" in trained.here("show", "scores_drawn").output
+    shown = json.loads(trained.here("show", "scores_drawn", "--json").output)
     assert shown["benchmark"] == "drawn"
     page_at = str(trained.store / "benchmarks.html")
-    assert page_at in here(trained, "show", "benchmarks").output.replace("\n", "")
-    assert "answers_drawn_policy" in here(trained, "show", "answers_drawn_policy").output
+    assert page_at in trained.here("show", "benchmarks").output.replace("\n", "")
+    assert "answers_drawn_policy" in trained.here("show", "answers_drawn_policy").output
 
 
 def test_a_checkpoint_is_evaluated_where_nothing_was_trained(
     pixel: Pixel, page: LocalServer
 ) -> None:
     pixel = Pixel(pixel.store, pixel.environment, SCRIPT)
-    none = here(pixel, "evaluate", "--benchmark", "vstar")
+    none = pixel.here("evaluate", "--benchmark", "vstar")
     assert none.exit_code == 2
     assert "no run of profile 'tiny'" in none.output
     assert "--until rl" in none.output
@@ -135,14 +128,14 @@ def test_a_checkpoint_is_evaluated_where_nothing_was_trained(
 def test_what_would_change_nothing_is_refused(
     arguments: tuple[str, ...], remedy: str, tmp_path: Path
 ) -> None:
-    ended = here(Pixel(tmp_path), "evaluate", *arguments)
+    ended = Pixel(tmp_path).here("evaluate", *arguments)
     assert ended.exit_code == 2
     assert remedy in ended.output
 
 
 def test_a_model_that_is_gone_is_told_before_anything_is_made(trained: Pixel) -> None:
     shutil.rmtree(trained.store / "artifacts" / "rl")
-    ended = here(trained, "evaluate", "--benchmark", "drawn")
+    ended = trained.here("evaluate", "--benchmark", "drawn")
     assert ended.exit_code == 2
     assert "the rl of run" in ended.output
     assert "pixel run --until rl" in ended.output

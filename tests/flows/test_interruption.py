@@ -64,7 +64,7 @@ def test_ctrl_c_ends_it_says_what_is_kept_and_the_next_run_goes_on(
     assert "what sft has saved so far" in line
     assert line.endswith("tiny_pixel.py run --until sft")
     assert not any(Path(f"/proc/{server}").exists() for server in servers)
-    run = json.loads(lone_pixel("show", "--json").stdout)
+    run = json.loads(lone_pixel.here("show", "--json").stdout)
     assert run["status"] == "interrupted"
     assert run["stages"]["sft"]["status"] == "interrupted"
 
@@ -96,7 +96,7 @@ def test_a_killed_run_leaves_no_server_and_the_next_goes_on(
     assert servers
     process.kill()
     process.communicate(timeout=30)
-    assert json.loads(lone_pixel("show", "--json").stdout)["status"] == "killed"
+    assert json.loads(lone_pixel.here("show", "--json").stdout)["status"] == "killed"
     after = pixel("run", "--until", "sft")
     assert after.returncode == 0, after.stderr
     assert first_step(after.stdout) >= 5

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -71,7 +73,7 @@ def test_a_run_then_its_reuse(pixel: Pixel, page: LocalServer) -> None:
     evaluate = json.loads(pixel("show", "evaluate", "--json").stdout)
     assert evaluate["scores"][0]["model"] == "policy"
     assert evaluate["comparisons"] == []
-    shown_run = json.loads(pixel("show", "--json").stdout)
+    shown_run = json.loads(pixel.here("show", "--json").stdout)
     assert shown_run["status"] == "finished"
     assert {name: stage["status"] for name, stage in shown_run["stages"].items()} == (
         dict.fromkeys(ALL, "reused")
@@ -107,9 +109,9 @@ def test_until_makes_only_what_the_stage_needs(pixel: Pixel, page: LocalServer) 
 
 def test_from_forces_what_follows_and_until_ends_early(made: Pixel) -> None:
     pixel = made
-    before = json.loads(pixel("show", "--json").stdout)["stages"]
+    before = json.loads(pixel.here("show", "--json").stdout)["stages"]
     assert pixel("run", "--from", "sft", "--until", "rl").returncode == 0
-    after = json.loads(pixel("show", "--json").stdout)["stages"]
+    after = json.loads(pixel.here("show", "--json").stdout)["stages"]
     data = ["ingest", "annotate", "synthesize", "base_model", "text_only"]
     assert list(after) == [*data, "sft", "rl"]
     forced = {name for name, stage in after.items() if stage["status"] == "built"}
@@ -118,7 +120,7 @@ def test_from_forces_what_follows_and_until_ends_early(made: Pixel) -> None:
         same_files = stage["generation"] == before[name]["generation"]
         assert same_files == (name not in forced)
 
-    earlier = pixel("show", "evaluate")
+    earlier = pixel.here("show", "evaluate")
     assert "latest run made no evaluate" in earlier.stderr
     assert "81.2 %" in earlier.stdout
 
@@ -133,25 +135,38 @@ def test_a_failed_stage_fails_the_flow_and_keeps_what_was_done(
     assert flow_run["state"]["type"] == "FAILED"
     assert "rl failed as asked" in flow_run["state"]["message"]
     assert task_states(page, flow_run["id"])["rl"]["type"] == "FAILED"
-    run = json.loads(pixel("show", "--json").stdout)
+    run = json.loads(pixel.here("show", "--json").stdout)
     assert run["status"] == "failed"
     assert run["stages"]["rl"]["reason"].startswith("rl failed as asked")
     assert actions(pixel)["sft"] == "reuse"
 
 
 def test_damage_is_noticed_repaired_and_told(made: Pixel, page: LocalServer) -> None:
-    [value] = (made.store / "artifacts" / "synthesize").glob("*/*/value.txt")
-    whole = value.read_bytes()
-    value.write_bytes(whole[:-5])
+    """A file cut short, one that is gone, and a manifest of which half was written."""
+
+    def file(stage: str, name: str) -> Path:
+        [found] = (made.store / "artifacts" / stage).glob(f"*/**/{name}")
+        return found
+
+    cut = file("synthesize", "value.txt")
+    size = cut.stat().st_size
+    os.truncate(cut, size - 5)
+    file("sft", "value.txt").unlink()
+    manifest = file("evaluate", "manifest.json")
+    os.truncate(manifest, manifest.stat().st_size // 2)
+
     repaired = made("run")
-    assert repaired.returncode == 0
-    assert "synthesize          built" in repaired.stdout
-    assert "damaged: value.txt" in repaired.stdout
+    assert repaired.returncode == 0, repaired.stderr
+    assert f"running synthesize: damaged: value.txt: size {size - 5}" in repaired.stdout
+    assert "running sft: damaged: value.txt: missing" in repaired.stdout
+    assert "running evaluate: damaged: manifest" in repaired.stdout
     # The same bytes again: the wave stops there.
     states = task_states(page, latest_flow_run(page)["id"])
-    assert [name for name, state in states.items() if state["name"] != "Cached"] == [
-        "synthesize"
-    ]
+    assert {name for name, state in states.items() if state["name"] != "Cached"} == {
+        "synthesize",
+        "sft",
+        "evaluate",
+    }
 
 
 @pytest.mark.parametrize("command", ["run", "plan"])
