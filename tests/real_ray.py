@@ -38,27 +38,28 @@ def real_ray(nodes: int = 2, environment: Mapping[str, str] | None = None) -> It
     """
     from ray.cluster_utils import Cluster
 
-    before = dict(os.environ)
+    before, own = dict(os.environ), tempfile.mkdtemp(prefix="ray-")
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{before['PATH']}"
     # By default Ray's workers are nice to all others: beside another test they would starve.
     os.environ.update({"RAY_worker_niceness": "0", **(environment or {})})
-    port, folder = free_port(), tempfile.mkdtemp(prefix="ray-")
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={
-            "num_cpus": 2,
-            "include_dashboard": True,
-            "dashboard_host": "127.0.0.1",
-            "dashboard_port": port,
-            # Two Rays on one machine would share the default port of the job agents.
-            "dashboard_agent_listen_port": free_port(),
-            "object_store_memory": OBJECT_STORE,
-            "temp_dir": folder,
-        },
-    )
-    # As ``ray start`` does. Of several Rays on a machine, a job would be sent to any.
-    Path(folder, "ray_current_cluster").write_text(cluster.address)
+    # Ray's helper writes the cluster's address below, as ``ray start`` does, but does not make
+    # the folder. Of several Rays on a machine, a job would otherwise be sent to any.
+    os.environ["RAY_TMPDIR"] = own
+    folder = Path(own, "ray")
+    folder.mkdir()
+    cluster = Cluster()
     try:
+        port = free_port()
+        cluster.add_node(
+            num_cpus=2,
+            include_dashboard=True,
+            dashboard_host="127.0.0.1",
+            dashboard_port=port,
+            # Two Rays on one machine would share the default port of the job agents.
+            dashboard_agent_listen_port=free_port(),
+            object_store_memory=OBJECT_STORE,
+            temp_dir=str(folder),
+        )
         for _ in range(nodes):
             cluster.add_node(
                 num_cpus=2,
@@ -68,7 +69,7 @@ def real_ray(nodes: int = 2, environment: Mapping[str, str] | None = None) -> It
         yield RealRay(f"http://127.0.0.1:{port}", cluster)
     finally:
         cluster.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(own, ignore_errors=True)
         os.environ.clear()
         os.environ.update(before)
 

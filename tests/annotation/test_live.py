@@ -144,9 +144,10 @@ def test_everyone_waits_as_long_as_the_endpoint_asks(tmp_path: Path) -> None:
         run = context(tmp_path, endpoint.url, concurrency=4)
         drive_all(run, [ask(str(n)) for n in range(24)])
     later = [moment - at[5] for moment in at[6:]]
-    # Those under way may end; what begins anew waits for the whole time.
-    assert sum(0.05 < gap < 0.38 for gap in later) == 0
-    assert sum(gap >= 0.38 for gap in later) >= 15
+    # Those under way, of four at once, may end and be followed by one that was begun before
+    # the answer had come; what begins anew waits for the whole time.
+    assert all(gap >= 0.38 for gap in later[6:])
+    assert len(later) >= 18
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
@@ -318,17 +319,17 @@ def test_an_error_of_a_procedure_is_raised_and_neighbours_are_kept(tmp_path: Pat
 
 
 def test_leaving_early_waits_shortly_and_keeps_what_was_answered(tmp_path: Path) -> None:
+    """The slow answer would take longer than a test may."""
+
     def respond(seen: Seen, number: int) -> Reply:
-        return slowly(30.0 if seen.question == "slow" else 0.0, chat("yes"))
+        return slowly(600.0 if seen.question == "slow" else 0.0, chat("yes"))
 
     with FakeEndpoint(respond) as endpoint:
-        run = context(tmp_path, endpoint.url, timeout_s=60.0)
-        began = time.monotonic()
+        run = context(tmp_path, endpoint.url, timeout_s=900.0)
         with open_till(run) as till:
             with closing(drive([ask("quick"), ask("slow")], run, till)) as results:
                 assert next(results) == (0, ["yes"])
             assert till.outstanding <= 1
-        assert time.monotonic() - began < 6
         asked = len(endpoint.requests)
         drive_all(run, [ask("quick")])
         assert len(endpoint.requests) == asked

@@ -163,7 +163,5 @@ def test_a_store_that_the_nodes_do_not_share_is_named(bench: Bench) -> None:
 
 
 def test_nobody_at_the_address(bench: Bench) -> None:
-    began = time.monotonic()
     with pytest.raises(ClusterError, match=r"no Ray cluster answers at http://127.0.0.1:1 "):
         bench.make(bench.config(address="http://127.0.0.1:1"))
-    assert time.monotonic() - began < 10

@@ -35,10 +35,8 @@ def test_a_run_s_policy_is_asked_and_ctrl_c_ends_it(
     visit = Visit(browser, url)
     assert visit.page.locator("#examples button").count() == 6
     visit.pick(1, draw_examples(load_profile("smoke").ingest.drawn)[1].question)
-    began = time.monotonic()
     visit.ask()
     expect(visit.notice).to_contain_text("The right answer is")
-    assert time.monotonic() - began < 10
     for column in (visit.looking, visit.plain):
         expect(column.locator(".verdict")).to_be_visible()
         assert column.locator(".said").count() >= 1

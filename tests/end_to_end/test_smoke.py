@@ -51,7 +51,6 @@ def test_a_cold_run_builds_every_stage(smoke: SmokeRun) -> None:
     assert f"report: {smoke.place}/report.html" in smoke.output
     for model in ("base", "warm_start", "policy"):
         assert smoke.output.count(f"  {model} ") == 2, "not a line for each decoding"
-    assert smoke.seconds < 240
 
 
 def test_another_run_reuses_every_stage(pixel: RealPixel) -> None:

@@ -132,7 +132,7 @@ def test_a_comparison_without_an_end_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another machine may decide it, so the score says that it was not."""
-    hasty = Judge(seconds=0.2)
+    hasty = Judge(seconds=1.0)
     for module in (upstream_code, benchmark_scores):
         monkeypatch.setattr(module, "JUDGE", hasty)
     made = Rows(tmp_path, "drawn", seeds(2))

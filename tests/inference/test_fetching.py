@@ -215,10 +215,8 @@ def test_size_and_time_are_bounded(here: str) -> None:
     for path in ("large", "endless"):
         with pytest.raises(MediaError, match="larger than the 4,000 bytes allowed"):
             fetch(f"{here}/{path}", allowed(here, bytes=4000))
-    began = time.monotonic()
     with pytest.raises(MediaError, match=r"did not come within 0.3 s"):
         fetch(f"{here}/slow", allowed(here, seconds=0.3))
-    assert time.monotonic() - began < 10
 
 
 def test_a_host_that_fails_is_told_without_secrets(here: str, site) -> None:

@@ -32,19 +32,18 @@ def dead() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-def took(monkeypatch: pytest.MonkeyPatch, port: int, addresses: list[str]) -> float:
-    """Seconds until a host of these addresses is given up."""
+def give_up(monkeypatch: pytest.MonkeyPatch, port: int, addresses: list[str]) -> None:
+    """Ask a host of these addresses until it is given up."""
     monkeypatch.setattr(fetching, "_addresses", lambda *_: addresses)
     place = f"slow.example:{port}"
     limits = UrlLimits(hosts=(place,), allow_private=True, seconds=SECONDS)
-    began = time.monotonic()
     with pytest.raises(MediaError, match=f"did not come within {SECONDS}"):
         fetch(f"http://{place}/a.png", limits)
-    return time.monotonic() - began
 
 
 def test_silent_addresses_share_it(monkeypatch: pytest.MonkeyPatch, dead: int) -> None:
-    assert took(monkeypatch, dead, ["127.0.0.1"] * 4) < 2 * SECONDS
+    """With as much for each, a thousand of them would take longer than a test may."""
+    give_up(monkeypatch, dead, ["127.0.0.1"] * 1000)
 
 
 def test_one_that_drips_after_a_silent_one(monkeypatch: pytest.MonkeyPatch, dead: int) -> None:
@@ -63,5 +62,6 @@ def test_one_that_drips_after_a_silent_one(monkeypatch: pytest.MonkeyPatch, dead
 
         dripping = threading.Thread(target=drip)
         dripping.start()
-        assert took(monkeypatch, dead, ["127.0.0.1", "127.0.0.2"]) < 2 * SECONDS
+        # It would be whole after ten seconds.
+        give_up(monkeypatch, dead, ["127.0.0.1", "127.0.0.2"])
         dripping.join(20)

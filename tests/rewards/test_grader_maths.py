@@ -65,9 +65,7 @@ def test_its_process_is_held_small_and_knows_no_secret(judge: Judge) -> None:
 
 def test_an_endless_expression_is_stopped_and_counted(judge: Judge) -> None:
     before = judge.counts
-    started = time.monotonic()
     assert judge.compare(r"\boxed{3}", ENDLESS) is Verdict.TIMEOUT
-    assert time.monotonic() - started < 30, "half a second of the processor"
     assert judge.compare(r"\boxed{2}", r"\boxed{1+1}") is Verdict.RIGHT, "another process"
     after = {Verdict.RIGHT: before[Verdict.RIGHT] + 1, Verdict.TIMEOUT: 1}
     assert judge.counts == after

@@ -108,11 +108,9 @@ def test_an_answer_that_comes_too_late() -> None:
     with serving(Limits(timeout_s=0.5)) as endpoint:
         assert endpoint.post(asking()).status_code == 200
         endpoint.engine.go_on.clear()
-        began = time.monotonic()
-        reply = endpoint.post(asking(1))
+        reply = endpoint.post(asking(1))  # while the engine is held
         assert reply.status_code == 504
         assert reply.json()["error"]["code"] == "timeout"
-        assert time.monotonic() - began < 5
         wait_until(lambda: endpoint.gate.inside == 0)
         endpoint.engine.go_on.set()
         assert endpoint.post(asking()).status_code == 200

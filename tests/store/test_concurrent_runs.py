@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Store:
     return Store.open(str(tmp_path / "store"))
 
 
-def wait_for(path: Path, seconds: float = 20) -> None:
+def wait_for(path: Path, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not path.exists():
         assert time.monotonic() < deadline, f"{path} never appeared"
@@ -53,13 +53,13 @@ def test_ended_run_is_continued_at_once(
     child.start()
     wait_for(tmp_path / "stopped")
     os.kill(child.pid or 0, how)
-    child.join(20)
+    child.join(120)
     assert child.exitcode != 0
     monkeypatch.delenv("STOP_AT")
-    started = time.monotonic()
-    outcome = make_squares(store)
+    said: list[str] = []
+    outcome = make_squares(store, say=said.append)
     assert outcome.artifact.metrics["resumed"] == 4
-    assert time.monotonic() - started < 10  # well below the lease's 20 s
+    assert not [sentence for sentence in said if "waiting for" in sentence]
     if how == signal.SIGINT:
         assert below(store, "staging") == []
 
@@ -91,7 +91,7 @@ def test_waiting_run_says_for_whom_and_joins(
     monkeypatch.delenv("STOP_AT")
     said: list[str] = []
     outcome = make_squares(folder, say=said.append)
-    child.join(20)
+    child.join(120)
     assert said == [f"waiting for {os.uname().nodename}:{child.pid}, which computes squares"]
     assert (outcome.status, outcome.reason) == ("reused", "another run made it meanwhile")
 

