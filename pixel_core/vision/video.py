@@ -27,6 +27,7 @@ from PIL import Image
 
 from pixel_core.errors import MediaError
 from pixel_core.vision.deadline import NEVER, Deadline
+from pixel_core.vision.video_end import VideoEnd
 from pixel_core.vision.video_length import stated_seconds
 from pixel_core.vision.video_pixels import upright
 from pixel_core.vision.video_playback import Playback, media_errors
@@ -78,6 +79,7 @@ class VideoFile:
         self._pts = array("q")
         self._keys: list[int] = []
         self._check_size()
+        self._end = VideoEnd.told_by(path, self.name, deadline)
         with self._opened() as (container, stream):
             #: Pixels of a frame as it is stored, before rotation.
             self.width, self.height = stream.width, stream.height
@@ -208,6 +210,8 @@ class VideoFile:
         stated = stated_seconds(container, stream, float(self._pts[0] * self._time_base))
         if stated - self.duration_s > max(1.0, 0.05 * stated):
             self._refuse(f"states {stated:.1f} s but has only {self.duration_s:.1f} s")
+        end_s = float((self._pts[-1] + self._last) * self._time_base)
+        self._end.check(container, stream, end_s, float(self._last * self._time_base))
 
     def _usual_gap(self, stream: VideoStream) -> int:
         """How long the last frame stays when nobody says so."""
