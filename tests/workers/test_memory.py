@@ -17,7 +17,7 @@ if sys.argv[1] == "kept":
     keep_freed_memory()
 
 def step():
-    buffers = [torch.ones(size) for size in (200_000, 900_000, 3_000_000, 40_000)]
+    buffers = [torch.ones(300_000) for _ in range(100)]  # as layers keep them, 120 MB in all
     return sum(float(buffer[0]) for buffer in buffers)
 
 step()
@@ -37,4 +37,4 @@ def faults(how: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
 def test_buffers_of_a_step_are_kept_for_the_next() -> None:
-    assert faults("kept") < 200 < faults("as it is")
+    assert 10 * faults("kept") < faults("as it is")
