@@ -1,5 +1,6 @@
 # make run     make the environment if missing, run the embedded default, end with a report
-# make test    make the environment if missing, run the tests
+# make test    make the environment if missing, run the tests in another order each time
+#              (SEED=... repeats one; JOBS=... processes)
 # make check   style, format, types
 # make env     only the environment
 # make bench   speed, side by side with peers (STORE=... names a finished run's store)
@@ -34,8 +35,11 @@ TRL := .venv-trl
 VLLM := .venv-vllm
 VLLM_STORE := .pixel-vllm
 
-# Begun first, so that no process is left alone with them at the end.
-LONG := $(addprefix tests/,end_to_end faults flows deployments cluster workers bench training)
+# How many processes of tests: one more than cores on two, since many tests wait. The order is
+# another one each time; what it was is the first and the last line.
+JOBS ?= 3
+PYTEST := $(BIN)/python -m pytest $(if $(SEED),--randomly-seed=$(SEED))
+BY_FILE := --dist loadfile --no-loadscope-reorder
 
 .PHONY: env run test test-long test-properties test-ray check format bench bench-trl \
 	graders-agreement openrlhf-agreement openrlhf-real vllm-parity
@@ -44,18 +48,18 @@ run: $(STAMP)
 	$(BIN)/pixel run --profile tiny
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder $(LONG) tests
+	$(PYTEST) -m "not slow" -n $(JOBS) $(BY_FILE) tests
 
 test-long: $(STAMP)
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile tests/end_to_end tests/faults tests/flows \
+	$(PYTEST) -m slow -n 2 $(BY_FILE) tests/end_to_end tests/faults tests/flows \
 		tests/bench tests/seeds tests/evaluation tests/serving tests/demo tests/inference \
 		tests/training/test_team.py
 
 test-properties: $(STAMP)
-	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore -n 2 tests
+	$(PYTEST) -m hypothesis --hypothesis-profile=explore -n 2 tests
 
 test-ray: $(STAMP)
-	$(BIN)/python -m pytest -m slow tests/cluster tests/workers tests/training \
+	$(PYTEST) -m slow tests/cluster tests/workers tests/training \
 		tests/models tests/deployments
 
 check: $(STAMP)

@@ -53,8 +53,27 @@ def _write(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if _told(config):
-        items.sort(key=lambda item: item.path.relative_to(_HERE).parts[0] not in LONG)
+    if not _told(config):
+        return
+    # The first file that asks for the run of all stages makes it, for all processes; the
+    # others come when it is there, so that nobody waits.
+    first = next((item.path for item in items if _takes_the_run(item)), None)
+
+    def rank(item: pytest.Item) -> int:
+        if item.path == first:
+            return 0
+        if _takes_the_run(item):
+            return 2
+        return 1 if item.path.relative_to(_HERE).parts[0] in LONG else 3
+
+    ranks: dict[Path, int] = {}
+    for item in items:
+        ranks[item.path] = min(rank(item), ranks.get(item.path, 3))
+    items.sort(key=lambda item: ranks[item.path])
+
+
+def _takes_the_run(item: pytest.Item) -> bool:
+    return "smoke" in getattr(item, "fixturenames", ())
 
 
 @pytest.hookimpl(tryfirst=True)

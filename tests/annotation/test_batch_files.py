@@ -85,7 +85,6 @@ def test_many_requests_take_little_and_come_back_in_any_order() -> None:
             assert kept[place].messages[0]["content"].endswith(f". {place}")
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(JSON | st.binary(max_size=40), max_size=4))
 def test_whatever_a_file_says_only_a_completion_is_an_answer(lines: list[object]) -> None:
     raw = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]

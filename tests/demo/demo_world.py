@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -114,8 +115,21 @@ def opened() -> Iterator[World]:
         engine.let_go()
 
 
+def import_gradio() -> None:
+    """While it is imported it parses its own source. Python 3.11 fails in that when garbage is
+    collected at that moment and a finalizer's error is written down, which parses, too: what
+    earlier tests of the process left goes first, and no more is collected on the way."""
+    gc.collect()
+    gc.disable()
+    try:
+        import gradio  # noqa: F401
+    finally:
+        gc.enable()
+
+
 @contextmanager
 def served() -> Iterator[World]:
+    import_gradio()
     ready = threading.Event()
     with (
         opened() as world,

@@ -21,7 +21,7 @@ from call_texts import (
     validator,
     written,
 )
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pixel_core.config import ZoomConfig
@@ -263,7 +263,6 @@ arguments = st.fixed_dictionaries(
 
 
 @BOTH
-@settings(max_examples=300)
 @given(
     arguments=st.one_of(
         arguments,

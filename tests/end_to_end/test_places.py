@@ -82,7 +82,8 @@ def test_the_users_own_pictures_go_through_the_whole_pipeline(
     base = Path("artifacts") / "base_model"
     shutil.copytree(Path(smoke.pixel.store) / base, Path(pixel.store) / base)
 
-    finished = pixel("run", "--profile", "example")
+    fewer = ("--set", "sft.steps=8", "--set", "rl.steps=2")
+    finished = pixel("run", "--profile", "example", *fewer)
     assert finished.returncode == 0, finished.stderr
     made = statuses(finished.stdout)
     assert made.pop("base_model") == "reused"

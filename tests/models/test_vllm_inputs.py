@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tiny_world import Scripted, call, dialogue, opening, tiny
@@ -84,7 +84,6 @@ def test_placeholders_and_pictures_that_do_not_belong_together_are_refused() -> 
         prompt_of(Transcript(transcript.tokens[:cut], visuals=transcript.visuals), image, LARGE)
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     width=st.integers(1, 6000),
     height=st.integers(1, 6000),

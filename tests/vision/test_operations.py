@@ -120,7 +120,6 @@ def wanted(shown: ShownPicture, call: ZoomCall, kind: str, padding: float) -> li
     return result
 
 
-@settings(max_examples=300, deadline=None)
 @given(scenes())
 def test_a_crop_is_the_padded_box_rounded_outward_and_kept_inside(scene):
     shown, call, kind, padding = scene
@@ -140,7 +139,6 @@ def test_a_crop_is_the_padded_box_rounded_outward_and_kept_inside(scene):
         assert 0 <= outward < 1
 
 
-@settings(max_examples=150, deadline=None)
 @given(scenes(), st.floats(0, 0.5))
 def test_more_padding_never_shows_less(scene, other):
     shown, call, kind, padding = scene
@@ -152,7 +150,6 @@ def test_more_padding_never_shows_less(scene, other):
     assert outer is K.CROP_TOO_NARROW or outer.region.contains(inner.region)
 
 
-@settings(max_examples=150, deadline=None)
 @given(scenes())
 def test_a_crop_of_a_crop_takes_source_pixels_and_keeps_original_coordinates(scene):
     shown, call, kind, padding = scene

@@ -1,0 +1,85 @@
+"""A file of tests leaves its process as it found it, whatever the order.
+
+Threads that hold the process, children, variables of the environment, the current folder and
+Python's limit of recursion are compared before and after each file. What a session's fixtures
+start stays until the session ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+#: Seconds that what is ending may take; other work may share the machine.
+PATIENCE_S = 20.0
+
+#: Python's own, one of each for the life of a process; and the grader's process, which is the
+#: same for all who compare mathematics.
+_LASTING = ("multiprocessing.resource_tracker", "multiprocessing.forkserver", "maths_judge")
+
+_of_the_session: set[Any] = set()
+
+
+def _threads() -> set[Any]:
+    return {thread for thread in threading.enumerate() if not thread.daemon}
+
+
+def _children() -> set[Any]:
+    """The living children of this process: number and command."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue  # it ended while we looked
+        if int(fields[1]) == os.getpid() and fields[0] not in "ZX":
+            found.add((int(folder.name), command.strip()))
+    return {child for child in found if not any(name in child[1] for name in _LASTING)}
+
+
+def _settings() -> dict[str, object]:
+    return {
+        **{f"${name}": value for name, value in os.environ.items() if "PYTEST" not in name},
+        "the current folder": os.getcwd(),
+        "the limit of recursion": sys.getrecursionlimit(),
+    }
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]):
+    if fixturedef.scope != "session":
+        return (yield)
+    before = _threads() | _children()
+    try:
+        return (yield)
+    finally:
+        _of_the_session.update((_threads() | _children()) - before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leaves_nothing_behind() -> Iterator[None]:
+    settings, threads, children = _settings(), _threads(), _children()
+    yield
+    changed = {name for name, value in settings.items() ^ _settings().items()}
+    assert not changed, f"a test of this file changed {sorted(changed)} and did not undo it"
+    for what, now, before in (
+        ("threads", _threads, threads),
+        ("processes", _children, children),
+    ):
+        left = _left(now, before)
+        assert not left, f"a test of this file left {what} behind: {left}"
+
+
+def _left(now: Callable[[], set[Any]], before: set[Any]) -> list[Any]:
+    deadline = time.monotonic() + PATIENCE_S
+    while (left := now() - before - _of_the_session) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return sorted(left, key=str)
