@@ -49,6 +49,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 _HOME = tempfile.TemporaryDirectory(prefix="pixel-tests-", ignore_cleanup_errors=True)
 os.environ["PREFECT_HOME"] = f"{_HOME.name}/prefect"
 os.environ["PIXEL_CACHE"] = f"{_HOME.name}/cache"
+# A test of a private server must not meet another test's.
+os.environ["PIXEL_SERVER_KEPT_S"] = "0"
 
 
 @pytest.fixture(scope="session", autouse=True)
