@@ -114,7 +114,7 @@ def stay(seconds: int, port: int, named: str) -> None:
     known = _number(database)
     partial = home / f"{NOTE}.{os.getpid()}"
     note = os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "r+")
-    json.dump({"identity": named, "port": port}, note)
+    json.dump({"identity": named, "port": port, "pid": os.getpid()}, note)
     note.flush()
     os.replace(partial, home / NOTE)  # a server of an earlier run sees that, and ends
     until = time.monotonic() + seconds
