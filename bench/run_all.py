@@ -28,6 +28,7 @@ BENCHMARKS = (
     ("annotation", "Annotation: the client beside its endpoint, 64 in flight", False),
     ("ledger", "The ledger at 1,000,000 answers", False),
     ("tuning", "SFT, random weights", False),
+    ("limits", "The limit: what a step's products alone take", True),
     ("rollouts", "Rollouts, scripted: one zoom, then an answer", False),
     ("rollouts", "Rollouts of a trained policy", True),
     ("evaluation", "Answers to a benchmark", True),

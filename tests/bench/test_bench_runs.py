@@ -66,6 +66,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, profile: Path) -> Store:
         ("ingest", ("--records", "20", "--pictures", "3"), 0),
         ("trajectories", ("--items", "3"), 0),
         ("tuning", ("--batch", "2", "--batches", "1"), 1),
+        ("limits", ("--batch", "2", "--batches", "1"), 0),
         ("rollouts", ("--queries", "1", "--group", "2"), 1),
     ],
 )
