@@ -39,3 +39,11 @@ Until = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show Prefect's own log.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Read every byte of what is in the store. Without it, a file that was read before "
+        "and shows no change since (size, times, inode) is not read again.",
+    ),
+]

@@ -15,6 +15,7 @@ from flows.cli_options import (
     StoreUri,
     Until,
     Verbose,
+    Verify,
 )
 from flows.endings import clear_endings
 
@@ -25,16 +26,21 @@ def run(
     store: StoreUri = None,
     force_from: ForceFrom = None,
     until: Until = None,
+    verify: Verify = False,
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
     """Make what is missing, reuse the rest, end with scores and a report."""
     with clear_endings(debug):
-        from flows.request import Request
-        from flows.run_command import run_pipeline
+        from flows.server import private_server
 
-        request = Request(profile, tuple(overrides or ()), store, force_from, until)
-        run_pipeline(request, verbose=verbose)
+        with private_server() as server:
+            from flows.request import Request
+            from flows.run_command import run_pipeline
+
+            laid = tuple(overrides or ())
+            request = Request(profile, laid, store, force_from, until, verify)
+            run_pipeline(request, server, verbose=verbose)
 
 
 def plan(
@@ -43,6 +49,7 @@ def plan(
     store: StoreUri = None,
     force_from: ForceFrom = None,
     until: Until = None,
+    verify: Verify = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -51,7 +58,9 @@ def plan(
         from flows.plan_command import print_plan
         from flows.request import Request
 
-        print_plan(Request(profile, tuple(overrides or ()), store, force_from, until), as_json)
+        laid = tuple(overrides or ())
+        request = Request(profile, laid, store, force_from, until, verify)
+        print_plan(request, as_json)
 
 
 def show(

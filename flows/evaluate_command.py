@@ -15,6 +15,7 @@ from flows.evaluation_request import EvaluationRequest
 from flows.following import reporting
 from flows.plan_command import summary
 from flows.progress import Terminal
+from flows.request import Plan
 from flows.results import read_scores
 from flows.run_command import kept
 from flows.show_command import score_table
@@ -82,7 +83,7 @@ def evaluate_models(request: EvaluationRequest, *, verbose: bool) -> None:
     console = Console(highlight=False)
     terminal = Terminal(console)
     # Before anything starts: bad input must cost nothing.
-    config, store, decisions = request.plan()
+    plan = config, store, decisions = request.plan()
     check_ready(
         config,
         store,
@@ -99,7 +100,7 @@ def evaluate_models(request: EvaluationRequest, *, verbose: bool) -> None:
             console.print(Text(f"  {line}"), soft_wrap=True)
     console.print(summary(decisions))
     try:
-        keys = _follow(request, terminal, verbose=verbose)
+        keys = _follow(request, plan, terminal, verbose=verbose)
     except KeyboardInterrupt:
         say("stopped", "yellow", kept(terminal, store))
         raise
@@ -109,20 +110,19 @@ def evaluate_models(request: EvaluationRequest, *, verbose: bool) -> None:
     print_benchmarks(console, store, config, keys)
 
 
-def _follow(request: EvaluationRequest, terminal: Terminal, *, verbose: bool) -> dict[str, str]:
+def _follow(
+    request: EvaluationRequest, plan: Plan, terminal: Terminal, *, verbose: bool
+) -> dict[str, str]:
     with reporting("flows.evaluate", verbose=verbose) as recipe:
-        from flows.start import watcher
+        from flows.start import followed
 
-        token = watcher.set(terminal)
-        try:
+        with followed(terminal, request, plan):
             return recipe.evaluation(
                 profile=request.profile,
                 overrides=list(request.overrides),
                 store=request.store,
                 test_questions=request.test_questions,
             )
-        finally:
-            watcher.reset(token)
 
 
 def _refuse_training(

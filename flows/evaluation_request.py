@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flows.request import Request
+from flows.request import Plan, Request
 from pixel_core.benchmark_stages import MODELS, benchmark_stages, rows_of
 from pixel_core.cluster.layout import check_layout
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ConfigError, DataError
 from pixel_core.pipeline import stages_of
-from pixel_core.planning import Decision, plan
+from pixel_core.planning import plan
 from pixel_core.stage import Stage
 from pixel_core.store import Artifact, Store
 
@@ -78,7 +78,7 @@ class EvaluationRequest(Request):
             f"yet: run the pipeline first, at least --until {needed[-1]}"
         )
 
-    def plan(self) -> tuple[PipelineConfig, Store, list[Decision]]:
+    def plan(self) -> Plan:
         """As ``Request.plan``, of ``stages`` alone, with the trained models given."""
         config = self.config()
         wanted = self.stages(config)

@@ -5,23 +5,29 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from types import ModuleType
 
-from flows.server import server_for_runs
+from flows.server import Server, private_server, server_for_runs
 
 
 @contextmanager
-def reporting(recipe: str, *, verbose: bool) -> Iterator[ModuleType]:
-    """The recipe's module, whose flow reports to the user's Prefect server or a private one.
+def reporting(
+    recipe: str, private: Server | None = None, *, verbose: bool
+) -> Iterator[ModuleType]:
+    """The recipe's module, whose flow reports to the user's Prefect server or to ``private``
+    (None: one is started now).
 
     It is imported while a private server starts. ``verbose`` shows Prefect's own log.
     """
     os.environ.setdefault(
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "NOTSET" if verbose else "WARNING"
     )
-    with server_for_runs() as server:
+    with (
+        nullcontext(private) if private else private_server() as begun,
+        server_for_runs(begun) as server,
+    ):
         module = import_module(recipe)
         if server is not None:
             server.wait_until_healthy()

@@ -34,9 +34,13 @@ def pipeline(
     store: str | None = None,
     force_from: str | None = None,
     until: str | None = None,
+    verify: bool = False,
 ) -> dict[str, str]:
-    """Make what is missing; return each stage's artifact key."""
-    request = Request(profile, tuple(overrides or ()), store, force_from, until)
+    """Make what is missing; return each stage's artifact key.
+
+    ``verify``: read every byte of what is reused, also of files that show no change.
+    """
+    request = Request(profile, tuple(overrides or ()), store, force_from, until, verify)
     with running(request) as run:
         seeds = ingest(run)
         annotations = annotate(run, seeds)

@@ -13,6 +13,9 @@ from pixel_core.planning import Decision, forced_stages, plan, stages_until
 from pixel_core.profile import load_profile
 from pixel_core.store import Store
 
+#: What would happen to each stage, with what that was decided from.
+Plan = tuple[PipelineConfig, Store, list[Decision]]
+
 
 @dataclass(frozen=True)
 class Request:
@@ -24,6 +27,8 @@ class Request:
     store: str | None = None
     force_from: str | None = None
     until: str | None = None
+    #: Every byte of every artifact is read, whatever is known of it.
+    verify: bool = False
 
     def config(self) -> PipelineConfig:
         """The profile. Refuses stages it has none of, and a forced one that would not be
@@ -40,9 +45,10 @@ class Request:
         return config
 
     def open_store(self, config: PipelineConfig) -> Store:
-        return Store.open(self.store or os.environ.get("PIXEL_STORE") or config.runtime.store)
+        place = self.store or os.environ.get("PIXEL_STORE") or config.runtime.store
+        return Store.open(place, read_all=self.verify)
 
-    def plan(self) -> tuple[PipelineConfig, Store, list[Decision]]:
+    def plan(self) -> Plan:
         """Reuse or run for each stage; raises every error that bad input can cause."""
         config = self.config()
         stages = stages_of(config)

@@ -16,8 +16,9 @@ from flows.following import reporting
 from flows.measured_times import measured_times
 from flows.plan_command import summary
 from flows.progress import Terminal
-from flows.request import Request
+from flows.request import Plan, Request
 from flows.results import place_report, read_scores
+from flows.server import Server
 from flows.show_command import score_table
 from pixel_core.pipeline import stages_of
 from pixel_core.planning import check_ready
@@ -25,11 +26,14 @@ from pixel_core.store import Store
 from tasks.pace import duration
 
 
-def run_pipeline(request: Request, *, verbose: bool) -> None:
-    """Raises what the stages raise, and ``KeyboardInterrupt`` after saying what is kept."""
+def run_pipeline(request: Request, server: Server | None, *, verbose: bool) -> None:
+    """``server``: a private one that was begun before, while this is read and checked.
+
+    Raises what the stages raise, and ``KeyboardInterrupt`` after saying what is kept.
+    """
     console = Console(highlight=False)
-    # Before anything starts: bad input must cost nothing.
-    config, store, decisions = request.plan()
+    # Before anything is made: bad input must cost nothing.
+    plan = config, store, decisions = request.plan()
     check_ready(
         config,
         store,
@@ -49,7 +53,7 @@ def run_pipeline(request: Request, *, verbose: bool) -> None:
         )
     terminal = Terminal(console, times)
     try:
-        keys = _follow(request, terminal, verbose=verbose)
+        keys = _follow(request, plan, server, terminal, verbose=verbose)
     except KeyboardInterrupt:
         say("stopped", "yellow", kept(terminal, store))
         raise
@@ -57,21 +61,21 @@ def run_pipeline(request: Request, *, verbose: bool) -> None:
     print_benchmarks(console, store, config, keys)
 
 
-def _follow(request: Request, terminal: Terminal, *, verbose: bool) -> dict[str, str]:
-    with reporting("flows.pipeline", verbose=verbose) as recipe:
-        from flows.start import watcher
+def _follow(
+    request: Request, plan: Plan, server: Server | None, terminal: Terminal, *, verbose: bool
+) -> dict[str, str]:
+    with reporting("flows.pipeline", server, verbose=verbose) as recipe:
+        from flows.start import followed
 
-        token = watcher.set(terminal)
-        try:
+        with followed(terminal, request, plan):
             return recipe.pipeline(
                 profile=request.profile,
                 overrides=list(request.overrides),
                 store=request.store,
                 force_from=request.force_from,
                 until=request.until,
+                verify=request.verify,
             )
-        finally:
-            watcher.reset(token)
 
 
 def kept(terminal: Terminal, store: Store) -> str:

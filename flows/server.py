@@ -10,11 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
-
+from flows.kept_server import HOST, KeptServer, answers, identity, kept_seconds, take
 from pixel_core.errors import ConfigError, PixelError
 
-HOST = "127.0.0.1"
 #: A cold start on a busy machine was seen to take over half a minute.
 START_TIMEOUT_S = 120.0
 #: How long the end of a run may wait for its last states to be written.
@@ -52,6 +50,7 @@ class LocalServer:
                 "Choose another with --port, or stop what uses it"
             ) from error
         listener.listen(128)
+        self._identity = identity()
         self.port: int = listener.getsockname()[1]
         environment = {
             **os.environ,
@@ -90,9 +89,10 @@ class LocalServer:
                     f"the Prefect server ended with code {self._process.returncode} before "
                     "it was ready; its own message is above"
                 )
-            if _answers(self.api_url, timeout_s=2.0):
+            # The socket listens from the first, so the question waits for the answer.
+            if answers(self.port, timeout_s=1.0):
                 return
-            time.sleep(0.1)
+            time.sleep(0.02)
         raise ServerError(
             f"the Prefect server did not answer at {self.api_url} within {timeout_s:.0f} s; "
             "try again when the machine is less busy"
@@ -101,6 +101,18 @@ class LocalServer:
     def wait(self) -> int:
         """Block until the server ends by itself; returns its exit code."""
         return self._process.wait()
+
+    def keep(self, seconds: int) -> None:
+        """Leave it running for the next run; it ends ``seconds`` after nobody uses it."""
+        told = self._process.stdin
+        if not seconds or told is None or self._process.poll() is not None:
+            self.stop()
+            return
+        try:
+            told.write(f"{seconds} {self._identity}".encode())
+            told.close()
+        except OSError:
+            self.stop()  # it ended by itself
 
     def stop(self) -> None:
         if self._process.stdin is not None:
@@ -112,13 +124,38 @@ class LocalServer:
             self._process.wait()
 
 
+Server = LocalServer | KeptServer
+
+
 @contextmanager
-def server_for_runs() -> Iterator[LocalServer | None]:
+def private_server() -> Iterator[Server | None]:
+    """A private server for a run, started at once and perhaps not ready yet: the run has much
+    to read and to check meanwhile. One that an earlier run left is taken instead.
+
+    None where the environment names the user's own server. When the block ends well the server
+    is kept for the next run, else it ends.
+    """
+    if os.environ.get("PREFECT_API_URL"):
+        yield None
+        return
+    quiet_environment()
+    seconds = kept_seconds()
+    server: Server = (take() if seconds else None) or LocalServer()
+    try:
+        yield server
+    except BaseException:
+        server.stop()
+        raise
+    server.keep(seconds)
+
+
+@contextmanager
+def server_for_runs(private: Server | None) -> Iterator[Server | None]:
     """The server that flow runs report to, for as long as the block lasts.
 
     Yields None when the user configured one (``PREFECT_API_URL`` or a Prefect profile),
-    after checking that it answers. Else starts a private one at once, and yields it while
-    it may still be starting: call ``wait_until_healthy`` before the first flow.
+    after checking that it answers. Else ``private``, which may still be starting: call
+    ``wait_until_healthy`` before the first flow.
     """
     quiet_environment()
     from prefect.context import refresh_global_settings_context
@@ -131,18 +168,20 @@ def server_for_runs() -> Iterator[LocalServer | None]:
                 f"no Prefect server answers at {configured} (PREFECT_API_URL). Start it "
                 "(pixel ui), or unset PREFECT_API_URL to run with a private one"
             )
+        if private is not None:
+            private.stop()
         yield None
         return
-    server = LocalServer()
-    os.environ["PREFECT_API_URL"] = server.api_url
+    if private is None:
+        raise ServerError("PREFECT_API_URL was unset while the run began; start it again")
+    os.environ["PREFECT_API_URL"] = private.api_url
     refresh_global_settings_context()
     try:
-        yield server
+        yield private
     finally:
         _deliver()
         del os.environ["PREFECT_API_URL"]
         refresh_global_settings_context()
-        server.stop()
 
 
 def _deliver() -> None:
@@ -155,6 +194,8 @@ def _deliver() -> None:
 
 
 def _answers(api_url: str, timeout_s: float) -> bool:
+    import httpx  # not before: a server is started first of all
+
     try:
         return httpx.get(f"{api_url}/health", timeout=timeout_s).status_code == 200
     except httpx.HTTPError:

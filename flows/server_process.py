@@ -2,7 +2,8 @@
 
 FD is a listening socket that the parent opened, so no other program can take the port in
 between. The server ends when its standard input closes, and the kernel closes that even
-when the parent is killed: no server is left behind.
+when the parent is killed: no server is left behind by a run that was cut short. A run that
+ended well may tell it there to stay for a while; see ``kept_server``.
 """
 
 from __future__ import annotations
@@ -13,34 +14,42 @@ import signal
 import socket
 import sys
 import threading
-from pathlib import Path
 
-import uvicorn
-
-
-class OneAtATimeServer(uvicorn.Server):
-    """Starts under a lock: two servers that migrate one new database break each other."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        home = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
-        home.mkdir(parents=True, exist_ok=True)
-        # The kernel drops the lock with the process, so a killed server blocks nobody.
-        with (home / "starting.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            await super().startup(sockets=sockets)
+from flows.kept_server import prefect_home, stay
 
 
-def _end_with_parent() -> None:
-    while sys.stdin.buffer.read(4096):
-        pass
+def _end_with_parent(listener: socket.socket) -> None:
+    said = sys.stdin.buffer.read().split()
+    if said:
+        # Whoever reads what the run printed must not wait for the server's end.
+        with open(os.devnull, "r+b") as nothing:
+            for stream in (0, 1, 2):
+                os.dup2(nothing.fileno(), stream)
+        stay(int(said[0]), listener.getsockname()[1], said[1].decode())
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # First of all: until the server has started, it ends in a moment.
+    threading.Thread(target=_end_with_parent, args=(listener,), daemon=True).start()
+
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    class OneAtATimeServer(uvicorn.Server):
+        """Starts under a lock: two servers that migrate one new database break each other."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            home = prefect_home()
+            home.mkdir(parents=True, exist_ok=True)
+            # The kernel drops the lock with the process, so a killed server blocks nobody.
+            with (home / "starting.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                await super().startup(sockets=sockets)
+
     config = uvicorn.Config(
-        "prefect.server.api.server:create_app",
+        create_app,
         factory=True,
         log_level="error",
         lifespan="on",

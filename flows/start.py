@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from prefect.logging import get_run_logger
 
 from flows.progress import Unwatched
-from flows.request import Request
+from flows.request import Plan, Request
 from flows.results import read_scores
 from pixel_core.pipeline import stages_of
 from pixel_core.planning import check_ready
@@ -20,6 +20,20 @@ from tasks.run import Run, Watcher
 #: Set by the command line; a run that a Prefect worker starts has only the page.
 watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
+#: What the command line has planned and found ready, by its request: not done twice.
+planned: ContextVar[tuple[Request, Plan] | None] = ContextVar("planned", default=None)
+
+
+@contextmanager
+def followed(terminal: Watcher, request: Request, plan: Plan) -> Iterator[None]:
+    """Flows of the block are followed on the terminal, and go by the plan that was made."""
+    tokens = watcher.set(terminal), planned.set((request, plan))
+    try:
+        yield
+    finally:
+        watcher.reset(tokens[0])
+        planned.reset(tokens[1])
+
 
 @contextmanager
 def running(request: Request) -> Iterator[Run]:
@@ -27,14 +41,18 @@ def running(request: Request) -> Iterator[Run]:
 
     What a stage would miss later (a key) is raised now, before any of them has begun.
     """
-    config, store, decisions = request.plan()
-    check_ready(
-        config,
-        store,
-        decisions,
-        stages_of(config),
-        say=lambda told: get_run_logger().info(told),
-    )
+    known = planned.get()
+    if known is not None and known[0] == request:
+        config, store, _ = known[1]
+    else:
+        config, store, decisions = request.plan()
+        check_ready(
+            config,
+            store,
+            decisions,
+            stages_of(config),
+            say=lambda told: get_run_logger().info(told),
+        )
     run = Run(
         config,
         store,

@@ -51,6 +51,8 @@ def settle() -> None:
                 "TMPDIR": place,
                 "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
                 "DO_NOT_TRACK": "1",
+                # A test of a private server must not meet another test's.
+                "PIXEL_SERVER_KEPT_S": "0",
                 "RAY_USAGE_STATS_ENABLED": "0",
             }
         )

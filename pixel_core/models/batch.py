@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from pixel_core.dialogue.transcript import Transcript, Visual
 from pixel_core.models.positions import positions
@@ -92,17 +93,15 @@ class VisualTable:
 
 def embed(
     model: Any,
-    tokens_bt: Tensor,
-    source_bt: Tensor,
+    tokens_k: Tensor,
+    source_k: Tensor,
     groups: list[tuple[tuple[int, int], Tensor]],
 ) -> Tensor:
-    """Token embeddings (b, t, d) with the pictures' features in their places."""
-    embedded_btd = model.model.language_model.embed_tokens(tokens_bt)
+    """Token embeddings (k, d) with the pictures' features in their places."""
+    embedded_kd = F.embedding(tokens_k, model.model.language_model.embed_tokens.weight)
     if not groups:
-        return embedded_btd
-    table = torch.cat(
-        [picture_features(model, patches, size).flatten(0, 1) for size, patches in groups]
-    )
-    pictured_bt = source_bt >= 0
-    features = table[source_bt[pictured_bt]].to(embedded_btd.dtype)
-    return embedded_btd.masked_scatter(pictured_bt[..., None], features)
+        return embedded_kd
+    table = picture_features(model, groups).to(embedded_kd.dtype)
+    pictured = (source_k >= 0).nonzero()[:, 0]
+    # A picture that several rows show is looked up as a word is.
+    return embedded_kd.index_copy(0, pictured, F.embedding(source_k[pictured], table))

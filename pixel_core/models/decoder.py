@@ -4,8 +4,8 @@ Legend: n sequence, k packed new token (all sequences' new tokens, one after the
 h head, s cached token, d width.
 
 At the size of a tiny model a step is bound by the number of calls, so that projections
-that read the same input are joined and positions are looked up. The numbers are those of
-``language.hidden_states``, up to rounding.
+that read the same input are joined with one another and with the norm before them, and
+positions are looked up. The numbers are those of ``language.hidden_states``, up to rounding.
 """
 
 from __future__ import annotations
@@ -20,21 +20,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pixel_core.models.key_values import Kept, KeyValues
-from pixel_core.models.language import rotary_of
+from pixel_core.models.language import joined, joined_gate_up, turns
 
 #: Joined weights are copies; of models with more parameters no copy is made.
 _COPIED_PARAMETERS = 50_000_000
 
-#: Cosines (k, 1, d) and signed sines (k, 1, d), for ``_rotate``.
-Turned = tuple[Tensor, Tensor]
-
 
 @dataclass(frozen=True)
 class _Layer:
-    norm: tuple[Tensor, float]
+    """A norm is its weight, None where the projections after it hold that, and its epsilon."""
+
+    norm: tuple[Tensor | None, float]
     projections: list[tuple[Tensor, Tensor | None]]
     out: Tensor
-    after_norm: tuple[Tensor, float]
+    after_norm: tuple[Tensor | None, float]
     gate_up: list[tuple[Tensor, Tensor | None]]
     down: Tensor
 
@@ -49,8 +48,11 @@ class Decoder:
         self.heads: int = config.num_attention_heads
         self.cached_heads: int = config.num_key_value_heads
         self.width: int = config.hidden_size // config.num_attention_heads
-        join = sum(p.numel() for p in text.parameters()) <= _COPIED_PARAMETERS
-        self._layers = [_layer(layer, join) for layer in text.layers]
+        small = sum(p.numel() for p in text.parameters()) <= _COPIED_PARAMETERS
+        # Their numbers are in pairs then, and there are complex ones of this kind only.
+        self._joined = small and model.lm_head.weight.dtype == torch.float32
+        kind = _joined_layer if self._joined else _plain_layer
+        self._layers = [kind(layer) for layer in text.layers]
         self._norm = (text.norm.weight, text.norm.variance_epsilon)
         self._embedding = text.embed_tokens.weight
         self._head = model.lm_head.weight
@@ -60,11 +62,15 @@ class Decoder:
         shape = (len(self._layers), self.cached_heads, self.width)
         return KeyValues.of(kept, room, self._head, shape)
 
-    def turned(self, positions_3k: Tensor) -> Turned:
-        """What turns queries and keys at these positions (3, k)."""
-        cos, sin = rotary_of(self.model, positions_3k[:, None])
-        left, right = sin[0, 0].chunk(2, -1)
-        return cos[0, 0][:, None], torch.cat((-left, right), -1)[:, None]
+    def turned(self, positions_3k: Tensor) -> Tensor:
+        """What turns queries and keys at these positions, (k, 1, ...), for ``_rotate``:
+        complex, or cosines and signed sines."""
+        if self._joined:
+            return turns(self.model, positions_3k)
+        text = self.model.model.language_model
+        cos, sin = text.rotary_emb(text.norm.weight, positions_3k[:, None])
+        left, right = sin[0].chunk(2, -1)
+        return torch.cat((cos[0], -left, right), -1)[:, None]
 
     def logits(self, hidden_nd: Tensor) -> Tensor:
         """(n, v), of the final hidden states."""
@@ -73,7 +79,7 @@ class Decoder:
     def embed(self, tokens_n: Tensor) -> Tensor:
         return F.embedding(tokens_n, self._embedding)
 
-    def step(self, hidden_nd: Tensor, turned: Turned, cache: KeyValues) -> Tensor:
+    def step(self, hidden_nd: Tensor, turned: Tensor, cache: KeyValues) -> Tensor:
         """One token a sequence; returns its final hidden state (n, d)."""
         lengths_n = cache.lengths_n
         count, used = len(lengths_n), int(lengths_n.max()) + 1
@@ -93,7 +99,7 @@ class Decoder:
         return _normed(hidden_nd, self._norm)
 
     def extend(
-        self, hidden_kd: Tensor, turned: Turned, new_n: np.ndarray, cache: KeyValues
+        self, hidden_kd: Tensor, turned: Tensor, new_n: np.ndarray, cache: KeyValues
     ) -> Tensor:
         """``new_n`` tokens a sequence, packed; returns the final hidden state (n, d) of
         each sequence's last one."""
@@ -121,7 +127,7 @@ class Decoder:
         return cache.stored.view(len(self._layers), -1, self.width).unbind()
 
     def _project(
-        self, layer: _Layer, hidden_kd: Tensor, turned: Turned, flat: Tensor, place: Tensor
+        self, layer: _Layer, hidden_kd: Tensor, turned: Tensor, flat: Tensor, place: Tensor
     ) -> Tensor:
         """Queries (k, h, d); keys and values are written to their places in the cache."""
         joined = _apply(layer.projections, _normed(hidden_kd, layer.norm))
@@ -173,26 +179,30 @@ class Decoder:
         return torch.addmm(hidden_kd, F.silu(gate).mul_(up), layer.down.T)
 
 
-def _layer(layer: Any, join: bool) -> _Layer:
-    attention, mlp = layer.self_attn, layer.mlp
-    before, after = layer.input_layernorm, layer.post_attention_layernorm
+def _joined_layer(layer: Any) -> _Layer:
+    weight, bias, _ = joined(layer)
     return _Layer(
-        norm=(before.weight, before.variance_epsilon),
-        projections=_joined((attention.q_proj, attention.k_proj, attention.v_proj), join),
-        out=attention.o_proj.weight,
-        after_norm=(after.weight, after.variance_epsilon),
-        gate_up=_joined((mlp.gate_proj, mlp.up_proj), join),
-        down=mlp.down_proj.weight,
+        norm=(None, layer.input_layernorm.variance_epsilon),
+        projections=[(weight, bias)],
+        out=layer.self_attn.o_proj.weight,
+        after_norm=(None, layer.post_attention_layernorm.variance_epsilon),
+        gate_up=[(joined_gate_up(layer), None)],
+        down=layer.mlp.down_proj.weight,
     )
 
 
-def _joined(linears: Sequence[Any], join: bool) -> list[tuple[Tensor, Tensor | None]]:
-    """Weights and biases, as one pair if wanted; all or none of them have a bias."""
-    pairs = [(linear.weight, linear.bias) for linear in linears]
-    if not join:
-        return pairs
-    biases = [bias for _, bias in pairs if bias is not None]
-    return [(torch.cat([weight for weight, _ in pairs]), torch.cat(biases) if biases else None)]
+def _plain_layer(layer: Any) -> _Layer:
+    attention, mlp = layer.self_attn, layer.mlp
+    before, after = layer.input_layernorm, layer.post_attention_layernorm
+    asked = (attention.q_proj, attention.k_proj, attention.v_proj)
+    return _Layer(
+        norm=(before.weight, before.variance_epsilon),
+        projections=[(linear.weight, linear.bias) for linear in asked],
+        out=attention.o_proj.weight,
+        after_norm=(after.weight, after.variance_epsilon),
+        gate_up=[(linear.weight, linear.bias) for linear in (mlp.gate_proj, mlp.up_proj)],
+        down=mlp.down_proj.weight,
+    )
 
 
 def _apply(pairs: list[tuple[Tensor, Tensor | None]], x: Tensor) -> Tensor:
@@ -201,13 +211,16 @@ def _apply(pairs: list[tuple[Tensor, Tensor | None]], x: Tensor) -> Tensor:
     return torch.cat([F.linear(x, weight, bias) for weight, bias in pairs], -1)
 
 
-def _normed(x: Tensor, norm: tuple[Tensor, float]) -> Tensor:
+def _normed(x: Tensor, norm: tuple[Tensor | None, float]) -> Tensor:
     return torch.rms_norm(x, x.shape[-1:], *norm)
 
 
-def _rotate(x: Tensor, turned: Turned) -> None:
-    """In place: x cos + (-right, left) sin, with the sign in the sines."""
-    cos, sin = turned
+def _rotate(x: Tensor, turned: Tensor) -> None:
+    """In place: a complex product; or x cos + (-right, left) sin, the sign in the sines."""
+    if turned.is_complex():
+        torch.view_as_complex(x.unflatten(-1, (-1, 2))).mul_(turned)
+        return
+    cos, sin = turned.chunk(2, -1)
     torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, -1), sin, out=x)
 
 

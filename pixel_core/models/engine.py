@@ -156,7 +156,7 @@ class EmbeddedEngine:
         """
         rows, limit = turn.tokens_rt.shape
         first = int(ends_n.min())
-        cos, sin = decoder.turned(torch.arange(first, int(ends_n.max()) + limit).expand(3, -1))
+        turned = decoder.turned(torch.arange(first, int(ends_n.max()) + limit).expand(3, -1))
         running = np.arange(rows)
         for step in range(limit):
             logits_nv = decoder.logits(hidden_nd)
@@ -178,7 +178,7 @@ class EmbeddedEngine:
             node_r = slot_n[node_r]
             place_n = torch.from_numpy(ends_n + (step - first))
             hidden_nd = decoder.step(
-                decoder.embed(torch.from_numpy(tokens_n)), (cos[place_n], sin[place_n]), cache
+                decoder.embed(torch.from_numpy(tokens_n)), turned[place_n], cache
             )
 
     def _sample(

@@ -1,15 +1,17 @@
-"""The vision tower over pictures of one size at a time.
+"""The vision tower over many pictures at once.
 
-Legend: n pictures, p patches a picture, m merged tokens a picture, d width.
+Legend: n pictures of one size, p patches (all pictures, one after the other), m merged
+token, d width.
 
 On a CPU, transformers' tower embeds patches with a Conv3d (about 14 times slower than the
 equal matrix product) and attends to one picture after the other. When every block attends
-to the whole picture and all pictures have one size, both become single batched products.
-Otherwise transformers' own tower runs.
+to the whole picture, all pictures' patches are one matrix, and pictures of one size attend
+as one batch. Otherwise transformers' own tower runs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,51 +19,89 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pixel_core.models.language import paired, rms_norm
+from pixel_core.models.layer_gradients import Segment, Segments, attend, folded, gated
 from pixel_core.vision.budget import MERGE, PATCH
+from pixel_core.vision.patches import COLOURS, MOMENTS
+
+#: Pictures' patches (n, p of one, 1176) by shown size (width, height).
+Groups = Sequence[tuple[tuple[int, int], Tensor]]
 
 
-def picture_features(model: Any, patches_npc: Tensor, size: tuple[int, int]) -> Tensor:
-    """Features (n, m, d) of pictures shown at one ``size`` (width, height)."""
+def picture_features(model: Any, groups: Groups) -> Tensor:
+    """Features (m, d) of still pictures, in the groups' order; at least one group."""
     tower = model.model.visual
-    grid = (size[1] // PATCH, size[0] // PATCH)
-    count = len(patches_npc)
-    if len(set(tower.fullatt_block_indexes)) < len(tower.blocks) or patches_npc.is_cuda:
-        grid_n3 = torch.tensor([[1, *grid]], device=patches_npc.device).repeat(count, 1)
-        merged = tower(patches_npc.flatten(0, 1), grid_thw=grid_n3).pooler_output
-        return merged.unflatten(0, (count, -1))
-    return _whole_picture_attention(tower, patches_npc, grid)
+    every_block = len(set(tower.fullatt_block_indexes)) == len(tower.blocks)
+    if every_block and not groups[0][1].is_cuda:
+        return _whole_picture_attention(tower, groups)
+    grids = [(1, *_grid(size)) for size, patches in groups for _ in patches]
+    patches_pc = torch.cat([patches.flatten(0, 1) for _, patches in groups])
+    grid_n3 = torch.tensor(grids, device=patches_pc.device)
+    merged: Tensor = tower(patches_pc, grid_thw=grid_n3).pooler_output
+    return merged
 
 
-def _whole_picture_attention(tower: Any, patches_npc: Tensor, grid: tuple[int, int]) -> Tensor:
-    cos_p1c, sin_p1c = _rotary(tower.rotary_pos_emb.inv_freq, grid)
-    weight = tower.patch_embed.proj.weight
-    hidden = F.linear(patches_npc.to(weight.dtype), weight.flatten(1))
-    for block in tower.blocks:
-        hidden = hidden + _attend(block.attn, block.norm1(hidden), cos_p1c, sin_p1c)
-        hidden = hidden + block.mlp(block.norm2(hidden))
-    return tower.merger(hidden).unflatten(0, (len(patches_npc), -1))
-
-
-def _attend(attention: Any, hidden_npd: Tensor, cos_p1c: Tensor, sin_p1c: Tensor) -> Tensor:
-    heads = attention.num_heads
-    q, k, v = attention.qkv(hidden_npd).unflatten(-1, (3, heads, -1)).unbind(2)
-    q, k = _rotate(q, cos_p1c, sin_p1c), _rotate(k, cos_p1c, sin_p1c)
-    mixed = F.scaled_dot_product_attention(
-        q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+def _whole_picture_attention(tower: Any, groups: Groups) -> Tensor:
+    segments = tuple(Segment(len(patches), patches.shape[1]) for _, patches in groups)
+    inverse = tower.rotary_pos_emb.inv_freq
+    turn = torch.cat(
+        [_turns(inverse, _grid(size)).repeat(len(patches), 1, 1) for size, patches in groups]
     )
-    return attention.proj(mixed.transpose(1, 2).flatten(2))
+    hidden = _embedded(tower.patch_embed.proj.weight, groups)
+    for block in tower.blocks:
+        hidden = _block(block, hidden, turn, segments)
+    merged: Tensor = tower.merger.mlp(
+        rms_norm(tower.merger.ln_q, hidden).view(-1, MERGE**2 * hidden.shape[1])
+    )
+    return merged
 
 
-def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    left, right = x.chunk(2, -1)
-    return x * cos + torch.cat((-right, left), -1) * sin
+def _embedded(weight: Tensor, groups: Groups) -> Tensor:
+    """A still picture fills both moments of a patch: they are added up in the weights."""
+    once = weight.flatten(3).sum(2).flatten(1)
+    stills = [patches.view(-1, COLOURS, MOMENTS, PATCH**2)[:, :, 0] for _, patches in groups]
+    return F.linear(torch.cat(stills).flatten(1).to(once.dtype), once)
 
 
-def _rotary(inv_freq: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Cosines and sines (p, 1, head) for the patches of one picture."""
-    angle = (_places(grid)[..., None] * inv_freq).flatten(1)
-    angle = torch.cat((angle, angle), -1)[:, None]
-    return angle.cos(), angle.sin()
+def _block(block: Any, hidden_pd: Tensor, turn: Tensor, segments: Segments) -> Tensor:
+    attention, mlp, norm = block.attn, block.mlp, block.norm2
+    heads = attention.num_heads, attention.num_heads
+    both = 2 * attention.qkv.weight.shape[0] // 3
+    width = both // 2 // attention.num_heads
+
+    def in_pairs(rows: Tensor) -> Tensor:
+        return torch.cat((paired(rows[:both], width), rows[both:]))
+
+    mixed = attend(
+        hidden_pd,
+        folded(in_pairs(attention.qkv.weight), block.norm1.weight),
+        in_pairs(attention.qkv.bias),
+        turn,
+        block.norm1.variance_epsilon,
+        heads,
+        segments,
+        causal=False,
+    )
+    hidden_pd = hidden_pd + attention.proj(mixed)
+    return gated(
+        hidden_pd,
+        folded(torch.cat((mlp.gate_proj.weight, mlp.up_proj.weight)), norm.weight),
+        torch.cat((mlp.gate_proj.bias, mlp.up_proj.bias)),
+        mlp.down_proj.weight,
+        mlp.down_proj.bias,
+        norm.variance_epsilon,
+    )
+
+
+def _turns(inv_freq: Tensor, grid: tuple[int, int]) -> Tensor:
+    """What turns queries and keys of one picture's patches: complex (p, 1, half a head)."""
+    angle = (_places(grid)[..., None] * inv_freq).flatten(1)[:, None]
+    return torch.complex(angle.cos(), angle.sin())
+
+
+def _grid(size: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of patches of a picture shown at (width, height)."""
+    return size[1] // PATCH, size[0] // PATCH
 
 
 @lru_cache(maxsize=64)

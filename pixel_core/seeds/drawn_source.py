@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pixel_core.config import DrawnConfig
-from pixel_core.drawn.draw import png
 from pixel_core.drawn.questions import Question, ask, with_digit
 from pixel_core.drawn.scene import World
 from pixel_core.errors import DataError
 from pixel_core.records import Cue, Picture, Provenance, Seed, Split
 from pixel_core.seeds.drawn_digits import Digits
-from pixel_core.seeds.drawn_videos import DrawnVideos, is_video
 from pixel_core.seeds.source import Found
-from pixel_core.vision.archive import PictureArchiveWriter
+
+if TYPE_CHECKING:  # heavy, and a plan only asks for fingerprints
+    from pixel_core.vision.archive import PictureArchiveWriter
 
 SOURCE = "drawn"
 
@@ -44,6 +44,8 @@ def seeds(config: DrawnConfig, archive: PictureArchiveWriter) -> Iterator[Seed]:
     earlier split has is drawn again. Raises ``DataError`` when the world has too few
     scenes for that.
     """
+    from pixel_core.seeds.drawn_videos import DrawnVideos, is_video
+
     world, clips = World(config.world), DrawnVideos(config)
     earlier: set[bytes] = set()
     for split in ORDER:
@@ -94,6 +96,8 @@ def _item(
     earlier: set[bytes],
 ) -> tuple[Question, bytes, bytes]:
     """A question, its picture as PNG, and the picture's digest (not one of ``earlier``)."""
+    from pixel_core.drawn.draw import png
+
     rng = random.Random(f"{config.seed}/{split}/{index}")
     for _ in range(_ATTEMPTS):
         scene = world.scene(rng)

@@ -9,17 +9,18 @@ a seed, and by the archive's directory.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pixel_core.config import IngestConfig, PipelineConfig
 from pixel_core.errors import DataError
 from pixel_core.records import Seed, Split
-from pixel_core.seeds.ingest_archive import SharedArchive
 from pixel_core.seeds.ingest_counts import IngestCounts
 from pixel_core.seeds.ingest_spool import Spool
-from pixel_core.seeds.near_duplicates import Settled
 from pixel_core.seeds.source import open_source
 from pixel_core.stage import Progress, StageContext
+
+if TYPE_CHECKING:  # heavy, and a plan only asks for the fingerprint
+    from pixel_core.seeds.near_duplicates import Settled
 
 SEEDS = "seeds.jsonl"
 PICTURES = "pictures.zip"
@@ -70,6 +71,8 @@ def _gather(
     context: StageContext, config: IngestConfig, spool: Spool, counts: IngestCounts
 ) -> dict[str, int]:
     """Spool all sources' seeds and store their pictures; what they left out, by reason."""
+    from pixel_core.seeds.ingest_archive import SharedArchive  # heavy; not for a plan
+
     sources = [(name, open_source(name, config)) for name in config.sources]
     total = 0
     for name, source in sources:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pixel_core.config import IngestConfig, SourceName
 from pixel_core.records import Seed
-from pixel_core.vision.archive import PictureArchiveWriter
+
+if TYPE_CHECKING:  # heavy, and a plan only asks for fingerprints
+    from pixel_core.vision.archive import PictureArchiveWriter
 
 
 @dataclass(frozen=True, slots=True)

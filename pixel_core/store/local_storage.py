@@ -7,15 +7,19 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pixel_core.errors import StorageError
-from pixel_core.store.storage import CHUNK, Content, Entry, Storage
+from pixel_core.store.storage import CHUNK, Content, Entry, Stamp, Storage
 
 #: Half-written files are kept here, apart from what readers list.
 TEMPORARY = "tmp"
+#: A file changed this recently could change again without showing it in its times: those of
+#: some file systems have steps of two seconds.
+SETTLED_NS = 3 * 10**9
 
 
 class LocalStorage(Storage):
@@ -53,12 +57,29 @@ class LocalStorage(Storage):
             sync_folder(target.parent)
             return True
 
-    def content(self, path: str) -> Content | None:
+    def content(self, path: str, *, every_byte: bool = False) -> Content | None:
         with self._errors("read", path):
             try:
                 return file_content(self.root / path)
             except FileNotFoundError:
                 return None
+
+    def stamp(self, path: str) -> Stamp | None:
+        """Size, times, device and inode. The time of change (ctime) is among them: no program
+        can set it, so a file whose time of writing was put back is still another."""
+        with self._errors("read", path):
+            try:
+                # Opened first: a network file system then asks its server.
+                with (self.root / path).open("rb") as file:
+                    status = os.fstat(file.fileno())
+            except FileNotFoundError:
+                return None
+        changed = max(status.st_mtime_ns, status.st_ctime_ns)
+        return Stamp(
+            status.st_size,
+            f"{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_dev}-{status.st_ino}",
+            settled=time.time_ns() - changed > SETTLED_NS,
+        )
 
     def upload(self, source: Path, path: str) -> None:
         target = self.root / path

@@ -95,14 +95,14 @@ class S3Storage(Storage):
         # A retried request may meet the object that its own first try stored.
         return self.read(path) == data
 
-    def content(self, path: str) -> Content | None:
+    def content(self, path: str, *, every_byte: bool = False) -> Content | None:
         """From what was stored with the object where ``upload`` did, else from its bytes.
 
         An object and its metadata come and go together, so a digest that is there is that of
         what was uploaded; whoever puts other bytes in its place takes the digest away. The
         bytes themselves are compared when they are fetched (``local_cache``).
         """
-        return self._told(path) or self._counted(path)
+        return (None if every_byte else self._told(path)) or self._counted(path)
 
     def _told(self, path: str) -> Content | None:
         _, _, key = self._full(path).partition("/")

@@ -8,7 +8,7 @@ no such object" gives None, so that an outage is never taken for a miss.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +24,16 @@ class Entry:
     path: str
     size: int
     modified: float
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells an object's content from a later one without reading it."""
+
+    size: int
+    text: str
+    #: Whether a later change would surely show: not so soon after the last one.
+    settled: bool = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -52,8 +62,15 @@ class Storage(ABC):
         """Store only if nothing is there; False when something is. One of many wins."""
 
     @abstractmethod
-    def content(self, path: str) -> Content | None:
-        """Size and SHA-256 of an object, read in chunks; None when there is none."""
+    def content(self, path: str, *, every_byte: bool = False) -> Content | None:
+        """Size and SHA-256 of an object; None when there is none.
+
+        ``every_byte``: also where the storage itself keeps a digest beside the object.
+        """
+
+    def stamp(self, path: str) -> Stamp | None:
+        """See ``Stamp``; None where there is no object, or no telling."""
+        return None
 
     @abstractmethod
     def upload(self, source: Path, path: str) -> None:

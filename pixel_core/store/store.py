@@ -14,6 +14,7 @@ from pixel_core.store.manifest import ManifestError, parse
 from pixel_core.store.process import ProcessId
 from pixel_core.store.runs import RunRecord, Runs
 from pixel_core.store.shared_notes import StoredNotes, cache_folder, open_notes
+from pixel_core.store.sound_files import SoundFiles
 from pixel_core.store.storage import Storage, open_storage
 from pixel_core.store.verdict import Verdict, verify
 from pixel_core.store.workspace import StoredWorkspace
@@ -22,20 +23,24 @@ from pixel_core.store.workspace import StoredWorkspace
 class Store:
     """Artifacts, workspaces, leases and runs below one root. Picklable."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, *, read_all: bool = False) -> None:
         self.storage = storage
+        self._files = SoundFiles(storage, read_all=read_all)
         self.runs = Runs(storage)
         #: A stage of a cell stands in a record under its label.
         self.studies = Runs(storage, layout.STUDIES)
 
     @classmethod
-    def open(cls, uri: str) -> Store:
+    def open(cls, uri: str, *, read_all: bool = False) -> Store:
         """A folder's path or ``s3://bucket/prefix``; a folder need not exist yet.
+
+        ``read_all``: ``find`` reads every byte of what it is asked for, once, whatever is
+        known of it.
 
         Asks the storage once, so that one that is down is met before any work: raises
         ``StorageError`` naming the address and the remedy.
         """
-        store = cls(open_storage(uri))
+        store = cls(open_storage(uri), read_all=read_all)
         store.storage.read(f"{layout.RUNS}/.probe")
         return store
 
@@ -44,8 +49,12 @@ class Store:
         return self.storage.uri
 
     def find(self, stage: str, key: str) -> Verdict:
-        """Is there an artifact under the key, and is every byte of it sound?"""
-        return verify(self.storage, stage, key)
+        """Is there an artifact under the key, and is every file of it sound?
+
+        Files that this store, or an earlier process, has read are not read again while the
+        file system shows no change; see ``sound_files``.
+        """
+        return verify(self._files, self.storage, stage, key)
 
     def load(self, stage: str, key: str) -> Artifact | None:
         """The artifact as its manifest tells, files unread; None without a sound manifest."""

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from pixel_core.store import layout
 from pixel_core.store.artifact import Artifact
-from pixel_core.store.local_cache import difference
 from pixel_core.store.manifest import ManifestError, parse
+from pixel_core.store.sound_files import SoundFiles
 from pixel_core.store.storage import Storage
 
 
 @dataclass(frozen=True)
 class Valid:
-    """Every file was read and is what the manifest says."""
+    """Every file is what the manifest says."""
 
     artifact: Artifact
 
@@ -33,8 +33,9 @@ class Damaged:
 Verdict = Valid | NeverBuilt | Damaged
 
 
-def verify(storage: Storage, stage: str, key: str) -> Verdict:
-    """Read manifest and files and compare; raises ``StorageError`` when they can't be read."""
+def verify(files: SoundFiles, storage: Storage, stage: str, key: str) -> Verdict:
+    """Compare manifest and files (see ``sound_files`` for which are read again); raises
+    ``StorageError`` when they can't be read."""
     data = storage.read(layout.manifest_path(stage, key))
     if data is None:
         return NeverBuilt()
@@ -42,8 +43,11 @@ def verify(storage: Storage, stage: str, key: str) -> Verdict:
         artifact = Artifact(storage, parse(data, stage, key))
     except ManifestError as error:
         return Damaged(f"manifest.json: {error}")
-    for entry in artifact.manifest.files:
-        wrong = difference(storage.content(f"{artifact.folder}/{entry.path}"), entry)
-        if wrong:
-            return Damaged(f"{entry.path}: {wrong}")
+    try:
+        for entry in artifact.manifest.files:
+            wrong = files.fault(f"{artifact.folder}/{entry.path}", entry)
+            if wrong:
+                return Damaged(f"{entry.path}: {wrong}")
+    finally:
+        files.flush()
     return Valid(artifact)

@@ -2,11 +2,11 @@
 
 A token's loss is PPO's clipped surrogate, plus ``kl`` times its divergence from the warm
 start, less ``entropy`` times the entropy of its distribution. The batch's loss is the mean
-over all its trained tokens, whichever rollout, micro-batch, shard or worker has them: the sum
+over all its trained tokens, whichever rollout, pass, shard or worker has them: the sum
 is taken here, and the loop divides by the true count. Turns that the token limit cut have
 weight 0: they are masked, and counted as ``truncated``.
 
-Legend: b rollout, t target token, k trained tokens of a micro-batch.
+Legend: b rollout, k trained tokens of a pass.
 """
 
 from __future__ import annotations
@@ -23,18 +23,15 @@ from pixel_core.dialogue.transcript import Transcript
 from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.models.logprobs import logprobs_of
 from pixel_core.models.shared_prompt import (
-    Rows,
-    collate_rows,
+    collate_families,
+    family_logits,
     prompt_key,
     prompt_length,
-    row_logits,
-    run_prompts,
 )
 from pixel_core.training.loop import Row
-from pixel_core.training.microbatch import by_length
 
-#: Rollouts whose activations are held together for one backward pass.
-_ROWS = 64
+#: Tokens whose activations are held together for one pass, more only for one family's.
+_TOKENS = 4096
 
 
 @dataclass(frozen=True)
@@ -93,16 +90,7 @@ def learn(
     items = [_Item(sample, False) for sample in samples]
     items += [_Item(sample, True) for sample in replayed or ()]
     for families in _chunks(items, vocabulary.image):
-        passes = [_Pass(model, families, vocabulary, config)]
-        if config.kl:
-            with torch.no_grad():
-                passes.append(_Pass(reference, families, vocabulary, config))
-        members = [(n, item) for n, family in enumerate(families) for item in family]
-        losses = [
-            _micro_batch(group, passes, config, row)
-            for group in by_length(members, lambda member: len(member[1].sample.transcript))
-        ]
-        torch.stack(losses).sum().backward()
+        _pass(model, reference, families, vocabulary, config, row)
     return row
 
 
@@ -117,57 +105,51 @@ _Family = list[_Item]
 
 
 def _chunks(items: list[_Item], image: int) -> Iterator[list[_Family]]:
-    """Families together, about ``_ROWS`` rollouts at a time: so much is held for one backward
-    pass. Rollouts whose every turn was cut have nothing to learn from, and are left out."""
+    """Families together, about ``_TOKENS`` tokens at a time. Rollouts whose every turn was
+    cut have nothing to learn from, and are left out."""
     families: dict[Any, _Family] = {}
     for item in items:
         if any(weight > 0 for weight in item.sample.transcript.weights[1:]):
             key = prompt_key(item.sample.transcript, image)
             families.setdefault(key, []).append(item)
     chunk: list[_Family] = []
+    held = 0
     for family in families.values():
-        if chunk and sum(map(len, chunk)) + len(family) > _ROWS:
+        prompt = prompt_length(family[0].sample.transcript)
+        tokens = prompt + sum(len(item.sample.transcript) - prompt for item in family)
+        if chunk and held + tokens > _TOKENS:
             yield chunk
-            chunk = []
+            chunk, held = [], 0
         chunk.append(family)
+        held += tokens
     if chunk:
         yield chunk
 
 
-class _Pass:
-    """A model's forward pass over a chunk: the prompts at once, then rows as they come."""
-
-    def __init__(
-        self, model: Any, families: list[_Family], vocabulary: Vocabulary, config: RlConfig
-    ) -> None:
-        self._model = model
-        self._banned = vocabulary.banned
-        self._temperature = config.sampling.temperature
-        self.pad, self.image = vocabulary.pad, vocabulary.image
-        owners = [family[0].sample.transcript for family in families]
-        self._prompts = run_prompts(model, owners, self.pad, self.image)
-
-    def logits(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
-        """See ``row_logits``."""
-        return row_logits(self._model, self._prompts, rows, self._banned, self._temperature)
-
-
-def _micro_batch(
-    group: list[tuple[int, _Item]], passes: list[_Pass], config: RlConfig, row: Row
-) -> Tensor:
-    """The summed loss of rollouts of similar length; their sums are added to ``row``."""
-    policy = passes[0]
-    items = [item for _, item in group]
-    transcripts = [item.sample.transcript for item in items]
-    rows = collate_rows(transcripts, [n for n, _ in group], policy.pad, policy.image)
-    logits, targets, chosen = policy.logits(rows)
-    distribution = logits.log_softmax(-1)
+def _pass(
+    model: Any,
+    reference: Any,
+    families: list[_Family],
+    vocabulary: Vocabulary,
+    config: RlConfig,
+    row: Row,
+) -> None:
+    """Forward and backward over a chunk's rollouts; its sums are added to ``row``."""
+    collated = collate_families(
+        [[item.sample.transcript for item in family] for family in families],
+        vocabulary.pad,
+        vocabulary.image,
+    )
+    items = [families[number][place] for number, place in collated.order]
+    banned, temperature = vocabulary.banned, config.sampling.temperature
+    targets = collated.targets
+    distribution = family_logits(model, collated, banned, temperature).log_softmax(-1)
     new_k = distribution.gather(1, targets[:, None])[:, 0]
-    old_k, advantage_k = _per_token([item.sample for item in items], chosen)
+    old_k, advantage_k, replayed_k = _per_token(items)
     losses_k = clipped(new_k, old_k, advantage_k, config.clip_low, config.clip_high)
     if config.kl:
         with torch.no_grad():
-            reference_logits, _, _ = passes[1].logits(rows)
+            reference_logits = family_logits(reference, collated, banned, temperature)
             reference_k = logprobs_of(reference_logits, targets)
         divergence_k = divergence(new_k, reference_k)
         losses_k = losses_k + config.kl * divergence_k
@@ -175,13 +157,12 @@ def _micro_batch(
     if config.entropy:
         losses_k = losses_k - config.entropy * _entropy(distribution)
     loss = losses_k.sum()
+    loss.backward()
     with torch.no_grad():
         row["denominator"] += len(targets)
         row["loss"] += float(loss)
         row["entropy"] += float(torch.special.entr(distribution.exp()).sum())
         drift_k = old_k - new_k
-        old_b = torch.tensor([item.replayed for item in items])
-        replayed_k = old_b[:, None].expand(chosen.shape)[chosen]
         row["kl_sampler"] += float(drift_k[~replayed_k].sum())
         row["kl_sampler/n"] += float((~replayed_k).sum())
         if config.replay.capacity:
@@ -189,7 +170,6 @@ def _micro_batch(
             outside_k = (ratio_k < 1 - config.clip_low) | (ratio_k > 1 + config.clip_high)
             row["clipped_replay"] += float(outside_k.sum())
             row["clipped_replay/n"] += float(replayed_k.sum())
-    return loss
 
 
 def _entropy(logprobs_kv: Tensor) -> Tensor:
@@ -198,12 +178,22 @@ def _entropy(logprobs_kv: Tensor) -> Tensor:
     return -(logprobs_kv.exp() * finite_kv).sum(-1)
 
 
-def _per_token(samples: list[Sample], chosen_bt: Tensor) -> tuple[Tensor, Tensor]:
-    """Sampled log-probabilities (k) and advantages (k), in the order of the logits."""
-    old_bt = torch.zeros(chosen_bt.shape)
-    advantage_bt = torch.zeros(chosen_bt.shape)
-    for place, sample in enumerate(samples):
-        logprobs = sample.transcript.logprobs[prompt_length(sample.transcript) + 1 :]
-        old_bt[place, : len(logprobs)] = torch.tensor(logprobs)
-        advantage_bt[place] = sample.advantage
-    return old_bt[chosen_bt], advantage_bt[chosen_bt]
+def _per_token(items: list[_Item]) -> tuple[Tensor, Tensor, Tensor]:
+    """Sampled log-probabilities, advantages, and whether a token is of a replayed rollout,
+    (k) each, in the order of the logits."""
+    old: list[float] = []
+    counts: list[int] = []
+    for item in items:
+        transcript = item.sample.transcript
+        pairs = list(zip(transcript.logprobs, transcript.weights, strict=True))[1:]
+        trained = [logprob for logprob, weight in pairs if weight > 0]
+        old += trained
+        counts.append(len(trained))
+    counts_b = torch.tensor(counts)
+    advantage_b = torch.tensor([item.sample.advantage for item in items])
+    replayed_b = torch.tensor([item.replayed for item in items])
+    return (
+        torch.tensor(old),
+        advantage_b.repeat_interleave(counts_b),
+        replayed_b.repeat_interleave(counts_b),
+    )

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from pixel_core.vision.budget import FACTOR, MERGE, PATCH
+from pixel_core.vision.reduction import reduced, reducible
 
 #: A still picture is repeated to fill the temporal patch.
 MOMENTS = 2
@@ -65,6 +66,8 @@ def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     grid_of(size)
     if image.size == size:
         return image
+    if reducible(image, size):
+        return reduced(image, size)
     # No reducing_gap: it resizes in two steps, whose pixels differ by several levels.
     return image.resize(size, Image.Resampling.BICUBIC)
 

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from pixel_core.errors import PixelError, StageFailed
 from pixel_core.stage import Progress
+from pixel_core.workers.memory import keep_freed_memory
 from pixel_core.workers.modules import preloaded
 
 #: How long workers may take to end their step when the run is interrupted.
@@ -215,6 +216,7 @@ def _work(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, through ``stop``
     _die_with_parent()
     torch.set_num_threads(1)
+    keep_freed_memory()
     try:
         if size > 1:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")

@@ -12,11 +12,10 @@ from pixel_core.dialogue.transcript import Transcript
 from pixel_core.models.batch import collate
 from pixel_core.models.logprobs import trained_logits
 from pixel_core.models.shared_prompt import (
-    collate_rows,
+    collate_families,
+    family_logits,
     prompt_key,
     prompt_length,
-    row_logits,
-    run_prompts,
 )
 
 SIZES = ((), ((200, 120),), ((90, 90), (160, 60)))
@@ -56,27 +55,27 @@ def test_logits_and_gradients_are_those_of_whole_transcripts(temperature: float)
     keys = [prompt_key(transcript, vocabulary.image) for transcript in transcripts]
     distinct = list(dict.fromkeys(keys))
     assert len(distinct) == 4
-    owners = [transcripts[keys.index(key)] for key in distinct]
+    families = [
+        [transcript for transcript, key in zip(transcripts, keys, strict=True) if key == one]
+        for one in distinct
+    ]
     model.zero_grad()
-    prompts = run_prompts(model, owners, vocabulary.pad, vocabulary.image)
-    found = []
-    for half in (slice(0, 3), slice(3, 6)):  # rows may come in any batches
-        rows = collate_rows(
-            transcripts[half],
-            [distinct.index(key) for key in keys[half]],
-            vocabulary.pad,
-            vocabulary.image,
-        )
-        found.append(row_logits(model, prompts, rows, vocabulary.banned, temperature))
-    logits = torch.cat([part[0] for part in found])
-    targets = torch.cat([part[1] for part in found])
+    collated = collate_families(families, vocabulary.pad, vocabulary.image)
+    assert sorted(collated.order) == [
+        (number, place)
+        for number, family in enumerate(families)
+        for place in range(len(family))
+    ]
+    logits = family_logits(model, collated, vocabulary.banned, temperature)
+    targets = collated.targets
     weights = torch.linspace(-1, 1, len(targets))
     scored = logits.log_softmax(-1).gather(1, targets[:, None])[:, 0]
     (scored * weights).sum().backward()
     ours = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
 
     model.zero_grad()
-    batch = collate(transcripts, vocabulary.pad, vocabulary.image)
+    rows = [families[number][place] for number, place in collated.order]
+    batch = collate(rows, vocabulary.pad, vocabulary.image)
     plain, plain_targets, _ = trained_logits(model, batch, vocabulary.banned, temperature)
     assert torch.equal(plain_targets, targets)
     plain_scored = plain.log_softmax(-1).gather(1, targets[:, None])[:, 0]
