@@ -12,7 +12,7 @@ from pixel_core.config import SamplingConfig
 from pixel_core.dialogue.calls import ZoomCall, format_call
 from pixel_core.dialogue.engine import Completion
 from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.transcript import Transcript
+from pixel_core.dialogue.transcript import Transcript, Visual
 from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.vision.budget import PATCH
@@ -89,6 +89,8 @@ class TransformersEngine:
         self._model = model
         self._vocabulary = vocabulary
         self._words = words
+        #: Of pictures shown so far, cut once each. The visual is kept, so that its id is its.
+        self._patches: dict[int, tuple[Visual, Tensor]] = {}
 
     def generate(
         self, transcripts: Sequence[Transcript], sampling: SamplingConfig, max_new_tokens: int
@@ -98,7 +100,12 @@ class TransformersEngine:
         return [self._one(transcript, max_new_tokens) for transcript in transcripts]
 
     def forget(self) -> None:
-        pass
+        self._patches = {}
+
+    def _cut(self, visual: Visual) -> Tensor:
+        if id(visual) not in self._patches:
+            self._patches[id(visual)] = (visual, torch.from_numpy(visual.patches))
+        return self._patches[id(visual)][1]
 
     def _one(self, transcript: Transcript, max_new_tokens: int) -> Completion:
         vocabulary = self._vocabulary
@@ -114,7 +121,7 @@ class TransformersEngine:
         out = self._model.generate(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
-            pixel_values=torch.cat([torch.from_numpy(visual.patches) for visual in visuals]),
+            pixel_values=torch.cat([self._cut(visual) for visual in visuals]),
             image_grid_thw=torch.tensor(
                 [[1, visual.size[1] // PATCH, visual.size[0] // PATCH] for visual in visuals]
             ),

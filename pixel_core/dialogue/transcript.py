@@ -13,15 +13,16 @@ import numpy as np
 from PIL import Image
 
 from pixel_core.vision.operations import ShownPicture
-from pixel_core.vision.patches import patchify, resized, unpatchify, visual_tokens
+from pixel_core.vision.patches import cut, put_together, resized, visual_tokens, whole
 
 
 class Visual:
     """A picture as the vision tower takes it, and as an engine elsewhere is sent it.
 
-    ``patches``: float32 (patches, 1176). ``image``: the same pixels, RGB, of ``size``.
-    ``size``: shown (width, height) in pixels. Either is made when first asked for, and the
-    source picture, which may be large, is let go then: one form is held, and makes the other.
+    ``cut``: its patches as bytes, uint8 (patches, 588), see ``vision.patches``. ``patches``:
+    float32 (patches, 1176), made anew each time. ``image``: the same pixels, RGB, of
+    ``size``: shown (width, height) in pixels. One form is held, made when first asked for,
+    and makes the others; the source picture, which may be large, is let go then.
     Two transcripts that hold the same object share one pass through the tower.
     """
 
@@ -33,16 +34,20 @@ class Visual:
         self._held: np.ndarray | Image.Image | None = None
 
     @property
-    def patches(self) -> np.ndarray:
+    def cut(self) -> np.ndarray:
         if not isinstance(self._held, np.ndarray):
-            self._held = patchify(self.image, self.size)
+            self._held = cut(self.image)
         return self._held
 
     @property
+    def patches(self) -> np.ndarray:
+        return whole(self.cut)
+
+    @property
     def image(self) -> Image.Image:
-        """Resized as ``patches`` are. Not to be drawn on."""
+        """Not to be drawn on."""
         if isinstance(self._held, np.ndarray):
-            return unpatchify(self._held, self.size)
+            return put_together(self._held, self.size)
         if self._held is None:
             assert self._source is not None
             self._held = resized(self._source.image, self.size)

@@ -17,14 +17,16 @@ from torch.nn import functional as F
 from pixel_core.dialogue.transcript import Transcript, Visual
 from pixel_core.models.positions import positions
 from pixel_core.models.vision_tower import picture_features
+from pixel_core.vision.patches import normalised
 
 
 @dataclass(frozen=True)
 class Batch:
     """``source_bt``: for each picture token its row in the feature table, else -1.
 
-    ``groups``: pictures by shown size, in the order their features are tabled; a picture
-    that several transcripts share is there once.
+    ``groups``: pictures by shown size, in the order their features are tabled, float32
+    (pictures, patches of one, 588), see ``vision.patches``; a picture that several
+    transcripts share is there once.
     """
 
     tokens_bt: Tensor
@@ -86,7 +88,7 @@ class VisualTable:
 
     def groups(self) -> list[tuple[tuple[int, int], Tensor]]:
         return [
-            (size, torch.from_numpy(np.stack([visual.patches for visual in group])))
+            (size, torch.from_numpy(normalised(np.stack([visual.cut for visual in group]))))
             for size, group in self._by_size.items()
         ]
 

@@ -24,7 +24,7 @@ from pixel_core.models.layer_gradients import Segment, Segments, attend, folded,
 from pixel_core.vision.budget import MERGE, PATCH
 from pixel_core.vision.patches import COLOURS, MOMENTS
 
-#: Pictures' patches (n, p of one, 1176) by shown size (width, height).
+#: Pictures' patches, of one moment: (n, p of one, 588) by shown size (width, height).
 Groups = Sequence[tuple[tuple[int, int], Tensor]]
 
 
@@ -35,10 +35,15 @@ def picture_features(model: Any, groups: Groups) -> Tensor:
     if every_block and not groups[0][1].is_cuda:
         return _whole_picture_attention(tower, groups)
     grids = [(1, *_grid(size)) for size, patches in groups for _ in patches]
-    patches_pc = torch.cat([patches.flatten(0, 1) for _, patches in groups])
+    patches_pc = torch.cat([both_moments(patches.flatten(0, 1)) for _, patches in groups])
     grid_n3 = torch.tensor(grids, device=patches_pc.device)
     merged: Tensor = tower(patches_pc, grid_thw=grid_n3).pooler_output
     return merged
+
+
+def both_moments(stills_pc: Tensor) -> Tensor:
+    """Patches (p, 1176) as transformers' tower takes them: a still picture fills both."""
+    return stills_pc.unflatten(1, (COLOURS, 1, -1)).expand(-1, -1, MOMENTS, -1).flatten(1)
 
 
 def _whole_picture_attention(tower: Any, groups: Groups) -> Tensor:
@@ -59,8 +64,7 @@ def _whole_picture_attention(tower: Any, groups: Groups) -> Tensor:
 def _embedded(weight: Tensor, groups: Groups) -> Tensor:
     """A still picture fills both moments of a patch: they are added up in the weights."""
     once = weight.flatten(3).sum(2).flatten(1)
-    stills = [patches.view(-1, COLOURS, MOMENTS, PATCH**2)[:, :, 0] for _, patches in groups]
-    return F.linear(torch.cat(stills).flatten(1).to(once.dtype), once)
+    return F.linear(torch.cat([patches.flatten(0, 1) for _, patches in groups]), once)
 
 
 def _block(block: Any, hidden_pd: Tensor, turn: Tensor, segments: Segments) -> Tensor:

@@ -3,7 +3,8 @@
 Legend: n = grid_h * grid_w patches; a patch is 3 colours x 2 moments x 14 x 14 pixels, in
 that order, flat: 1176 numbers. Patches come in merge order: the four patches of a visual
 token follow one another. Source: Qwen2-VL's image processor, which this equals bit for
-bit; it is rewritten because training calls it tens of thousands of times.
+bit; it is rewritten because training calls it tens of thousands of times. Until they are
+computed with, patches are kept as the bytes of one moment (``cut``): an eighth of the room.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pixel_core.vision.reduction import reduced, reducible
 MOMENTS = 2
 COLOURS = 3
 PATCH_WIDTH = COLOURS * MOMENTS * PATCH * PATCH
+#: Of one moment.
+STILL_WIDTH = COLOURS * PATCH * PATCH
 
 #: Statistics of CLIP's training pictures, red, green, blue.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -42,18 +45,34 @@ def patchify(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     size is not made of whole visual tokens: both are the caller's fault, see
     ``loading.load_picture`` and ``budget.fit``.
     """
-    _, grid_h, grid_w = grid_of(size)
-    pixels = np.asarray(resized(image, size)).reshape(
+    return whole(cut(resized(image, size)))
+
+
+def cut(image: Image.Image) -> np.ndarray:
+    """The pixels of an RGB picture of whole visual tokens as bytes: uint8 (n, 588), a patch
+    3 colours x 14 x 14."""
+    _, grid_h, grid_w = grid_of(image.size)
+    pixels = np.asarray(image).reshape(
         grid_h // MERGE, MERGE, PATCH, grid_w // MERGE, MERGE, PATCH, COLOURS
     )
-    # Reordering bytes moves a quarter of what reordering floats would.
-    bytes_ncp = np.ascontiguousarray(pixels.transpose(0, 3, 1, 4, 6, 2, 5)).reshape(
-        grid_h * grid_w, COLOURS, PATCH * PATCH
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 4, 6, 2, 5)).reshape(
+        grid_h * grid_w, STILL_WIDTH
     )
-    patches = np.empty((grid_h * grid_w, COLOURS, MOMENTS, PATCH * PATCH), np.float32)
+
+
+def normalised(cut_np: np.ndarray) -> np.ndarray:
+    """What the tower reads of one moment: float32, in the shape (..., 588) of ``cut``'s."""
+    bytes_ncp = cut_np.reshape(-1, COLOURS, PATCH * PATCH)
+    floats = np.empty(bytes_ncp.shape, np.float32)
     for colour in range(COLOURS):
-        patches[:, colour, :] = _LEVELS[colour].take(bytes_ncp[:, colour])[:, None]
-    return patches.reshape(grid_h * grid_w, PATCH_WIDTH)
+        floats[:, colour] = _LEVELS[colour].take(bytes_ncp[:, colour])
+    return floats.reshape(cut_np.shape)
+
+
+def whole(cut_np: np.ndarray) -> np.ndarray:
+    """Patches, float32 (n, 1176), of what ``cut`` gave."""
+    floats = normalised(cut_np).reshape(len(cut_np), COLOURS, 1, PATCH * PATCH)
+    return floats.repeat(MOMENTS, 2).reshape(len(cut_np), PATCH_WIDTH)
 
 
 def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -72,17 +91,10 @@ def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.BICUBIC)
 
 
-def unpatchify(patches: np.ndarray, size: tuple[int, int]) -> Image.Image:
-    """The RGB picture of ``size`` whose patches these are, (n, 1176); byte for byte.
-
-    Exact, because the 256 levels of a colour are 256 different floats in rising order.
-    """
+def put_together(cut_np: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    """The RGB picture of ``size`` that ``cut`` was given; byte for byte."""
     _, grid_h, grid_w = grid_of(size)
-    levels = patches.reshape(grid_h * grid_w, COLOURS, MOMENTS, PATCH * PATCH)[:, :, 0]
-    bytes_ncp = np.empty(levels.shape, np.uint8)
-    for colour in range(COLOURS):
-        bytes_ncp[:, colour] = np.searchsorted(_LEVELS[colour], levels[:, colour])
-    pixels = bytes_ncp.reshape(
+    pixels = cut_np.reshape(
         grid_h // MERGE, grid_w // MERGE, MERGE, MERGE, COLOURS, PATCH, PATCH
     ).transpose(0, 2, 5, 1, 3, 6, 4)
     return Image.fromarray(pixels.reshape(size[1], size[0], COLOURS))

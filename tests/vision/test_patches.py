@@ -10,7 +10,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from pixel_core.config import PixelBudget
 from pixel_core.vision.budget import fit
 from pixel_core.vision.conversion import to_rgb
-from pixel_core.vision.patches import grid_of, patchify, unpatchify, visual_tokens
+from pixel_core.vision.patches import cut, grid_of, patchify, put_together, visual_tokens
 
 
 def noise(width: int, height: int, mode: str = "RGB", seed: int = 0) -> Image.Image:
@@ -76,7 +76,7 @@ def test_a_picture_comes_back_from_its_patches_whatever_its_bytes():
     values = np.arange(3 * 84 * 56) * 31 % 257 % 256
     image = Image.fromarray(values.reshape(56, 84, 3).astype(np.uint8))
     assert all(len(set(band.tobytes())) == 256 for band in image.split())
-    back = unpatchify(patchify(image, image.size), image.size)
+    back = put_together(cut(image), image.size)
     assert back.mode == "RGB"
     assert back.size == image.size
     assert back.tobytes() == image.tobytes()

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from pixel_core.models.batch import Batch
 from pixel_core.models.logprobs import forbid, logprobs_of
+from pixel_core.models.vision_tower import both_moments
 from pixel_core.vision.budget import MERGE, PATCH
-from pixel_core.vision.patches import PATCH_WIDTH
+from pixel_core.vision.patches import STILL_WIDTH
 
 #: By name, as ``Scorer`` takes them.
 Inputs = dict[str, Tensor]
@@ -41,14 +42,14 @@ def inputs_of(batch: Batch) -> Inputs:
     shown = [patches[row] for row in batch.source_bt.flatten().tolist() if row in patches]
     blank = not shown
     if blank:
-        shown = [(torch.zeros(MERGE**2, PATCH_WIDTH), (1, MERGE, MERGE))]
+        shown = [(torch.zeros(MERGE**2, STILL_WIDTH), (1, MERGE, MERGE))]
     lengths = torch.tensor(batch.lengths)
     return {
         "tokens_bt": batch.tokens_bt,
         "weights_bt": batch.weights_bt,
         "positions_3bt": batch.positions_3bt,
         "padding_bt": torch.arange(batch.tokens_bt.shape[1]) >= lengths[:, None],
-        "pixels_pc": torch.cat([picture for picture, _ in shown]),
+        "pixels_pc": both_moments(torch.cat([picture for picture, _ in shown])),
         "grids_n3": torch.tensor([grid for _, grid in shown]),
         "blank": torch.tensor(float(blank)),
     }
