@@ -21,6 +21,10 @@
 #              killed and go on; in an environment of its own, .venv-gpu-cpu (4.2 GB; Python
 #              3.11 and a C++ compiler); some minutes
 
+ifneq ($(shell uname -s),Linux)
+$(error This needs Linux: on macOS use a Linux container or virtual machine, on Windows WSL 2)
+endif
+
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	command -v $$p >/dev/null 2>&1 && \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
@@ -151,6 +155,17 @@ $(VLLM)/.installed: tests/vllm/requirements.txt
 
 env: $(STAMP)
 
+# uv where there is one: the same lock in half a minute. It does not read pip's settings, so those
+# of the environment are handed on. pip does it where uv is missing or fails.
+UV_INSTALL = command -v uv >/dev/null 2>&1 && \
+	export UV_INDEX_STRATEGY=unsafe-best-match UV_LINK_MODE=$${UV_LINK_MODE:-copy} && \
+	{ [ -z "$$PIP_INDEX_URL" ] || export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}"; } && \
+	{ [ -z "$$PIP_EXTRA_INDEX_URL" ] || export UV_INDEX="$${UV_INDEX:-$$PIP_EXTRA_INDEX_URL}"; } && \
+	{ [ -z "$$PIP_FIND_LINKS" ] || export UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}"; } && \
+	{ uv pip install --quiet --python $(BIN)/python --constraint requirements.lock \
+		--build-constraint requirements.lock -e '.[dev]' || \
+		{ echo "uv could not install them; trying pip" >&2; false; }; }
+
 # The lock constrains the build's own environment too, hence PIP_CONSTRAINT and not -c.
 $(STAMP): requirements.lock pyproject.toml
 ifeq ($(strip $(PYTHON)),)
@@ -160,7 +175,7 @@ ifeq ($(strip $(PYTHON)),)
 else
 	@test -x $(BIN)/python || { echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing the locked packages into $(VENV) (a few minutes the first time)"
-	@PIP_CONSTRAINT=requirements.lock $(BIN)/python -m pip install --quiet --quiet \
-		--disable-pip-version-check --no-input -e '.[dev]'
+	@$(UV_INSTALL) || PIP_CONSTRAINT=requirements.lock $(BIN)/python -m pip install --quiet \
+		--quiet --disable-pip-version-check --no-input -e '.[dev]'
 	@touch $(STAMP)
 endif

@@ -7,6 +7,7 @@ what it needs once its input is read.
 from __future__ import annotations
 
 import os
+import sys
 
 import typer
 
@@ -39,6 +40,11 @@ for name, group in (
 
 
 def main() -> None:
+    if sys.platform != "linux":
+        sys.exit(
+            f"pixel needs Linux, and this is {sys.platform}: on macOS use a Linux container or "
+            "virtual machine, on Windows WSL 2"
+        )
     # Training uses one process a core; threads below would fight over the same cores.
     # Both are read when the libraries load, so they are set before anything heavy is.
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):

@@ -24,6 +24,9 @@ PATIENCE_S = 20.0
 #: same for all who compare mathematics.
 _LASTING = ("multiprocessing.resource_tracker", "multiprocessing.forkserver", "maths_judge")
 
+#: What leads our code.
+_OURS = ("$PIXEL_", "$PREFECT_", "$AWS_", "$HF_", "$HTTP")
+
 _of_the_session: set[Any] = set()
 
 
@@ -53,6 +56,12 @@ def _settings() -> dict[str, object]:
     }
 
 
+def _changed(before: dict[str, object], after: dict[str, object]) -> list[str]:
+    """Libraries add variables when they are imported; those that lead our code are no such."""
+    other = {name for name, value in before.items() if after.get(name) != value}
+    return sorted(other | {name for name in after.keys() - before if name.startswith(_OURS)})
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]):
     if fixturedef.scope != "session":
@@ -68,8 +77,8 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]):
 def _leaves_nothing_behind() -> Iterator[None]:
     settings, threads, children = _settings(), _threads(), _children()
     yield
-    changed = {name for name, value in settings.items() ^ _settings().items()}
-    assert not changed, f"a test of this file changed {sorted(changed)} and did not undo it"
+    changed = _changed(settings, _settings())
+    assert not changed, f"a test of this file changed {changed} and did not undo it"
     for what, now, before in (
         ("threads", _threads, threads),
         ("processes", _children, children),

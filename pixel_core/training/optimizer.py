@@ -40,7 +40,12 @@ class Optimizer:
         self.parts: list[tuple[torch.optim.Optimizer, float]] = [
             (
                 torch.optim.AdamW(
-                    rest, lr=config.learning_rate, betas=config.betas, weight_decay=decay
+                    rest,
+                    lr=config.learning_rate,
+                    betas=config.betas,
+                    weight_decay=decay,
+                    # A third of the time, on whole tensors; a shard's may be of another kind.
+                    fused=team is not None,
                 ),
                 config.learning_rate,
             )
