@@ -22,7 +22,10 @@ PATIENCE_S = 20.0
 
 #: Python's own, one of each for the life of a process; and the grader's process, which is the
 #: same for all who compare mathematics.
-_LASTING = ("multiprocessing.resource_tracker", "multiprocessing.forkserver", "maths_judge")
+_LASTING = ("multiprocessing.resource_tracker", "multiprocessing.forkserver", "maths_child")
+
+#: A command sets it for its process, and some tests call a command in theirs.
+_OF_COMMANDS = frozenset({"$PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"})
 
 #: What leads our code.
 _OURS = ("$PIXEL_", "$PREFECT_", "$AWS_", "$HF_", "$HTTP")
@@ -59,7 +62,8 @@ def _settings() -> dict[str, object]:
 def _changed(before: dict[str, object], after: dict[str, object]) -> list[str]:
     """Libraries add variables when they are imported; those that lead our code are no such."""
     other = {name for name, value in before.items() if after.get(name) != value}
-    return sorted(other | {name for name in after.keys() - before if name.startswith(_OURS)})
+    added = {name for name in after.keys() - before if name.startswith(_OURS)}
+    return sorted(other | added - _OF_COMMANDS)
 
 
 @pytest.hookimpl(wrapper=True)
