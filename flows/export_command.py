@@ -17,6 +17,7 @@ from pixel_core.errors import ConfigError, DataError
 from pixel_core.exchange.exporting import FORMATS, ExportJob, Format
 from pixel_core.exchange.importing import ImportJob
 from pixel_core.exchange.profile import write_profile
+from pixel_core.nesting import loads
 from pixel_core.profile import load_profile
 from pixel_core.store import Artifact, RunRecord, Store
 
@@ -106,7 +107,7 @@ def _dialogue(run: RunRecord) -> DialogueConfig:
 def _exported_dialogue(label: Path) -> DialogueConfig:
     """How the calls of an export of ours are written."""
     try:
-        found = json.loads(label.read_text(encoding="utf-8"))
+        found = loads(label.read_text(encoding="utf-8"))
         return DialogueConfig.model_validate(found["identity"]["dialogue"])
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from pixel_core.errors import DataError
+from pixel_core.nesting import is_deeper
 
 #: Problems spelled out in one error; a dataset with thousands of faults has few causes.
 SHOWN = 20
@@ -52,11 +53,10 @@ class Problems:
 
 def quote(value: Any) -> str:
     """A value as the user wrote it, JSON where possible, shortened."""
+    if is_deeper(value):
+        return f"a {type(value).__name__} nested too deeply to be shown"
     try:
         text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        try:
-            text = repr(value)
-        except RecursionError:
-            text = f"a {type(value).__name__} nested too deeply to be shown"
+    except (TypeError, ValueError):
+        text = repr(value)
     return text if len(text) <= QUOTED else text[:QUOTED] + "..."

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ConfigError
+from pixel_core.nesting import TooDeep, toml_loads
 
 
 def load_profile(profile: str, overrides: Iterable[str] = ()) -> PipelineConfig:
@@ -71,8 +72,8 @@ def _read_profile(profile: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
             "or the path of a .toml file"
         )
     try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        values = toml_loads(text)
+    except ValueError as error:
         raise ConfigError(f"profile {profile!r} is not valid TOML: {error}") from error
     parent = values.pop("extends", None)
     values.setdefault("name", Path(profile).stem)
@@ -97,7 +98,9 @@ def _apply(values: dict[str, Any], override: str) -> None:
     if not sign or not all(keys):
         raise ConfigError(f"override {override!r} is not of the form section.field=value")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        value = toml_loads(f"value = {text}")["value"]
+    except TooDeep as error:
+        raise ConfigError(f"override {override[:80]!r}: {error}") from error
     except tomllib.TOMLDecodeError:
         value = text.strip()
     place = values

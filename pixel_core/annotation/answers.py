@@ -7,7 +7,6 @@ up its mind about first comes first.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, TypeVar
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pixel_core.annotation.verdict import Reason, Unusable
 from pixel_core.endpoints.completion import Reply
+from pixel_core.nesting import loads
 
 Numbers = Annotated[list[float], Field(max_length=64)]
 Places = Annotated[list[int], Field(max_length=512)]
@@ -105,10 +105,10 @@ def read_answer(reply: Reply, kind: type[A]) -> A:
     if not (reply.content or "").strip():
         raise Unusable(Reason.EMPTY, "it had no text")
     try:
-        return kind.model_validate(json.loads(reply.content or ""))
+        return kind.model_validate(loads(reply.content or ""))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "the answer"
         raise Unusable(Reason.SCHEMA, f"{place}: {first['msg']}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise Unusable(Reason.NOT_JSON, "it is not a JSON object") from None

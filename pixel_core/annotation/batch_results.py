@@ -10,6 +10,7 @@ from typing import Any
 
 from pixel_core.endpoints.completion import is_answer, refusal_body
 from pixel_core.endpoints.failures import REFUSALS
+from pixel_core.nesting import loads
 
 
 class Ending(StrEnum):
@@ -37,8 +38,8 @@ def read_results(lines: Iterable[bytes]) -> Iterator[LineResult | None]:
     """One for each line, whatever is in it; None for a line that can't be read."""
     for line in lines:
         try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
+            value = loads(line)
+        except ValueError:
             yield None
             continue
         digest = value.get("custom_id") if isinstance(value, dict) else None

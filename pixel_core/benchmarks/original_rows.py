@@ -18,6 +18,7 @@ from typing import Any
 from pixel_core.benchmarks.mvbench_tasks import TASKS
 from pixel_core.benchmarks.original_choices import taken_apart
 from pixel_core.benchmarks.reading import Item
+from pixel_core.garbage import garbage_kept
 from pixel_core.problems import Problems
 from pixel_core.rewards.grading import extract_boxed
 
@@ -26,6 +27,14 @@ OPTIONAL = ("is_video",)
 
 #: Of a question, an answer, a path.
 MAX_TEXT = 4000
+
+#: A flat list of texts and numbers, as ``repr`` writes it. Nothing in it nests, so Python's
+#: own parser, which recurses, may read it.
+_PYTHON_TEXT = r"""[uU]?(?:'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+")"""
+_PYTHON_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_PYTHON_LIST = re.compile(
+    rf"\[\s*+(?:(?:(?:{_PYTHON_TEXT}\s*+)++|{_PYTHON_NUMBER}\s*+)(?:,\s*+|(?=\])))*+\]"
+)
 #: Pictures, or frames.
 MAX_PICTURES = 64
 
@@ -105,13 +114,13 @@ def _plain(written: str) -> tuple[str, ...]:
     """The answers that one text stands for, out of their box."""
     boxed = extract_boxed(written) if written.startswith("\\boxed{") else None
     text = boxed or written
-    if text.startswith("[") and text.endswith("]"):
-        try:
-            listed = _texts(ast.literal_eval(text))
-        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            return (text,)
-        return listed or (text,)
-    return (text,)
+    if not _PYTHON_LIST.fullmatch(text):
+        return (text,)
+    try:
+        with garbage_kept():
+            return _texts(ast.literal_eval(text)) or (text,)
+    except (ValueError, SyntaxError):
+        return (text,)
 
 
 def _named(answer: str, choices: tuple[str, ...]) -> set[int]:

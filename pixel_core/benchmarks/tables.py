@@ -6,7 +6,6 @@ What is not told here is the same for all: a file that is missing or damaged is 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pixel_core.errors import DataError
+from pixel_core.nesting import loads
 from pixel_core.problems import Problems
 
 #: (place, the row as it is written).
@@ -72,8 +72,8 @@ def json_lines(path: Path, problems: Problems) -> Iterator[Raw]:
             if not line.strip():
                 continue
             try:
-                value = json.loads(line)
-            except (ValueError, RecursionError) as error:
+                value = loads(line)
+            except ValueError as error:
                 text = line[:200].decode("utf-8", "replace").strip()
                 problems.add(place, "", text, f"is not valid JSON ({error})", _RESTORE)
                 continue
@@ -88,8 +88,8 @@ def json_list(path: Path, problems: Problems, key: str = "") -> Iterator[Raw]:
     file is read as a whole."""
     _check_size(path)
     try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
+        content = loads(path.read_bytes())
+    except ValueError as error:
         raise DataError(
             f"{str(path)!r} is not valid JSON ({error}); fetch or copy it again"
         ) from error

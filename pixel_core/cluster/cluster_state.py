@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pixel_core.cluster.jobs_api import Job, JobsApi
 from pixel_core.cluster.room import Room
 from pixel_core.errors import ClusterError
+from pixel_core.nesting import loads
 
 
 class ListedJob(Job):
@@ -61,7 +62,7 @@ class ClusterState(JobsApi):
         """Every job the cluster remembers, the latest first."""
         answer = self._sound(self._answer("GET", "/api/jobs/"))
         try:
-            jobs = [ListedJob.model_validate(item) for item in answer.json()]
+            jobs = [ListedJob.model_validate(item) for item in loads(answer.content)]
         except (ValueError, TypeError) as error:
             raise ClusterError(
                 f"{self.address} lists its jobs in a form that is not Ray 2.55's: {error!r}"

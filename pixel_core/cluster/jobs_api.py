@@ -6,7 +6,6 @@ endpoints are those of Ray's own ``JobSubmissionClient`` and of its state API (R
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pixel_core.errors import ClusterError
+from pixel_core.nesting import loads
 from pixel_core.store.redaction import without_credentials
 
 JobStatus = Literal["PENDING", "RUNNING", "STOPPED", "SUCCEEDED", "FAILED"]
@@ -128,8 +128,8 @@ class JobsApi:
     def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         answer = self._sound(self._answer(method, path, **options))
         try:
-            value = answer.json()
-        except json.JSONDecodeError as error:
+            value = loads(answer.content)
+        except ValueError as error:
             raise ClusterError(self._strange(answer)) from error
         if not isinstance(value, dict):
             raise ClusterError(self._strange(answer))

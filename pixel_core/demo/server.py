@@ -19,6 +19,7 @@ import uvicorn
 from pixel_core.demo.door import Door
 from pixel_core.demo.uploads import Uploads
 from pixel_core.demo.visit import Demo
+from pixel_core.garbage import garbage_kept
 
 #: Seconds that open pages are given when the server ends.
 _FAREWELL_S = 1
@@ -128,11 +129,14 @@ def _door(
     demo: Demo, uploads: Uploads, bound: socket.socket, name: str, hint: str, bounds: Bounds
 ) -> Door:
     import fastapi
-    import gradio
 
-    from pixel_core.demo.no_fetching import forbid_fetching
-    from pixel_core.demo.page import build
-    from pixel_core.demo.theme import style, theme
+    # It reads the sources of its components with Python's own parser.
+    with garbage_kept():
+        import gradio
+
+        from pixel_core.demo.no_fetching import forbid_fetching
+        from pixel_core.demo.page import build
+        from pixel_core.demo.theme import style, theme
 
     forbid_fetching()
     host, port = bound.getsockname()[:2]

@@ -6,13 +6,13 @@ is mounted in another application Gradio itself checks none.
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pixel_core.errors import MediaError
+from pixel_core.nesting import loads
 
 #: The same words for a file that is there and one that is not: they tell nobody which are.
 NOT_UPLOADED = "only a file that was uploaded on this page can be asked about: upload it again"
@@ -51,8 +51,8 @@ class Uploads:
             )
 
         try:
-            json.loads(body, object_pairs_hook=look)
-        except (ValueError, RecursionError):
+            loads(body, object_pairs_hook=look)
+        except ValueError:
             return False
         return not others
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, NoReturn
 
 from pixel_core.dialogue.call_errors import CallErrorKind, quote, refuse
+from pixel_core.nesting import TooDeep, check_json_depth
 
 #: A canonical call takes about a hundred characters, and nests three deep.
 MAX_CHARACTERS = 1000
 MAX_DEPTH = 8
 #: Digits of an integer; no picture is a billion pixels wide.
 MAX_DIGITS = 9
-
-#: A string, closed or not; possessive, so that no text makes it backtrack.
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 
 def decode(body: str) -> Any:
@@ -25,14 +22,12 @@ def decode(body: str) -> Any:
             CallErrorKind.TOO_LONG,
             f"the call has {len(body)} characters: write only the call's object",
         )
-    depth = deepest = 0
-    for character in _STRING.sub("", body):
-        depth += (character in "[{") - (character in "]}")
-        deepest = max(deepest, depth)
-    if deepest > MAX_DEPTH:
+    try:
+        check_json_depth(body, MAX_DEPTH)
+    except TooDeep as error:
         refuse(
             CallErrorKind.TOO_DEEP,
-            f"the call nests {deepest} brackets: write only the call's object",
+            f"the call nests {error.depth} brackets: write only the call's object",
         )
     try:
         return json.loads(

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pixel_core.nesting import loads
+
 #: In place of a body, for a refusal that came as an HTTP error.
 _REFUSED = "refused"
 
@@ -74,8 +76,8 @@ def read_reply(body: bytes) -> Reply:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        value = loads(body)
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pixel_core.errors import DataError
+from pixel_core.nesting import loads
 
 #: Lines written between two flushes to the disk.
 _FLUSH_EVERY = 200
@@ -67,7 +68,7 @@ class JobFolder:
 
     def _read(self) -> dict[str, Any]:
         try:
-            found = json.loads(self._label.read_text(encoding="utf-8"))
+            found = loads(self._label.read_text(encoding="utf-8"))
         except ValueError as error:
             raise DataError(f"{self._label} is damaged ({error}); remove the folder") from error
         return found if isinstance(found, dict) else {}

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pixel_core.nesting import loads
 from pixel_core.records import Seed, Trajectory
 
 #: The key of what the plain formats can't carry.
@@ -104,8 +105,8 @@ def pack(trajectory: Trajectory, seed: Seed) -> str:
 def unpack(extra: str, said: Sequence[str]) -> tuple[Trajectory, Seed]:
     """The records of ``pack`` with the texts of the messages. Raises ``Rejected``."""
     try:
-        values: Any = json.loads(extra)
-    except (ValueError, RecursionError) as error:
+        values: Any = loads(extra)
+    except ValueError as error:
         raise Rejected(Reason.EXTRA_DIFFERS, f"{EXTRA} is not JSON ({error})") from error
     try:
         if values["version"] != _VERSION:

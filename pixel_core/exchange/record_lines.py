@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pixel_core.errors import DataError
+from pixel_core.nesting import MAX_DEPTH, TooDeep, check_json_depth, loads
 
 #: One record longer than this is refused: 16 frames' paths and texts take a thousandth.
 MAX_CHARACTERS = 4_000_000
@@ -49,8 +50,8 @@ def _jsonl(path: Path) -> Iterator[Any]:
                 yield Unreadable(f"a line of over {MAX_CHARACTERS} bytes")
             elif line.strip():
                 try:
-                    yield json.loads(line)
-                except (ValueError, RecursionError) as error:
+                    yield loads(line)
+                except ValueError as error:
                     yield Unreadable(f"not JSON ({error})")
 
 
@@ -76,6 +77,8 @@ def _list(path: Path) -> Iterator[Any]:
                 value, text = _member(decoder, text, source, path)
                 first = False
                 yield value
+        except TooDeep as error:
+            raise DataError(f"{path}: a record is no JSON ({error})") from error
         except UnicodeDecodeError as error:
             raise DataError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
 
@@ -91,8 +94,6 @@ def _member(
             if end < len(text) or not isinstance(value, int | float):
                 return value, text[end:]
             fault = "it ends in the middle of a number"
-        except RecursionError as error:
-            raise DataError(f"{path}: a record nests too deep") from error
         except ValueError as error:
             fault = str(error)
         longer = _more(text, source)
@@ -102,7 +103,11 @@ def _member(
 
 
 def _more(text: str, source: TextIO) -> str:
-    return text + source.read(max(_BLOCK, len(text)))
+    """``text``, which begins between two members or with one, and as much again. ``TooDeep``
+    for one that nests too deep to be decoded."""
+    longer = text + source.read(max(_BLOCK, len(text)))
+    check_json_depth(longer, MAX_DEPTH + 1)  # and the list around all
+    return longer
 
 
 def _skip(text: str, source: TextIO) -> str:

@@ -3,7 +3,6 @@ model of the hub."""
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 
 from pixel_core.config import DialogueConfig, PixelBudget, PretrainedConfig
 from pixel_core.errors import DataError
+from pixel_core.nesting import loads
 from pixel_core.store.manifest import Manifest, ManifestError, parse
 
 #: As ``pixel_core.models.loading`` has it, which imports torch.
@@ -112,7 +112,7 @@ def _manifest(file: Path) -> Manifest | None:
     """None for a file of this name that is somebody else's."""
     try:
         data = file.read_bytes()
-        stated = json.loads(data)["manifest"]
+        stated = loads(data)["manifest"]
         stage, key = stated["stage"], stated["key"]
     except (OSError, ValueError, LookupError, TypeError):
         return None
@@ -191,7 +191,7 @@ def _check_weights(file: Path) -> None:
 
 def _json(file: Path, fault: str) -> dict[str, Any]:
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        value = loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{file.parent} {fault}: it holds no {file.name}") from None
     except (OSError, ValueError) as error:

@@ -14,6 +14,7 @@ from typing import Any
 
 from pixel_core.config import DialogueConfig, PixelBudget
 from pixel_core.errors import ConfigError, DataError
+from pixel_core.nesting import loads
 from pixel_core.vision.budget import FACTOR, MAX_ASPECT_RATIO, MERGE, PATCH
 from pixel_core.vision.patches import MEAN, MOMENTS, STD
 
@@ -27,7 +28,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
     """The model's configuration. ``DataError`` when this is no Qwen2.5-VL model."""
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} is not a model: {path.name}: {error}") from error
     kind = config.get("model_type") if isinstance(config, dict) else None

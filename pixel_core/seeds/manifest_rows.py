@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pixel_core.errors import DataError
+from pixel_core.nesting import loads
 from pixel_core.problems import Problems
 from pixel_core.vision.picture_files import PictureFile
 
@@ -86,14 +86,14 @@ def _object(place: str, raw: bytes, problems: Problems) -> dict[str, Any] | None
         )
         return None
     try:
-        value = json.loads(
+        value = loads(
             raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant
         )
     except UnicodeDecodeError as error:
         start = raw[max(0, error.start - 20) : error.start + 20].decode("utf-8", "replace")
         problems.add(place, "", start, "is not UTF-8", "save the file as UTF-8")
         return None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         text = raw.decode("utf-8", "replace").strip()
         problems.add(place, "", text, f"is not valid JSON ({error})", "mend the line")
         return None

@@ -7,11 +7,11 @@ on one question are one seed. (The trajectories themselves are imported elsewher
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from pixel_core.nesting import loads
 from pixel_core.problems import Problems
 from pixel_core.rewards.grading import extract_boxed
 from pixel_core.seeds.original_rl import without_placeholders
@@ -39,7 +39,7 @@ class _Part(BaseModel):
         if not isinstance(value, str):
             return value
         try:
-            found = json.loads(value)
+            found = loads(value)
         except ValueError:
             return {"text": value}
         return found if isinstance(found, dict) else {"text": value}
@@ -73,7 +73,7 @@ def sft_fields(place: str, row: dict[str, Any], problems: Problems) -> dict[str,
 
     try:
         messages = _messages(row.get("message_list"))
-    except (ValidationError, ValueError, RecursionError) as error:
+    except (ValidationError, ValueError) as error:
         return fault(f"is no list of messages ({_first(error)})")
     asked = next((message for message in messages if message.role == "user"), None)
     answered = next((m for m in reversed(messages) if m.role == "assistant"), None)
@@ -107,7 +107,7 @@ def question_of(text: str) -> str:
 
 def _messages(value: Any) -> list[_Message]:
     if isinstance(value, str):
-        value = json.loads(value)
+        value = loads(value)
     return _Messages.model_validate({"message_list": value}).message_list
 
 

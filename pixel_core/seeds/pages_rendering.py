@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from pixel_core.nesting import TooDeep
 from pixel_core.records import Box
 from pixel_core.seeds.folder import Folder
 from pixel_core.seeds.pages_boxes import Wanted, place_of
@@ -103,7 +104,12 @@ def _document(folder: Folder, name: str) -> bytes:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Fault("is not UTF-8", "save the page as UTF-8") from error
-    return html_of(text).encode()
+    try:
+        return html_of(text).encode()
+    except TooDeep as error:
+        raise Fault(
+            f"is no readable page ({error})", "indent its lists and quotations less"
+        ) from error
 
 
 def _painted(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from starlette.requests import Request
 
+from pixel_core.nesting import TooDeep, loads
 from pixel_core.serving.limits import Limits
 from pixel_core.serving.refusal import Refusal, bad_request
 
@@ -69,14 +69,18 @@ def parse(body: bytes) -> dict[str, Any]:
     if sum(body.count(mark) for mark in _PUNCTUATION) > _MAX_VALUES:
         raise bad_request(f"the JSON holds more than {_MAX_VALUES:,} values", code="bad_json")
     try:
-        value = json.loads(body, object_pairs_hook=_once, parse_constant=_no_number)
-    except RecursionError:
-        raise _too_deep() from None
+        value = loads(
+            body, object_pairs_hook=_once, parse_constant=_no_number, allowed=_MAX_DEPTH
+        )
+    except TooDeep:
+        raise bad_request(
+            f"the JSON is nested deeper than {_MAX_DEPTH} levels", code="bad_json"
+        ) from None
     except (ValueError, UnicodeDecodeError) as error:
         raise bad_request(f"the body is no JSON: {error}"[:300], code="bad_json") from None
     if not isinstance(value, dict):
         raise bad_request("the body is JSON, but no object", code="bad_json")
-    _check_depth(value)
+    _check_numbers(value)
     return value
 
 
@@ -91,13 +95,10 @@ def _no_number(name: str) -> NoReturn:
     raise bad_request(f"the JSON holds {name}, which is no number of JSON", code="bad_json")
 
 
-def _check_depth(value: Any) -> None:
+def _check_numbers(value: Any) -> None:
     level = [value]
-    for _ in range(_MAX_DEPTH):
+    while level:
         level = [inner for one in level for inner in _inside(one)]
-        if not level:
-            return
-    raise _too_deep()
 
 
 def _inside(value: Any) -> list[Any]:
@@ -106,7 +107,3 @@ def _inside(value: Any) -> list[Any]:
     if isinstance(value, float) and not math.isfinite(value):
         raise bad_request("the JSON holds a number out of range", code="bad_json")
     return value if isinstance(value, list) else []
-
-
-def _too_deep() -> Refusal:
-    return bad_request(f"the JSON is nested deeper than {_MAX_DEPTH} levels", code="bad_json")

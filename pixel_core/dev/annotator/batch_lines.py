@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pixel_core.dev.annotator.chat import ChatDesk
 from pixel_core.dev.annotator.script import Fault
+from pixel_core.nesting import loads
 
 #: Lines a batch may have.
 MOST = 50_000
@@ -51,8 +52,8 @@ def read_lines(path: Path, endpoint: str) -> tuple[list[Line], list[dict[str, An
 
 def _fault_of(raw: bytes, endpoint: str) -> tuple[tuple[str, str] | None, str]:
     try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
+        value = loads(raw)
+    except ValueError:
         return ("invalid_json_line", "This line is not parseable as valid JSON."), ""
     if not isinstance(value, dict) or not isinstance(value.get("custom_id"), str):
         return ("missing_required_parameter", "custom_id is missing."), ""
@@ -87,7 +88,7 @@ class LineWriter:
     def answer(self, line: Line, chat: ChatDesk) -> None:
         """Answer a line, as the script has it."""
         self._source.seek(line.offset)
-        body = json.loads(self._source.read(line.length))["body"]
+        body = loads(self._source.read(line.length))["body"]
         reply, rule = chat.reply("line", body, custom_id=line.custom_id)
         fault = rule.do if rule else None
         if fault is Fault.LINE_MISSING:
@@ -96,7 +97,7 @@ class LineWriter:
             self.expire(line)
             return
         try:
-            said = json.loads(reply.body)
+            said = loads(reply.body)
         except ValueError:
             said = {}
         if reply.cut_at is not None:

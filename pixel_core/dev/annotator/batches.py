@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 import time
@@ -15,6 +14,7 @@ from pixel_core.dev.annotator.chat import ChatDesk, Manners
 from pixel_core.dev.annotator.files import FileShelf, StoredFile
 from pixel_core.dev.annotator.http_reply import HttpReply, error_reply, json_reply
 from pixel_core.dev.annotator.script import Fault, Rule
+from pixel_core.nesting import loads
 
 _ENDPOINT = "/v1/chat/completions"
 _ENDED = ("failed", "completed", "expired", "cancelled")
@@ -39,8 +39,8 @@ class BatchDesk:
     def create(self, body: bytes, rule: Rule | None) -> HttpReply:
         """The response to ``POST /v1/batches``."""
         try:
-            asked = json.loads(body)
-        except (ValueError, RecursionError):
+            asked = loads(body)
+        except ValueError:
             asked = None
         if not isinstance(asked, dict) or asked.get("endpoint") != _ENDPOINT:
             return error_reply(400, f"endpoint must be {_ENDPOINT}")

@@ -13,6 +13,7 @@ from pixel_core.dev.annotator.faults import failure, spoilt
 from pixel_core.dev.annotator.http_reply import HttpReply, error_reply, json_reply
 from pixel_core.dev.annotator.journal import Entry, Journal
 from pixel_core.dev.annotator.script import Director, Fault, Rule, Script, drawn
+from pixel_core.nesting import loads
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class ChatDesk:
     def live(self, body: bytes) -> HttpReply:
         """The response to ``/v1/chat/completions``."""
         try:
-            value = json.loads(body)
-        except (ValueError, RecursionError):
+            value = loads(body)
+        except ValueError:
             number = self._journal.number("chat")
             self._journal.write(Entry("chat", number, 400, size=len(body)))
             return error_reply(400, "We could not parse the JSON body of your request")

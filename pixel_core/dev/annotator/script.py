@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
-import tomllib
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pixel_core.errors import ConfigError
+from pixel_core.nesting import loads, toml_loads
 
 
 class Fault(StrEnum):
@@ -119,7 +118,7 @@ def read_script(path: Path) -> Script:
     """A script from a TOML or JSON file. Raises ``ConfigError``."""
     try:
         text = path.read_text(encoding="utf-8")
-        raw = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        raw = loads(text) if path.suffix == ".json" else toml_loads(text)
     except OSError as error:
         raise ConfigError(f"script {path} can't be read: {error.strerror}") from None
     except ValueError as error:

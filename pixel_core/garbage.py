@@ -1,0 +1,36 @@
+"""While Python source is parsed, no garbage is collected.
+
+In CPython 3.11 and 3.12 all calls of ``ast.parse`` share one counter of their depth. A
+collection amid one may run a finaliser that parses (formatting a traceback does, for its
+carets), or let another thread do so; the first call then ends in ``SystemError: AST
+constructor recursion depth mismatch``. Without collections no Python code runs amid it.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_lock = threading.Lock()
+_inside = 0
+_was_on = False
+
+
+@contextmanager
+def garbage_kept() -> Iterator[None]:
+    """Inside, in any thread, nothing is collected; for work of a second or two. May nest."""
+    global _inside, _was_on
+    with _lock:
+        if not _inside:
+            _was_on = gc.isenabled()
+            gc.disable()
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if not _inside and _was_on:
+                gc.enable()
