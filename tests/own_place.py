@@ -54,6 +54,9 @@ def settle() -> None:
                 # A test of a private server must not meet another test's.
                 "PIXEL_SERVER_KEPT_S": "0",
                 "RAY_USAGE_STATS_ENABLED": "0",
+                # Its dashboard is ten processes: on a busy machine they take their time.
+                "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "250",
+                "RAY_DASHBOARD_SUBPROCESS_MODULE_WAIT_READY_TIMEOUT": "240",
             }
         )
         os.environ.setdefault("OMP_NUM_THREADS", "1")
