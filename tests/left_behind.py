@@ -24,8 +24,17 @@ PATIENCE_S = 20.0
 #: same for all who compare mathematics.
 _LASTING = ("multiprocessing.resource_tracker", "multiprocessing.forkserver", "maths_child")
 
-#: A command sets it for its process, and some tests call a command in theirs.
-_OF_COMMANDS = frozenset({"$PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"})
+#: What a command, a demo or Gradio sets for its process; some tests have them in theirs.
+_OF_COMMANDS = frozenset(
+    {
+        "$PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL",
+        "$HF_HUB_DISABLE_TELEMETRY",
+        "$GRADIO_TEMP_DIR",
+    }
+)
+
+#: The OpenRLHF agent's thread for words lives as long as its process, which is an actor's.
+_OF_AGENTS = "tokenizer_"
 
 #: What leads our code.
 _OURS = ("$PIXEL_", "$PREFECT_", "$AWS_", "$HF_", "$HTTP")
@@ -34,7 +43,11 @@ _of_the_session: set[Any] = set()
 
 
 def _threads() -> set[Any]:
-    return {thread for thread in threading.enumerate() if not thread.daemon}
+    return {
+        thread
+        for thread in threading.enumerate()
+        if not thread.daemon and not thread.name.startswith(_OF_AGENTS)
+    }
 
 
 def _children() -> set[Any]:
@@ -63,7 +76,7 @@ def _changed(before: dict[str, object], after: dict[str, object]) -> list[str]:
     """Libraries add variables when they are imported; those that lead our code are no such."""
     other = {name for name, value in before.items() if after.get(name) != value}
     added = {name for name in after.keys() - before if name.startswith(_OURS)}
-    return sorted(other | added - _OF_COMMANDS)
+    return sorted((other | added) - _OF_COMMANDS)
 
 
 @pytest.hookimpl(wrapper=True)
