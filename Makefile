@@ -158,7 +158,8 @@ env: $(STAMP)
 # uv where there is one: the same lock in half a minute. It does not read pip's settings, so those
 # of the environment are handed on. pip does it where uv is missing or fails.
 UV_INSTALL = command -v uv >/dev/null 2>&1 && \
-	export UV_INDEX_STRATEGY=unsafe-best-match UV_LINK_MODE=$${UV_LINK_MODE:-copy} && \
+	export UV_INDEX_STRATEGY=$${UV_INDEX_STRATEGY:-unsafe-best-match} \
+		UV_LINK_MODE=$${UV_LINK_MODE:-copy} && \
 	{ [ -z "$$PIP_INDEX_URL" ] || export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}"; } && \
 	{ [ -z "$$PIP_EXTRA_INDEX_URL" ] || export UV_INDEX="$${UV_INDEX:-$$PIP_EXTRA_INDEX_URL}"; } && \
 	{ [ -z "$$PIP_FIND_LINKS" ] || export UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}"; } && \
