@@ -12,10 +12,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from living_processes import living
 
 #: Seconds that what is ending may take; other work may share the machine.
 PATIENCE_S = 20.0
@@ -52,16 +52,12 @@ def _threads() -> set[Any]:
 
 def _children() -> set[Any]:
     """The living children of this process: number and command."""
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue  # it ended while we looked
-        if int(fields[1]) == os.getpid() and fields[0] not in "ZX":
-            found.add((int(folder.name), command.strip()))
-    return {child for child in found if not any(name in child[1] for name in _LASTING)}
+    return {
+        (process.number, process.command)
+        for process in living()
+        if process.parent == os.getpid()
+        and not any(name in process.command for name in _LASTING)
+    }
 
 
 def _settings() -> dict[str, object]:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from living_processes import living
 from typer.testing import CliRunner, Result
 
 from flows.cli import app
@@ -120,16 +121,11 @@ def statuses(output: str) -> dict[str, str]:
 
 def members(session: int) -> list[str]:
     """The living processes of a session (those a run started, itself included)."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue  # it ended while we looked
-        if int(fields[3]) == session and fields[0] not in "ZX":
-            found.append(f"{folder.name}: {command}")
-    return found
+    return [
+        f"{process.number}: {process.command}"
+        for process in living()
+        if process.session == session
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -95,7 +95,7 @@ def orthogonalised(matrix: Tensor, group: dict[str, Any]) -> Tensor:
 
 
 def _dealt(shapes: Sequence[tuple[int, ...]], size: int) -> list[int]:
-    """The worker of each matrix: the costliest first, each to who has least so far."""
+    """The worker of each matrix: the costliest first, each to the least loaded worker."""
     load = [0.0] * size
     owners = [0] * len(shapes)
 

@@ -27,7 +27,7 @@ class TooManyBoxes(Exception):
 
 
 @dataclass(frozen=True)
-class Box:
+class Mp4Box:
     kind: bytes
     start: int
     #: Where its content begins.
@@ -44,7 +44,7 @@ class Mp4Boxes:
     """
 
     #: The last box, perhaps a part of one, and the kind of the one before it.
-    last: Box | None = None
+    last: Mp4Box | None = None
     before: bytes = b""
     #: Where bytes begin that are no box.
     stray: int | None = None
@@ -101,7 +101,7 @@ class _Reader:
             found.stray = end
         return found
 
-    def _boxes(self, at: int, end: int) -> Iterator[Box]:
+    def _boxes(self, at: int, end: int) -> Iterator[Mp4Box]:
         """The boxes from ``at`` on, until ``end`` or something that is no box; the last may
         say that it ends later."""
         while at + 8 <= end:
@@ -111,17 +111,17 @@ class _Reader:
             if size == 1:
                 if at + 16 > end:
                     # Cut amid its size: the least that it can be is its own head.
-                    yield Box(kind, at, end, at + 16)
+                    yield Mp4Box(kind, at, end, at + 16)
                     return
                 head, size = 16, int.from_bytes(self._bytes(at + 8, 8), "big")
             elif size == 0 and kind != bytes(4):
                 size = end - at  # to the end
             if size < head:
                 return
-            yield Box(kind, at, at + head, at + size)
+            yield Mp4Box(kind, at, at + head, at + size)
             at += size
 
-    def _head(self, moov: Box) -> None:
+    def _head(self, moov: Mp4Box) -> None:
         """``moov``: the durations of the whole and of the tracks."""
         unit, length, fragments = 0, 0, 0
         for box in self._boxes(moov.body, moov.end):
@@ -142,21 +142,21 @@ class _Reader:
             found.stated_s = max(found.stated_s, length / unit)
             found.fragments_s = max(found.fragments_s, fragments / unit)
 
-    def _movie_header(self, box: Box) -> tuple[int, int]:
+    def _movie_header(self, box: Mp4Box) -> tuple[int, int]:
         """Units a second, and the duration in them."""
         at = box.body + (20 if self._version(box) else 12)
         return int.from_bytes(self._bytes(at, 4), "big"), self._duration(box, 16, 24)
 
-    def _track_duration(self, box: Box) -> int:
+    def _track_duration(self, box: Mp4Box) -> int:
         return self._duration(box, 20, 28)
 
-    def _duration(self, box: Box, short: int, long: int) -> int:
+    def _duration(self, box: Mp4Box, short: int, long: int) -> int:
         """The duration so many bytes into a box of version 0, or 1; 0 where it is unknown."""
         at, width = (long, 8) if self._version(box) else (short, 4)
         value = int.from_bytes(self._bytes(box.body + at, width), "big")
         return 0 if value == (1 << 8 * width) - 1 else value
 
-    def _segment_index(self, box: Box) -> None:
+    def _segment_index(self, box: Mp4Box) -> None:
         long = self._version(box)
         fields = struct.Struct(">QQHH" if long else ">IIHH")
         head = self._bytes(box.body + 12, fields.size)
@@ -171,7 +171,7 @@ class _Reader:
         if not found.fragments:
             found.foretold_to = max(found.foretold_to, reach)
 
-    def _fragment_index(self, box: Box) -> None:
+    def _fragment_index(self, box: Mp4Box) -> None:
         head = self._bytes(box.body, 16)
         if len(head) < 16:
             return
@@ -181,7 +181,7 @@ class _Reader:
         for entry in self._entries(box, 16, 2 * width + extra, count):
             self._found.listed.append(int.from_bytes(entry[width : 2 * width], "big"))
 
-    def _entries(self, box: Box, at: int, width: int, count: int) -> Iterator[bytes]:
+    def _entries(self, box: Mp4Box, at: int, width: int, count: int) -> Iterator[bytes]:
         """The entries of a table in ``box``: as many as it says, and no more than fit in it."""
         at += box.body
         count = min(count, max(0, box.end - at) // width)
@@ -193,7 +193,7 @@ class _Reader:
                 yield data[place : place + width]
             at, count = at + some * width, count - some
 
-    def _version(self, box: Box) -> bool:
+    def _version(self, box: Mp4Box) -> bool:
         """Whether its times and places have 8 bytes."""
         return self._bytes(box.body, 1) > b"\0"
 
