@@ -178,5 +178,6 @@ else
 	@echo "installing the locked packages into $(VENV) (a few minutes the first time)"
 	@$(UV_INSTALL) || PIP_CONSTRAINT=requirements.lock $(BIN)/python -m pip install --quiet \
 		--quiet --disable-pip-version-check --no-input -e '.[dev]'
+	@$(BIN)/python -m flows.new_database
 	@touch $(STAMP)
 endif

@@ -12,7 +12,7 @@ from bench.trl_job import Job, Steps, Work
 from pixel_core.config import PipelineConfig, RuntimeConfig
 from pixel_core.records import Annotation, write_jsonl
 from pixel_core.stage import StageContext, Workspace
-from pixel_core.training import rl
+from pixel_core.training import stages
 
 
 @dataclass
@@ -56,7 +56,7 @@ def train(job: Job, annotations: Iterable[Annotation], out: Path, warm_up: int) 
     )
     inputs = {"sft": Path(job.policy), "ingest": Path(job.ingest), "annotate": folder}
     clock = Clock()
-    rl.run(StageContext(config, inputs, out, Forgetful(), clock))
+    stages.rl(StageContext(config, inputs, out, Forgetful(), clock))
     lines = (out / "curve.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     if len(rows) != job.rl.steps:

@@ -23,6 +23,7 @@ from flows.show_command import score_table
 from pixel_core.pipeline import stages_of
 from pixel_core.planning import check_ready
 from pixel_core.store import Store
+from pixel_core.training.stages import begin_workers
 from tasks.pace import duration
 
 
@@ -51,6 +52,7 @@ def run_pipeline(request: Request, server: Server | None, *, verbose: bool) -> N
             f"the stages to run took {duration(times.total)} on {times.machine}",
             soft_wrap=True,
         )
+    begin_workers(config, [stage for stage in stages_of(config) if stage.name in to_run])
     terminal = Terminal(console, times)
     try:
         keys = _follow(request, plan, server, terminal, verbose=verbose)

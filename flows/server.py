@@ -61,6 +61,10 @@ class LocalServer:
         environment.pop("PREFECT_API_URL", None)
         if not page:
             environment["PREFECT__SERVER_EPHEMERAL"] = "1"
+            # Types of blocks are for the page; a server that has one registers them. The memo
+            # would say that it was done.
+            environment.setdefault("PREFECT_API_BLOCKS_REGISTER_ON_START", "false")
+            environment.setdefault("PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION", "false")
         with listener:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "flows.server_process", str(listener.fileno())],

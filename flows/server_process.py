@@ -16,6 +16,8 @@ import sys
 import threading
 
 from flows.kept_server import prefect_home, stay
+from flows.new_database import settle
+from pixel_core.garbage import garbage_kept
 
 
 def _end_with_parent(listener: socket.socket) -> None:
@@ -34,8 +36,11 @@ def main() -> None:
     # First of all: until the server has started, it ends in a moment.
     threading.Thread(target=_end_with_parent, args=(listener,), daemon=True).start()
 
-    import uvicorn
-    from prefect.server.api.server import create_app
+    with garbage_kept():  # collections are a tenth of what the imports take
+        settle()
+
+        import uvicorn
+        from prefect.server.api.server import create_app
 
     class OneAtATimeServer(uvicorn.Server):
         """Starts under a lock: two servers that migrate one new database break each other."""

@@ -13,6 +13,7 @@ from flows.request import Plan, Request
 from flows.results import read_scores
 from pixel_core.pipeline import stages_of
 from pixel_core.planning import check_ready
+from pixel_core.training.stages import begin_workers
 from tasks.markdown import scores_markdown
 from tasks.page import show_markdown
 from tasks.run import Run, Watcher
@@ -53,6 +54,8 @@ def running(request: Request) -> Iterator[Run]:
             stages_of(config),
             say=lambda told: get_run_logger().info(told),
         )
+        to_run = {decision.stage for decision in decisions if decision.action == "run"}
+        begin_workers(config, [stage for stage in stages_of(config) if stage.name in to_run])
     run = Run(
         config,
         store,

@@ -1,9 +1,10 @@
-"""While Python source is parsed, no garbage is collected.
+"""While Python source is parsed, or much is imported, no garbage is collected.
 
 In CPython 3.11 and 3.12 all calls of ``ast.parse`` share one counter of their depth. A
 collection amid one may run a finaliser that parses (formatting a traceback does, for its
 carets), or let another thread do so; the first call then ends in ``SystemError: AST
 constructor recursion depth mismatch``. Without collections no Python code runs amid it.
+Imports make many objects that stay, so what is collected amid them is for nothing.
 """
 
 from __future__ import annotations

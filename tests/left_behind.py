@@ -20,9 +20,14 @@ from living_processes import living
 #: Seconds that what is ending may take; other work may share the machine.
 PATIENCE_S = 20.0
 
-#: Python's own, one of each for the life of a process; and the grader's process, which is the
-#: same for all who compare mathematics.
-_LASTING = ("multiprocessing.resource_tracker", "multiprocessing.forkserver", "maths_child")
+#: Python's own, one of each for the life of a process; the grader's process, which is the
+#: same for all who compare mathematics; those that ``preloaded`` forks programs from.
+_LASTING = (
+    "multiprocessing.resource_tracker",
+    "multiprocessing.forkserver",
+    "maths_child",
+    "preloaded_parent",
+)
 
 #: What a command, a demo or Gradio sets for its process; some tests have them in theirs.
 _OF_COMMANDS = frozenset(

@@ -12,7 +12,6 @@ from pixel_core.dialogue.transcript import Transcript
 from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.models.endpoint_engine import EndpointEngine
 from pixel_core.models.endpoint_settings import endpoint_of
-from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.models.loading import FOLDER, load_model, load_vocabulary
 
 
@@ -61,4 +60,6 @@ def open_engine(
 
         vocabulary = load_vocabulary(artifact, folder_name)
         return VllmEngine(artifact / folder_name, vocabulary, dialogue, config.vllm)
+    from pixel_core.models.engine import EmbeddedEngine
+
     return EmbeddedEngine(*load_model(artifact, device, folder_name))

@@ -1,25 +1,23 @@
-"""Model artifacts: a folder that transformers reads, with its tokenizer."""
+"""Model artifacts: a folder that transformers reads, with its tokenizer.
+
+transformers and torch are imported when a model is: they take seconds, and a run whose workers
+have the models does not need them itself.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
-from transformers.utils import logging
-
 from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.errors import DataError
 
 FOLDER = "model"
 
-# Bars over a fraction of a second, from every worker, would bury our own progress.
-logging.disable_progress_bar()
-
 
 def save_model(model: Any, tokenizer: Any, out: Path) -> None:
     """Write weights, configuration and tokenizer under ``out/model``; stable bytes."""
+    _without_bars()
     model.save_pretrained(out / FOLDER)
     # Loading notes whether it might ask the hub. That is of the machine, and not of the
     # tokenizer: the same model would have other bytes where HF_HUB_OFFLINE is set.
@@ -30,6 +28,8 @@ def save_model(model: Any, tokenizer: Any, out: Path) -> None:
 
 def load_vocabulary(artifact: Path, folder_name: str = FOLDER) -> Vocabulary:
     """The words of a stage's model, without its weights."""
+    from transformers import AutoTokenizer
+
     folder = artifact / folder_name
     try:
         return Vocabulary.of(AutoTokenizer.from_pretrained(folder))
@@ -48,6 +48,10 @@ def load_model(
 
     Float32 on a CPU, where bfloat16 is no faster and training needs the precision.
     """
+    import torch
+    from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+
+    _without_bars()
     folder = artifact / folder_name
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -68,3 +72,10 @@ def load_model(
         )
     model.eval().to(torch.device(device))
     return model, Vocabulary.of(tokenizer, rows=model.lm_head.out_features)
+
+
+def _without_bars() -> None:
+    """Bars over a fraction of a second, from every worker, would bury our own progress."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()

@@ -13,7 +13,6 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
 
 Floats = NDArray[np.float64]
 
@@ -33,6 +32,8 @@ def wilson(correct: int, n: int, confidence: float = 0.95) -> Interval:
     """Wilson score interval of a proportion, one answer a question."""
     if n < 1:
         raise ValueError("no interval without questions: n is 0")
+    from scipy.stats import binomtest  # here: it takes a second to import
+
     bounds = binomtest(int(correct), int(n)).proportion_ci(confidence, method="wilson")
     return Interval(float(bounds.low), float(bounds.high))
 

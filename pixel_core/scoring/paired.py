@@ -10,7 +10,6 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
 
 from pixel_core.scoring.intervals import (
     BLOCK,
@@ -41,6 +40,8 @@ def compare_single(a_q: ArrayLike, b_q: ArrayLike, confidence: float = 0.95) -> 
     _same_length(a, b)
     n = a.size
     won, lost = int((b & ~a).sum()), int((a & ~b).sum())
+    from scipy.stats import binomtest  # here: it takes a second to import
+
     p_value = float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
     return Paired(
         n=n,

@@ -8,29 +8,14 @@ from typing import Any
 from pixel_core.config import BaseModelConfig, DialogueConfig
 from pixel_core.dialogue.prompts import Prompts
 from pixel_core.dialogue.vocabulary import Vocabulary
-from pixel_core.models import pretrained
 from pixel_core.models.loading import save_model
 from pixel_core.models.tiny import build_tiny
 from pixel_core.models.tokenizer import build_tokenizer
-from pixel_core.stage import StageContext, Workspace
+from pixel_core.stage import Workspace
 from pixel_core.training.curve import write_curve
 from pixel_core.training.loop import Row, train
 from pixel_core.training.perception import PerceptionShard
-from pixel_core.workers.team import Team, run_team
-
-
-def run(context: StageContext) -> dict[str, Any]:
-    """Write ``model/`` and, for a tiny model, ``curve.jsonl``."""
-    section = context.config.base_model
-    if section.source == "pretrained":
-        return pretrained.fetch(section.pretrained, context.out, context.progress)
-    return run_team(
-        pretrain,
-        (section, context.config.dialogue, context.work, context.out),
-        shards=section.shards,
-        workers=context.config.runtime.workers,
-        progress=context.progress,
-    )
+from pixel_core.workers.team import Team
 
 
 def pretrain(

@@ -19,7 +19,7 @@ from typing import Any
 
 from pixel_core.errors import PixelError, StageFailed
 from pixel_core.stage import Progress, StageContext
-from pixel_core.training import sft
+from pixel_core.training import stages
 from pixel_core.training.curve import write_curve
 from pixel_core.training.ray_train import checkpoint
 from pixel_core.training.ray_train.ready import check
@@ -39,7 +39,7 @@ def run(context: StageContext) -> dict[str, Any]:
     config = context.config.sft
     check(context.config)
     if not config.steps:
-        return sft.run(context)
+        return stages.sft(context)
     head = checkpoint.latest(context.work, [checkpoint.WEIGHTS])
     if head is None or head.step < config.steps:
         _train(context)

@@ -14,24 +14,19 @@ from pixel_core.config import DialogueConfig, RlConfig, SamplingConfig
 from pixel_core.dialogue.questions import queries_of
 from pixel_core.models.loading import load_model, save_model
 from pixel_core.records import Annotation, Seed, Split, read_jsonl
-from pixel_core.stage import StageContext, Workspace
+from pixel_core.stage import Workspace
 from pixel_core.training.best import BestWeights
 from pixel_core.training.curve import write_curve
 from pixel_core.training.guards import Guards, write_health
 from pixel_core.training.loop import Carried, Row, train
 from pixel_core.training.replay import Replay
 from pixel_core.training.rollouts import Prices, RlShard
-from pixel_core.training.start import Trainee, in_team
+from pixel_core.training.start import Trainee
 from pixel_core.training.validation import Validation, validation_queries
 from pixel_core.workers.team import Team
 
 #: The curve's last rows are averaged over this many steps for the stage's metrics.
 _TAIL = 10
-
-
-def run(context: StageContext) -> dict[str, Any]:
-    """Write ``model/``, ``curve.jsonl`` and ``health.jsonl``."""
-    return in_team(reinforce, context, context.config.rl)
 
 
 def reinforce(

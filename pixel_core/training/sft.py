@@ -7,7 +7,6 @@ User turns, tool returns and designated wrong operations carry no loss (paper, s
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +17,18 @@ from pixel_core.dialogue.replay import replay
 from pixel_core.dialogue.transcript import Transcript
 from pixel_core.errors import DataError
 from pixel_core.models.batch import collate
-from pixel_core.models.loading import FOLDER, save_model
+from pixel_core.models.loading import save_model
 from pixel_core.models.logprobs import logprobs_of, trained_logits
 from pixel_core.records import Annotation, Query, Trajectory, read_jsonl
-from pixel_core.stage import StageContext, Workspace
+from pixel_core.stage import Workspace
 from pixel_core.training.curve import write_curve
 from pixel_core.training.loop import Row, train
 from pixel_core.training.microbatch import by_length
 from pixel_core.training.order import Order
 from pixel_core.training.selection import Selection
-from pixel_core.training.start import Trainee, in_team
+from pixel_core.training.start import Trainee
 from pixel_core.training.validation import Validation, validation_queries
 from pixel_core.workers.team import Team
-
-
-def run(context: StageContext) -> dict[str, Any]:
-    """Write ``model/`` and ``curve.jsonl``; without steps, the base model as it is."""
-    section = context.config.sft
-    if section.steps:
-        return in_team(tune, context, section)
-    context.progress.note("sft.steps is 0: no warm start, the base model is handed on as it is")
-    shutil.copytree(context.inputs["base_model"] / FOLDER, context.out / FOLDER)
-    write_curve(context.out, [])
-    return {"steps": 0, "epochs": 0.0}
 
 
 def tune(

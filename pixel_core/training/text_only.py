@@ -17,8 +17,6 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from pixel_core.config import DialogueConfig, TextOnlyConfig
 from pixel_core.errors import StageFailed
 from pixel_core.records import Trajectory, write_jsonl
@@ -91,6 +89,8 @@ def sample(
     wanted: int,
 ) -> None:
     """Ask chunk after chunk, the team's workers side by side, until enough is kept."""
+    import torch  # here, in a worker: what hands the work out does without
+
     sampler: Sampler | None = None
     chunks = chunk_count(order, config)
     asked = kept = 0

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import torch
-
 from pixel_core.config import DialogueConfig, EngineConfig, SamplingConfig
 from pixel_core.dialogue.before_looking import answer_before_looking
 from pixel_core.dialogue.episode import Episode, Opening, run_episodes
@@ -14,7 +12,6 @@ from pixel_core.dialogue.prompts import Prompts
 from pixel_core.dialogue.questions import Questions
 from pixel_core.errors import StorageError
 from pixel_core.models.endpoint_engine import EndpointEngine
-from pixel_core.models.engine import stream_seed
 from pixel_core.models.engines import open_engine
 from pixel_core.records import Query
 from pixel_core.stage import Located
@@ -40,6 +37,8 @@ class Respondent:
         endpoint_section: str = "",
     ) -> None:
         if engine.kind == "embedded":
+            import torch
+
             torch.set_num_threads(1)  # as in a team: the same bits wherever it runs
         self._engine = open_engine(
             engine,
@@ -54,6 +53,8 @@ class Respondent:
 
     def begin(self, *stream: object) -> None:
         """Answers drawn from now on follow from this name alone (not an endpoint's)."""
+        from pixel_core.models.engine import stream_seed
+
         self._engine.reseed(stream_seed(*stream))
 
     def open(self, queries: Sequence[Query]) -> list[Opening]:

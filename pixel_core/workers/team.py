@@ -18,18 +18,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
-
-import torch
-import torch.distributed as dist
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from pixel_core.errors import PixelError, StageFailed
 from pixel_core.stage import Progress
-from pixel_core.workers.memory import keep_freed_memory
+from pixel_core.store.named_function import named_function
 from pixel_core.workers.modules import preloaded
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: How long workers may take to end their step when the run is interrupted.
 _GRACE_S = 20.0
@@ -61,6 +61,8 @@ class Team:
     def sum(self, values: Tensor) -> Tensor:
         """The sum over all workers, in place."""
         if self.size > 1:
+            from torch import distributed as dist
+
             dist.all_reduce(values)
         return values
 
@@ -68,6 +70,8 @@ class Team:
         """Every worker's value, by rank, at every worker."""
         if self.size == 1:
             return [value]
+        from torch import distributed as dist
+
         values: list[Any] = [None] * self.size
         dist.all_gather_object(values, value)
         return values
@@ -90,8 +94,20 @@ def worker_count(asked: int, shards: int) -> int:
     return count
 
 
+def begin() -> None:
+    """Let the process that workers are forked from import what they need, while this one does
+    other work. Does nothing where it has begun."""
+    multiprocessing.set_forkserver_preload(preloaded())
+    # Ctrl-C in a terminal is for the run: the workers' parent inherits that it is held back.
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
 def run_team(
-    function: Callable[..., Any],
+    function: Callable[..., Any] | str,
     arguments: tuple[Any, ...],
     *,
     shards: int,
@@ -100,13 +116,14 @@ def run_team(
 ) -> Any:
     """Run ``function(team, *arguments)`` in every worker; returns what the leader returns.
 
-    ``function`` is importable (it crosses a process border). ``KeyboardInterrupt`` lets
+    ``function`` is importable (it crosses a process border); as ``"module:function"`` it is
+    imported by the workers alone. ``KeyboardInterrupt`` lets
     the workers save and end. A worker's ``PixelError`` is raised here; any other end
     without a result is ``StageFailed`` with the worker's traceback.
     """
     count = worker_count(workers, shards)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(preloaded())
+    begin()
     with tempfile.TemporaryDirectory(prefix="pixel-team-") as meeting:
         stop = Path(meeting) / "stop"
         pipes, processes = [], []
@@ -210,9 +227,14 @@ def _work(
     store: str,
     pipe: Connection,
     stop: Path,
-    function: Callable[..., Any],
+    function: Callable[..., Any] | str,
     arguments: tuple[Any, ...],
 ) -> None:
+    import torch
+    from torch import distributed as dist
+
+    from pixel_core.workers.memory import keep_freed_memory
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, through ``stop``
     _die_with_parent()
     torch.set_num_threads(1)
@@ -236,6 +258,8 @@ def _work(
             progress=_PipeProgress(pipe) if rank == 0 else _Silent(),
             _stop=stop,
         )
+        if isinstance(function, str):
+            function = named_function(function)
         pipe.send(("result", function(team, *arguments)))
     except (PixelError, Interrupted) as error:
         pipe.send(("error", error))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from preloaded import Program
 from typer.testing import CliRunner, Result
 
 from flows.cli import app
@@ -23,13 +23,11 @@ class Pixel:
     environment: dict[str, str] = field(default_factory=dict)
     script: Path = SCRIPT
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, str(self.script), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={
+    def start(self, *arguments: str, **environment: str) -> Program:
+        return Program(
+            self.script,
+            arguments,
+            {
                 **os.environ,
                 "PIXEL_STORE": str(self.store),
                 **self.environment,

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -19,31 +16,10 @@ from pixel_program import Pixel
 from flows import kept_server
 
 
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made once: it is what the first start of a server takes longest for."""
-    home = tmp_path_factory.mktemp("prefect")
-    url = f"sqlite+aiosqlite:///{home}/prefect.db"
-    made = subprocess.run(
-        [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"],
-        env={
-            **os.environ,
-            "PREFECT_HOME": str(home),
-            "PREFECT_API_DATABASE_CONNECTION_URL": url,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert made.returncode == 0, made.stderr
-    return home / "prefect.db"
-
-
 @pytest.fixture
-def home(empty_database: Path) -> Iterator[Path]:
+def home() -> Iterator[Path]:
     """A Prefect home of the test's own; with it any server that was kept in it goes."""
     folder = Path(tempfile.mkdtemp(prefix="pixel-prefect-"))
-    shutil.copyfile(empty_database, folder / "prefect.db")
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -36,7 +36,7 @@ from pixel_core.records import (
 from pixel_core.seeds import ingest
 from pixel_core.stage import StageContext
 from pixel_core.store import Store
-from pixel_core.training import rl, sft
+from pixel_core.training import rl, sft, stages
 from pixel_core.workers.team import Team
 
 TINIER = TinyModelConfig(vision_depth=1, vision_hidden=32, layers=2, hidden=64, heads=2)
@@ -141,7 +141,7 @@ class SmallRun:
         config = self.config.model_copy(update={"runtime": runtime, **sections})
         out, heard = self._folder(name), Heard()
         [stage] = sections
-        run = {"rl": rl.run, "sft": sft.run}[stage]
+        run = {"rl": stages.rl, "sft": stages.sft}[stage]
         return Ran(out, run(self._context(name, config, out, heard)), heard.notes)
 
     def _here(self, function: Any, name: str, section: Any, heard: Heard) -> Ran:
