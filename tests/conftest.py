@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 
 import left_behind
@@ -38,6 +39,16 @@ settings.load_profile("same")
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and what they
 # start would inherit that; tests of Ctrl-C need programs that can be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Much is imported while tests are collected, and it stays: to look through it for garbage is a
+# tenth of that time, and later of every collection.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -24,6 +24,14 @@ WANTED = (
     "flows.evaluate",
     "flows.study",
     "prefect.events.worker",
+    "fastapi.encoders",
+)
+#: And the real stages.
+STAGES = (
+    "pixel_core.training.stages",
+    "pixel_core.evaluation.evaluate",
+    "pixel_core.reporting.report",
+    "transformers.tokenization_utils_tokenizers",
 )
 
 
@@ -34,7 +42,7 @@ def main() -> None:
         script = Path(sys.argv[2])
         sys.path.insert(0, str(script.parent))
         importlib.import_module(script.stem).install()  # before others read the table
-    for name in WANTED:
+    for name in WANTED if len(sys.argv) > 2 else (*WANTED, *STAGES):
         importlib.import_module(name)
     gc.freeze()
     threads = len(os.listdir("/proc/self/task"))

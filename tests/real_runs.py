@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 from living_processes import living
+from preloaded import Program
 from typer.testing import CliRunner, Result
 
 from flows.cli import app
@@ -40,17 +41,11 @@ class RealPixel:
 
     store: str
     environment: dict[str, str] = field(default_factory=dict)
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
+    started: list[Program] = field(default_factory=list)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [str(PIXEL), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PIXEL_STORE": self.store, **self.environment},
-            start_new_session=True,
-        )
+    def start(self, *arguments: str) -> Program:
+        environment = {**os.environ, "PIXEL_STORE": self.store, **self.environment}
+        process = Program(None, arguments, environment, new_session=True)
         self.started.append(process)
         return process
 
@@ -87,7 +82,7 @@ class RealPixel:
         for stage in stages:
             shutil.rmtree(Path(self.store) / "artifacts" / stage)
 
-    def wait_for_checkpoint(self, stage: str, process: subprocess.Popen[str]) -> int:
+    def wait_for_checkpoint(self, stage: str, process: Program) -> int:
         """Until the stage has saved a training step; returns the step."""
         deadline = time.monotonic() + LIMIT_S
         while time.monotonic() < deadline:
@@ -107,7 +102,7 @@ class RealPixel:
             process.communicate()
 
 
-def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+def ended(process: Program) -> subprocess.CompletedProcess[str]:
     """Wait for the process; its exit code and all it said."""
     out, err = process.communicate(timeout=LIMIT_S)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)

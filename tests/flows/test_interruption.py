@@ -119,6 +119,7 @@ def test_a_forced_run_starts_anew_and_goes_on_when_it_was_interrupted(made: Pixe
     assert first_step(made(*forced).stdout) == 0
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_with_private_servers_make_each_stage_once(
     lone_pixel: Pixel, tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ def test_the_next_run_takes_the_server_of_the_last(keeping: Pixel, home: Path) -
     )
 
 
+@pytest.mark.slow
 def test_other_settings_or_a_lost_database_need_another_server(
     keeping: Pixel, home: Path
 ) -> None:

@@ -53,6 +53,7 @@ def browser_page() -> Iterator[Page]:
 
 
 @needs_browser
+@pytest.mark.slow
 def test_the_page_shows_an_earlier_run_with_cached_tasks(
     lone_pixel: Pixel, browser_page: Page, tmp_path: Path
 ) -> None:

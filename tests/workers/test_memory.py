@@ -9,15 +9,18 @@ import sys
 import pytest
 
 PROGRAM = """
-import resource, sys
+import ctypes, resource, sys
 import torch
 from pixel_core.workers.memory import keep_freed_memory
+
+ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # no huge pages: each would be one fault for many
 
 if sys.argv[1] == "kept":
     keep_freed_memory()
 
 def step():
-    buffers = [torch.ones(300_000) for _ in range(100)]  # as layers keep them, 120 MB in all
+    # As layers keep them: of many sizes, 190 MB in all.
+    buffers = [torch.ones(300_000 + 90_000 * n) for n in range(30)]
     return sum(float(buffer[0]) for buffer in buffers)
 
 step()
