@@ -21,6 +21,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 PARENT = Path(__file__).with_name("preloaded_parent.py")
 
@@ -57,17 +58,14 @@ class Program:
         self._answers = self._told.makefile("r")
         self.pid = int(self._answers.readline())
         self.stdout, self.stderr = (os.fdopen(read) for read, _ in ends)
-        self._said = ["", ""]
-        self._readers = [
-            threading.Thread(target=self._read, args=(n,), daemon=True) for n in range(2)
-        ]
+        self._said: dict[Any, str] = {}
+        self._readers: list[threading.Thread] = []
         self._ended = threading.Thread(target=self._wait_for_it, daemon=True)
-        for thread in (*self._readers, self._ended):
-            thread.start()
+        self._ended.start()
 
-    def _read(self, number: int) -> None:
-        with (self.stdout, self.stderr)[number] as stream:
-            self._said[number] = stream.read()
+    def _read(self, stream: Any) -> None:
+        with stream:
+            self._said[stream] = stream.read()
 
     def _wait_for_it(self) -> None:
         with self._told, self._answers:
@@ -82,8 +80,18 @@ class Program:
         return self.returncode
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        both = self.stdout, self.stderr
+        if not self._readers:
+            self._readers = [
+                threading.Thread(target=self._read, args=(stream,), daemon=True)
+                for stream in both
+                if not stream.closed
+            ]
+            for thread in self._readers:
+                thread.start()
         self._join([*self._readers, self._ended], timeout)
-        return self._said[0], self._said[1]
+        out, err = (self._said.get(stream, "") for stream in both)
+        return out, err
 
     def _join(self, threads: list[threading.Thread], timeout: float | None) -> None:
         for thread in threads:

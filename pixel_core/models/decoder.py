@@ -85,10 +85,7 @@ class Decoder:
         count, used = len(lengths_n), int(lengths_n.max()) + 1
         place_kh = _places(cache, np.arange(count), lengths_n)
         seen = cache.stored.flatten(2, 3)[:, :, : count * self.cached_heads, :used]
-        bias_ns = np.zeros((count, 1, used), np.float32)
-        bias_ns[np.arange(used) > lengths_n[:, None, None]] = -np.inf
-        bias = torch.from_numpy(bias_ns).to(hidden_nd)
-        bias = bias.repeat_interleave(self.cached_heads, 0)
+        bias = self._bias(lengths_n + 1, used, hidden_nd)
         for layer, flat, (keys, values) in zip(
             self._layers, self._flat(cache), seen.unbind(), strict=True
         ):
@@ -112,15 +109,28 @@ class Decoder:
         seen = torch.from_numpy(np.arange(used) <= reach_nt[..., None]).to(hidden_kd.device)
         packed = None if len(row_k) == count * longest else (row_k, nth_k)
         cached = cache.stored[:, :, :count, :, :used]
-        for layer, flat, stored in zip(
-            self._layers, self._flat(cache), cached.unbind(), strict=True
+        flat = self._flat(cache)
+        for layer, places, stored in zip(
+            self._layers[:-1], flat[:-1], cached[:-1].unbind(), strict=True
         ):
-            q = self._project(layer, hidden_kd, turned, flat, place_kh)
+            q = self._project(layer, hidden_kd, turned, places, place_kh)
             mixed = self._attend(q, stored, seen, packed)
             hidden_kd = self._mix(layer, hidden_kd, mixed)
-        cache.lengths_n = old_n + new_n
+        # Nobody reads what the last layer makes of the tokens before a sequence's last one;
+        # only their keys and values.
         last_n = torch.from_numpy(np.cumsum(new_n) - 1).to(hidden_kd.device)
-        return _normed(hidden_kd[last_n], self._norm)
+        q = self._project(self._layers[-1], hidden_kd, turned, flat[-1], place_kh)
+        cache.lengths_n = old_n + new_n
+        keys, values = cached[-1].flatten(1, 2)
+        mixed = self._attend_one(q[last_n], keys, values, self._bias(cache.lengths_n, used, q))
+        return _normed(self._mix(self._layers[-1], hidden_kd[last_n], mixed), self._norm)
+
+    def _bias(self, lengths_n: np.ndarray, used: int, like: Tensor) -> Tensor:
+        """-inf at what a sequence of this length has not, (n and head, 1, s)."""
+        bias_ns = np.zeros((len(lengths_n), 1, used), np.float32)
+        bias_ns[np.arange(used) >= lengths_n[:, None, None]] = -np.inf
+        bias = torch.from_numpy(bias_ns).to(like)
+        return bias.repeat_interleave(self.cached_heads, 0)
 
     def _flat(self, cache: KeyValues) -> tuple[Tensor, ...]:
         """Each layer's cache as rows of one head's width, to be written by ``_places``."""

@@ -52,6 +52,7 @@ def base_model(context: StageContext) -> dict[str, Any]:
         from pixel_core.models import pretrained
 
         return pretrained.fetch(section.pretrained, context.out, context.progress)
+    preload(WORKERS_MODULES)
     result: dict[str, Any] = team.run_team(
         "pixel_core.training.base_model:pretrain",
         (section, context.config.dialogue, context.work, context.out),
@@ -83,6 +84,7 @@ def _in_team(
 ) -> dict[str, Any]:
     """Run ``function(team, section, dialogue, inputs, work, out)`` in every worker of a team
     over the section's shards; returns the leader's metrics."""
+    preload(WORKERS_MODULES)
     result: dict[str, Any] = team.run_team(
         function,
         (section, context.config.dialogue, dict(context.inputs), context.work, context.out),

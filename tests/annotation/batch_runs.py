@@ -22,12 +22,15 @@ from pixel_core.annotation.verdict import Outcome
 from pixel_core.dev.annotator import AnnotatorServer
 from pixel_core.records import Seed, read_jsonl
 from pixel_core.stage import Progress, StageContext
+from pixel_core.workers.modules import preload
+from pixel_core.workers.team import begin
 
 KEY = "sk-test-8c1f5e0a77d24b19"
 
-#: Processes start at once: what they import was imported by the one they are forked from.
+#: Processes start at once: what they import was imported by the one they are forked from,
+#: which is also that of workers that train.
 _STARTED_QUICKLY = multiprocessing.get_context("forkserver")
-_STARTED_QUICKLY.set_forkserver_preload(["batch_runs", "openai"])
+preload(["batch_runs", "openai"])
 
 
 class Heard:
@@ -90,6 +93,7 @@ class Runs:
     def in_process(self, url: str, **openai: Any) -> Iterator[Any]:
         """A run in a process of its own, killed at the end if it still runs."""
         context = self.context(url, Heard(self.store / "heard.txt"), **openai)
+        begin()
         process = _STARTED_QUICKLY.Process(target=_run, args=(context,))
         process.start()
         try:
