@@ -53,6 +53,7 @@ def test_two_runs_share_one_job_that_makes_what_a_local_run_makes(
     assert (local.key, local.digest) == (made.key, made.digest)
 
 
+@pytest.mark.slow
 def test_a_killed_run_meets_its_job_again_without_reading_its_log_again(bench: Bench) -> None:
     config = bench.config(environment={"NOISE": "40000"})  # 4 MB
     program = [sys.executable, job_stages.__file__]

@@ -53,6 +53,7 @@ def test_steps_appear_one_by_one_with_box_and_crop(visit: Visit, page_world: Wor
     assert visit.page.evaluate(broken) == 0
 
 
+@pytest.mark.slow
 def test_a_refused_call_a_video_and_an_answer_that_is_no_text(visit: Visit) -> None:
     pick(visit, MENDED)
     visit.ask()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from operating import ROOT, Operator
 
 from pixel_core.store import Store
@@ -29,6 +30,7 @@ def run(
     )
 
 
+@pytest.mark.slow
 def test_new_questions_are_answered_by_the_latest_models_without_training(
     operator: Operator, tmp_path: Path
 ) -> None:

@@ -70,6 +70,7 @@ def test_a_store_on_s3_ends_with_the_bits_of_a_folder(
     assert page.read_bytes() == (Path(smoke.pixel.store) / "report.html").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_users_own_pictures_go_through_the_whole_pipeline(
     smoke: SmokeRun,
     real_pixel: Callable[..., RealPixel],
