@@ -15,7 +15,7 @@ from pixel_core.pipeline import stages_of
 from pixel_core.planning import check_ready
 from pixel_core.training.stages import begin_workers
 from tasks.markdown import scores_markdown
-from tasks.page import show_markdown
+from tasks.page import show_markdown, texts_written
 from tasks.run import Run, Watcher
 
 #: Set by the command line; a run that a Prefect worker starts has only the page.
@@ -63,7 +63,7 @@ def running(request: Request) -> Iterator[Run]:
         force_from=request.force_from,
         until=request.until,
     )
-    with run.recorded():
+    with run.recorded(), texts_written():
         yield run
         evaluated = run.outcomes.get("evaluate")
         if evaluated is not None:

@@ -31,7 +31,7 @@ from pixel_core.study.stage import RUN, study_command, study_stage
 from pixel_core.training.stages import WORKERS_MODULES
 from pixel_core.workers.modules import preload
 from pixel_core.workers.team import begin
-from tasks.page import show_markdown
+from tasks.page import show_markdown, texts_written
 from tasks.study import StudyRun, StudyWatcher, compare, node_task
 
 #: How long stages may take to save and end when the study is interrupted: as long as a
@@ -61,7 +61,7 @@ def study(
     matrix, graph, opened, decided = request.plan()
     check_ready(decided, opened)
     run = StudyRun(matrix.config, graph, opened, watcher.get() or UnwatchedStudy())
-    with run.recorded():
+    with run.recorded(), texts_written():
         _make_cells(run, Schedule(graph, len(os.sched_getaffinity(0))))
         if run.errors:
             raise _failure(run)

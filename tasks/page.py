@@ -9,7 +9,10 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any, cast
 from uuid import UUID
 
@@ -78,13 +81,35 @@ class PageProgress:
             self._log.warning("progress is no longer shown on the page: %s", error)
 
 
+#: One thread: the server takes a tenth of a second for a text, and no stage waits for that.
+_writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="page")
+_on_the_way: list[Future[None]] = []
+
+
 def show_markdown(
     key: str, markdown: str, log: logging.Logger | logging.LoggerAdapter[Any]
 ) -> None:
+    """On the page of the flow run or task run that calls, by and by; at the latest at the end
+    of ``texts_written``."""
+
+    def write() -> None:
+        try:
+            create_markdown_artifact(markdown, key=key)
+        except (httpx.HTTPError, PrefectException) as error:
+            log.warning("%s is not shown on the page: %s", key, error)
+
+    # Which run it is of stands in the caller's context.
+    _on_the_way.append(_writer.submit(copy_context().run, write))
+
+
+@contextmanager
+def texts_written() -> Iterator[None]:
+    """Ends when the page has all texts, or each was told to be missing."""
     try:
-        create_markdown_artifact(markdown, key=key)
-    except (httpx.HTTPError, PrefectException) as error:
-        log.warning("%s is not shown on the page: %s", key, error)
+        yield
+    finally:
+        while _on_the_way:
+            _on_the_way.pop().result()
 
 
 def artifact_key(*words: str) -> str:
