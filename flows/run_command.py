@@ -52,7 +52,7 @@ def run_pipeline(request: Request, server: Server | None, *, verbose: bool) -> N
             f"the stages to run took {duration(times.total)} on {times.machine}",
             soft_wrap=True,
         )
-    begin_workers(config, [stage for stage in stages_of(config) if stage.name in to_run])
+    begin_workers((stage, config) for stage in stages_of(config) if stage.name in to_run)
     terminal = Terminal(console, times)
     try:
         keys = _follow(request, plan, server, terminal, verbose=verbose)

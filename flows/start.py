@@ -55,7 +55,7 @@ def running(request: Request) -> Iterator[Run]:
             say=lambda told: get_run_logger().info(told),
         )
         to_run = {decision.stage for decision in decisions if decision.action == "run"}
-        begin_workers(config, [stage for stage in stages_of(config) if stage.name in to_run])
+        begin_workers((stage, config) for stage in stages_of(config) if stage.name in to_run)
     run = Run(
         config,
         store,

@@ -28,9 +28,8 @@ from pixel_core.store.named_function import named_function
 from pixel_core.study.graph import Node
 from pixel_core.study.schedule import Schedule
 from pixel_core.study.stage import RUN, study_command, study_stage
-from pixel_core.training.stages import WORKERS_MODULES
+from pixel_core.training.stages import begin_workers
 from pixel_core.workers.modules import preload
-from pixel_core.workers.team import begin
 from tasks.page import show_markdown, texts_written
 from tasks.study import StudyRun, StudyWatcher, compare, node_task
 
@@ -78,8 +77,8 @@ def _make_cells(run: StudyRun, schedule: Schedule) -> None:
     run.watcher.begin(run.graph, len(os.sched_getaffinity(0)))
     work = dict.fromkeys(node.stage.run for node in run.graph.nodes.values())
     # All code is read now: cells that are compared must not differ by an edit made meanwhile.
-    preload([*WORKERS_MODULES, *(name.partition(":")[0] for name in work)])
-    begin()
+    preload(name.partition(":")[0] for name in work)
+    begin_workers((node.stage, node.cells[0].config) for node in run.graph.nodes.values())
     for name in (*work, RUN):
         named_function(name)
     ended: SimpleQueue[Node] = SimpleQueue()

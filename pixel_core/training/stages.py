@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from pixel_core.config import PipelineConfig, RlConfig, SftConfig
+from pixel_core.config import BaseModelConfig, PipelineConfig, RlConfig, SftConfig
 from pixel_core.models.loading import FOLDER
 from pixel_core.stage import Stage, StageContext
 from pixel_core.training.curve import write_curve
@@ -18,7 +19,7 @@ from pixel_core.workers import team
 from pixel_core.workers.modules import preload
 
 #: What the workers import, and this process does not.
-WORKERS_MODULES = (
+_WORKERS_MODULES = (
     "pixel_core.training.base_model",
     "pixel_core.training.sft",
     "pixel_core.training.rl",
@@ -26,11 +27,11 @@ WORKERS_MODULES = (
 )
 
 
-def begin_workers(config: PipelineConfig, stages: Iterable[Stage]) -> None:
+def begin_workers(stages: Iterable[tuple[Stage, PipelineConfig]]) -> None:
     """Where one of these stages will have workers on this machine: let their parent import
     what they need from now on, which takes seconds, while this process does other work."""
-    if any(_has_workers(stage, config) for stage in stages):
-        preload(WORKERS_MODULES)
+    if any(_has_workers(stage, config) for stage, config in stages):
+        preload(_WORKERS_MODULES)
         team.begin()
 
 
@@ -52,22 +53,14 @@ def base_model(context: StageContext) -> dict[str, Any]:
         from pixel_core.models import pretrained
 
         return pretrained.fetch(section.pretrained, context.out, context.progress)
-    preload(WORKERS_MODULES)
-    result: dict[str, Any] = team.run_team(
-        "pixel_core.training.base_model:pretrain",
-        (section, context.config.dialogue, context.work, context.out),
-        shards=section.shards,
-        workers=context.config.runtime.workers,
-        progress=context.progress,
-    )
-    return result
+    return _in_team("pixel_core.training.base_model:pretrain", context, section)
 
 
 def sft(context: StageContext) -> dict[str, Any]:
     """Write ``model/`` and ``curve.jsonl``; without steps, the base model as it is."""
     section = context.config.sft
     if section.steps:
-        return _in_team("pixel_core.training.sft:tune", context, section)
+        return _in_team("pixel_core.training.sft:tune", context, section, dict(context.inputs))
     context.progress.note("sft.steps is 0: no warm start, the base model is handed on as it is")
     shutil.copytree(context.inputs["base_model"] / FOLDER, context.out / FOLDER)
     write_curve(context.out, [])
@@ -76,18 +69,23 @@ def sft(context: StageContext) -> dict[str, Any]:
 
 def rl(context: StageContext) -> dict[str, Any]:
     """Write ``model/``, ``curve.jsonl`` and ``health.jsonl``."""
-    return _in_team("pixel_core.training.rl:reinforce", context, context.config.rl)
+    return _in_team(
+        "pixel_core.training.rl:reinforce", context, context.config.rl, dict(context.inputs)
+    )
 
 
 def _in_team(
-    function: str, context: StageContext, section: SftConfig | RlConfig
+    function: str,
+    context: StageContext,
+    section: BaseModelConfig | SftConfig | RlConfig,
+    *inputs: dict[str, Path],
 ) -> dict[str, Any]:
-    """Run ``function(team, section, dialogue, inputs, work, out)`` in every worker of a team
+    """Run ``function(team, section, dialogue, *inputs, work, out)`` in every worker of a team
     over the section's shards; returns the leader's metrics."""
-    preload(WORKERS_MODULES)
+    preload(_WORKERS_MODULES)
     result: dict[str, Any] = team.run_team(
         function,
-        (section, context.config.dialogue, dict(context.inputs), context.work, context.out),
+        (section, context.config.dialogue, *inputs, context.work, context.out),
         shards=section.shards,
         workers=context.config.runtime.workers,
         progress=context.progress,

@@ -1,4 +1,4 @@
-"""The process that follows the stages imports no torch; workers' parent begins when it pays."""
+"""Importing a stage is light; the workers' parent starts early where it will be needed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pixel_core.pipeline import BY_NAME, STAGES
 from pixel_core.training import stages
 
 
-def test_no_stage_brings_torch_or_transformers_into_the_process_that_runs_it() -> None:
+def test_importing_a_stage_imports_neither_torch_nor_transformers() -> None:
     modules = sorted({stage.run.partition(":")[0] for stage in STAGES})
     program = (
         "import importlib, sys\n"
@@ -56,5 +56,5 @@ def test_the_workers_parent_begins_for_stages_that_have_workers_here(
     if "place" in changes:
         given["cluster"] = {"address": "http://head:8265"}
     config = PipelineConfig.model_validate({"name": "x", **given})
-    stages.begin_workers(config, [BY_NAME[stage]])
+    stages.begin_workers([(BY_NAME[stage], config)])
     assert begun == [True] * begins
