@@ -178,6 +178,7 @@ else
 	@echo "installing the locked packages into $(VENV) (a few minutes the first time)"
 	@$(UV_INSTALL) || PIP_CONSTRAINT=requirements.lock $(BIN)/python -m pip install --quiet \
 		--quiet --disable-pip-version-check --no-input -e '.[dev]'
-	@$(BIN)/python -m flows.new_database
+	@$(BIN)/python -m flows.new_database || \
+		echo "no database was prepared: the first run lets Prefect make it" >&2
 	@touch $(STAMP)
 endif

@@ -67,15 +67,17 @@ def settle() -> None:
     from prefect.settings import get_current_settings
 
     home, made = prefect_home(), ready_made()
-    configured = get_current_settings().server.database.connection_url
+    settings = get_current_settings().server.database
+    configured = settings.connection_url
     if configured is None or configured.get_secret_value() != _address(home):
         return
     database = home / "prefect.db"
     if made.is_file() and not database.exists():
         _copy(made, database)
     revision = _revision(database)
-    if revision is not None and revision == _revision(made):
-        os.environ.setdefault("PREFECT_API_DATABASE_MIGRATE_ON_START", "false")
+    asked = "migrate_on_start" in settings.model_fields_set
+    if revision is not None and revision == _revision(made) and not asked:
+        os.environ["PREFECT_API_DATABASE_MIGRATE_ON_START"] = "false"
         refresh_global_settings_context()
 
 

@@ -123,8 +123,12 @@ def test_a_forced_run_starts_anew_and_goes_on_when_it_was_interrupted(made: Pixe
 def test_two_runs_at_once_with_private_servers_make_each_stage_once(
     lone_pixel: Pixel, tmp_path: Path
 ) -> None:
-    """On a database that neither has migrated yet, too."""
-    home = {"PREFECT_HOME": str(tmp_path / "new"), "TINY_SFT_STEP_S": "0.1"}
+    """On a database that neither has migrated yet, too: not the usual one, which is a copy."""
+    home = {
+        "PREFECT_HOME": str(tmp_path / "new"),
+        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{tmp_path}/own.db",
+        "TINY_SFT_STEP_S": "0.1",
+    }
     both = [lone_pixel.start("run", **home) for _ in range(2)]
     ended = [process.communicate(timeout=150) for process in both]
     assert [process.returncode for process in both] == [0, 0], ended

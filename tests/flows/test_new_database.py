@@ -98,8 +98,34 @@ def test_the_users_own_database_is_not_this_one(home: Path, tmp_path: Path) -> N
     assert not (tmp_path / "own.db").exists()
 
 
-def test_a_user_who_asks_for_migrations_gets_them(home: Path, tmp_path: Path) -> None:
-    assert migrates_after_settling(tmp_path, **{MIGRATES: "true"})
+@pytest.mark.parametrize("name", [MIGRATES, "PREFECT_SERVER_DATABASE_MIGRATE_ON_START"])
+def test_a_user_who_asks_for_migrations_gets_them(
+    home: Path, tmp_path: Path, name: str
+) -> None:
+    assert migrates_after_settling(tmp_path, **{name: "true"})
+
+
+@pytest.mark.parametrize("name", ["a b", "ü", "a#b", "a?b=c", "[x]", "100%", "a%20b"])
+def test_a_home_of_any_name(
+    home: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / name))
+    assert not migrates_after_settling(tmp_path)
+    assert word(tmp_path / name / "prefect.db") == ""
+
+
+def test_two_that_start_at_once_in_a_new_home_have_one_database(
+    home: Path, tmp_path: Path
+) -> None:
+    both = [Forked(target=new_database.settle) for _ in range(2)]
+    for child in both:
+        child.start()
+    for child in both:
+        child.join()
+    assert [child.exitcode for child in both] == [0, 0]
+    assert [path.name for path in home.glob("prefect.db*") if "-" not in path.name] == [
+        "prefect.db"
+    ]
 
 
 def test_the_environments_own_is_empty_and_of_its_prefect() -> None:
