@@ -95,7 +95,8 @@ def show_markdown(
     def write() -> None:
         try:
             create_markdown_artifact(markdown, key=key)
-        except (httpx.HTTPError, PrefectException) as error:
+        # RuntimeError: httpx's word for a client that was closed meanwhile.
+        except (httpx.HTTPError, PrefectException, RuntimeError) as error:
             log.warning("%s is not shown on the page: %s", key, error)
 
     # Which run it is of stands in the caller's context.
