@@ -56,12 +56,19 @@ def _threads() -> set[Any]:
 
 
 def _children() -> set[Any]:
-    """The living children of this process: number and command."""
+    """The living children of this process, and the programs that ``preloaded`` forked for it:
+    number and command."""
+    found = list(living())
+    own = [process for process in found if process.parent == os.getpid()]
+    forking = {process.number for process in own if "preloaded_parent" in process.command}
     return {
         (process.number, process.command)
-        for process in living()
-        if process.parent == os.getpid()
-        and not any(name in process.command for name in _LASTING)
+        for process in found
+        if process.parent in forking
+        or (
+            process.parent == os.getpid()
+            and not any(name in process.command for name in _LASTING)
+        )
     }
 
 

@@ -41,11 +41,24 @@ class RealPixel:
 
     store: str
     environment: dict[str, str] = field(default_factory=dict)
-    started: list[Program] = field(default_factory=list)
+    #: The installed program itself, and not a fork that has imported everything before.
+    installed: bool = False
+    started: list[Any] = field(default_factory=list)
 
-    def start(self, *arguments: str) -> Program:
+    def start(self, *arguments: str) -> Any:
         environment = {**os.environ, "PIXEL_STORE": self.store, **self.environment}
-        process = Program(None, arguments, environment, new_session=True)
+        process: Any
+        if self.installed:
+            process = subprocess.Popen(
+                [str(PIXEL), *arguments],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment,
+                start_new_session=True,
+            )
+        else:
+            process = Program(None, arguments, environment, new_session=True)
         self.started.append(process)
         return process
 
@@ -82,7 +95,7 @@ class RealPixel:
         for stage in stages:
             shutil.rmtree(Path(self.store) / "artifacts" / stage)
 
-    def wait_for_checkpoint(self, stage: str, process: Program) -> int:
+    def wait_for_checkpoint(self, stage: str, process: Any) -> int:
         """Until the stage has saved a training step; returns the step."""
         deadline = time.monotonic() + LIMIT_S
         while time.monotonic() < deadline:
@@ -102,7 +115,7 @@ class RealPixel:
             process.communicate()
 
 
-def ended(process: Program) -> subprocess.CompletedProcess[str]:
+def ended(process: Any) -> subprocess.CompletedProcess[str]:
     """Wait for the process; its exit code and all it said."""
     out, err = process.communicate(timeout=LIMIT_S)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
@@ -153,7 +166,8 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmokeRun]:
     Its store is shared by the tests of this process: read it, run what reuses everything, or
     copy it (``copy_of_smoke``).
     """
-    pixel = RealPixel(str(tmp_path_factory.mktemp("smoke") / "store"))
+    # The one run that imports what it needs in the order it does for a user.
+    pixel = RealPixel(str(tmp_path_factory.mktemp("smoke") / "store"), installed=True)
     session = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         session = session.parent
