@@ -59,13 +59,14 @@ def read_seed(folder: Path, seed: int) -> dict[str, Any]:
     return row
 
 
-def arithmetic() -> str:
-    """The name under which this machine's figures are kept."""
-    facts = machine()
+def arithmetic(facts: Mapping[str, Any]) -> str:
+    """The name under which a machine's figures are kept."""
     return f"{facts['cpu']}, {facts['instructions']}"
 
 
-def keep(path: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def keep(
+    path: Path, rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]
+) -> dict[str, Any]:
     """Put this machine's rows beside those of others; returns them all."""
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     settings = {
@@ -73,8 +74,8 @@ def keep(path: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for name in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
         if name in os.environ
     }
-    found[arithmetic()] = {
-        "machine": machine(),
+    found[arithmetic(facts)] = {
+        "machine": facts,
         "environment": settings,
         "rows": [{k: _rounded(v) for k, v in row.items()} for row in rows],
     }
@@ -145,12 +146,13 @@ def main() -> None:
     parser.add_argument("--read", action="store_true", help="only read what is finished")
     asked = parser.parse_args()
     rows = []
+    facts = machine()  # before a result is written: its commit would be told as changed
     for seed in asked.seeds:
         folder = asked.stores / f"seed-{seed}"
         if not asked.read:
             run_seed(folder, seed)
         rows.append(read_seed(folder, seed))
-        found = keep(RESULTS / "tiny_seeds.json", rows)
+        found = keep(RESULTS / "tiny_seeds.json", rows, facts)
     text = markdown(found)
     (RESULTS / "tiny_seeds.md").write_text(text, encoding="utf-8")
     print(text)
