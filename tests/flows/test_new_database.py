@@ -38,16 +38,21 @@ def word(path: Path) -> str:
         return connection.execute("SELECT word FROM mine").fetchone()[0]
 
 
+def settle_as_a_new_process() -> None:
+    """Prefect keeps the settings it read first, and an earlier test may have had it read them."""
+    from prefect.context import refresh_global_settings_context
+
+    refresh_global_settings_context()
+    new_database.settle()
+
+
 def migrates_after_settling(tmp_path: Path, **environment: str) -> bool:
-    """Whether Prefect would look through its migrations; in a process of its own, as Prefect
-    keeps its settings."""
+    """Whether Prefect would look through its migrations; in a process of its own, as settling
+    changes its environment."""
 
     def settle() -> None:
         os.environ.update(environment)
-        from prefect.context import refresh_global_settings_context
-
-        refresh_global_settings_context()
-        new_database.settle()
+        settle_as_a_new_process()
         (tmp_path / "said").write_text(os.environ.get(MIGRATES, "true"))
 
     child = Forked(target=settle)
@@ -117,7 +122,7 @@ def test_a_home_of_any_name(
 def test_two_that_start_at_once_in_a_new_home_have_one_database(
     home: Path, tmp_path: Path
 ) -> None:
-    both = [Forked(target=new_database.settle) for _ in range(2)]
+    both = [Forked(target=settle_as_a_new_process) for _ in range(2)]
     for child in both:
         child.start()
     for child in both:
