@@ -1,6 +1,8 @@
 # make run     make the environment if missing, run the embedded default, end with a report
 # make test    make the environment if missing, run the tests in another order each time
 #              (SEED=... repeats one; JOBS=... processes)
+# make test-ci   the same and the costlier ones too: whole programs that are killed and go on,
+#              Ray, schedules, browsers; CI runs it
 # make check   style, format, types
 # make env     only the environment
 # make bench   speed, side by side with peers (STORE=... names a finished run's store)
@@ -45,13 +47,16 @@ JOBS ?= 3
 PYTEST := $(BIN)/python -m pytest $(if $(SEED),--randomly-seed=$(SEED))
 BY_FILE := --dist loadfile --no-loadscope-reorder
 
-.PHONY: env run test test-long test-properties test-ray check format bench bench-trl \
+.PHONY: env run test test-ci test-long test-properties test-ray check format bench bench-trl \
 	graders-agreement openrlhf-agreement openrlhf-real vllm-parity
 
 run: $(STAMP)
 	$(BIN)/pixel run --profile tiny
 
 test: $(STAMP)
+	$(PYTEST) -m "not slow and not ci" -n $(JOBS) $(BY_FILE) tests
+
+test-ci: $(STAMP)
 	$(PYTEST) -m "not slow" -n $(JOBS) $(BY_FILE) tests
 
 test-long: $(STAMP)

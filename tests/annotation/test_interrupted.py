@@ -56,6 +56,7 @@ def start(folder: Path, url: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", RUN, str(folder), url])
 
 
+@pytest.mark.ci
 def test_kill_9_at_several_moments_pays_for_nothing_twice(tmp_path: Path) -> None:
     respond = Counting()
     with FakeEndpoint(respond) as endpoint:

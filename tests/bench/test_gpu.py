@@ -23,6 +23,7 @@ from pixel_core.models.batch import collate
 from pixel_core.training.ray_train.forward import Scorer, inputs_of
 
 
+@pytest.mark.ci
 def test_a_step_is_measured() -> None:
     said = figures("gpu.sft_step", "--tiny", "--samples", "2")
     assert set(said) == {"tokens", "samples", "compute", "utilisation"}

@@ -22,6 +22,8 @@ from pixel_core.errors import ClusterError, DataError
 from pixel_core.runner import Outcome, run_stage
 from pixel_core.store import Store
 
+pytestmark = pytest.mark.ci
+
 
 @pytest.fixture(scope="module")
 def ray_cluster() -> Iterator[RealRay]:

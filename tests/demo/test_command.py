@@ -15,6 +15,8 @@ from visits import Visit
 from pixel_core.demo.examples import draw_examples
 from pixel_core.profile import load_profile
 
+pytestmark = pytest.mark.ci
+
 
 @pytest.fixture
 def started(smoke: SmokeRun) -> Iterator[tuple[Popen[str], str]]:

@@ -12,6 +12,8 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 from visits import Visit
 
+pytestmark = pytest.mark.ci
+
 
 @pytest.fixture
 def visit(browser: Browser, page_world: World) -> Iterator[Visit]:

@@ -20,6 +20,8 @@ from pixel_core.profile import load_profile
 from pixel_core.runner import run_stage
 from pixel_core.store import Artifact, RunRecord, Store
 
+pytestmark = pytest.mark.ci
+
 FILE = "deployments/prefect.yaml"
 STAGES = ("ingest", "annotate", "synthesize")
 LONDON = ZoneInfo("Europe/London")

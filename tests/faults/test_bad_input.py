@@ -126,6 +126,7 @@ def test_a_faulty_dataset_is_refused_before_any_work(
     assert not (store.parent / "prefect").exists(), "Prefect was started"
 
 
+@pytest.mark.ci
 def test_a_dataset_without_test_questions_ends_before_anything_is_trained(
     manifest: Path, store: Path
 ) -> None:

@@ -10,6 +10,8 @@ import time
 import pytest
 from real_runs import RealPixel, SmokeRun, members, statuses
 
+pytestmark = pytest.mark.ci
+
 TRAINED = ("sft", "rl")
 
 

@@ -49,6 +49,7 @@ def first_step(output: str) -> int:
     return int(line.rpartition(" ")[2])
 
 
+@pytest.mark.ci
 def test_ctrl_c_ends_it_says_what_is_kept_and_the_next_run_goes_on(
     lone_pixel: Pixel, pixel: Pixel
 ) -> None:
@@ -73,6 +74,7 @@ def test_ctrl_c_ends_it_says_what_is_kept_and_the_next_run_goes_on(
     assert first_step(after.stdout) >= 5
 
 
+@pytest.mark.ci
 def test_an_interrupted_run_is_not_shown_as_running(pixel: Pixel, page: LocalServer) -> None:
     process = pixel.start("run", TINY_SFT_STEP_S=STEP_S)
     wait_for_step(pixel, 1, process)

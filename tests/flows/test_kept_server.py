@@ -60,6 +60,7 @@ def flow_states(home: Path) -> list[str]:
         return [row[0] for row in rows]
 
 
+@pytest.mark.ci
 def test_the_next_run_takes_the_server_of_the_last(keeping: Pixel, home: Path) -> None:
     assert keeping("run", "--until", "annotate").returncode == 0
     assert flow_states(home) == ["Completed"]  # when the command ends, not later
@@ -140,6 +141,7 @@ def test_a_bad_number_of_seconds_is_bad_input(keeping: Pixel) -> None:
     assert "PIXEL_SERVER_KEPT_S='soon'" in ended.stderr
 
 
+@pytest.mark.ci
 def test_a_server_that_is_not_to_be_kept_ends_with_its_run(keeping: Pixel, home: Path) -> None:
     assert keeping("run", "--until", "ingest", PIXEL_SERVER_KEPT_S="0").returncode == 0
     assert not is_there(home)()

@@ -39,7 +39,7 @@ def word(path: Path) -> str:
 
 
 def settle_as_a_new_process() -> None:
-    """Prefect keeps the settings it read first, and an earlier test may have had it read them."""
+    """Prefect keeps the settings it read first, maybe for an earlier test of this process."""
     from prefect.context import refresh_global_settings_context
 
     refresh_global_settings_context()

@@ -125,6 +125,7 @@ def test_from_forces_what_follows_and_until_ends_early(made: Pixel) -> None:
     assert "81.2 %" in earlier.stdout
 
 
+@pytest.mark.ci
 def test_a_failed_stage_fails_the_flow_and_keeps_what_was_done(
     pixel: Pixel, page: LocalServer
 ) -> None:

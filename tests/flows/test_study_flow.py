@@ -75,6 +75,7 @@ def shown(study: Pixel, *arguments: str) -> Result:
     return CliRunner().invoke(app, ["show", *arguments, "--store", str(study.store)])
 
 
+@pytest.mark.ci
 def test_a_study_is_stopped_then_fails_in_one_cell_then_ends(
     study: Pixel, page: LocalServer
 ) -> None:

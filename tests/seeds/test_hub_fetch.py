@@ -25,6 +25,8 @@ from pixel_core.errors import PixelError
 from pixel_core.seeds import ingest
 from pixel_core.stage import SilentProgress, StageContext
 
+pytestmark = pytest.mark.ci
+
 def run(name, out):
     hub = HubConfig(name=name, revision="{COMMIT}", files={{"train": "*.jsonl"}})
     config = PipelineConfig(ingest=IngestConfig(sources=("hub",), hub=hub))

@@ -89,6 +89,7 @@ def test_records_become_seeds(ingested: tuple[Path, PagesSource, list[Found]]) -
         assert crop.min() < 60
 
 
+@pytest.mark.ci
 def test_a_copy_on_s3_makes_the_same_bytes(
     ingested: tuple[Path, PagesSource, list[Found]], tmp_path: Path, s3_uri: str
 ) -> None:

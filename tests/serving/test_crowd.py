@@ -30,6 +30,7 @@ def small() -> Iterator[Running]:
         yield running
 
 
+@pytest.mark.ci
 def test_64_clients_at_once_get_what_each_would_alone() -> None:
     world = memorised().world
     # Questions the model does not know: its answers to them differ, and go wrong at length.

@@ -71,6 +71,7 @@ def url_of(process: subprocess.Popen[str]) -> tuple[str, str]:
     raise AssertionError(process.stderr.read() if process.stderr else "")
 
 
+@pytest.mark.ci
 def test_it_serves_as_it_says_and_ends_at_sigterm(process: subprocess.Popen[str]) -> None:
     url, line = url_of(process)
     body = asking(1, model="by-heart")

@@ -42,6 +42,7 @@ def wait_for(path: Path, seconds: float = 120) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_ended_run_is_continued_at_once(
     store: Store, how: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -64,6 +65,7 @@ def test_ended_run_is_continued_at_once(
         assert below(store, "staging") == []
 
 
+@pytest.mark.ci
 def test_two_runs_at_once_compute_once(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

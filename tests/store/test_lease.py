@@ -65,6 +65,7 @@ def increment(storage: Storage, counter: Path, times: int) -> None:
             counter.write_text(str(value + 1))
 
 
+@pytest.mark.ci
 def test_one_holder_at_a_time(storage: Storage, tmp_path: Path) -> None:
     counter = tmp_path / "counter"
     counter.write_text("0")
@@ -92,6 +93,7 @@ def test_killed_holder_is_replaced_at_once(
     child.join()
 
 
+@pytest.mark.ci
 def test_many_waiters_for_a_dead_holder_do_not_overlap(
     storage: Storage, tmp_path: Path
 ) -> None:

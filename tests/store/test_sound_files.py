@@ -231,6 +231,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     ).artifact
 
 
+@pytest.mark.ci
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from([0, 1]), st.sampled_from(CHANGES), st.booleans()),

@@ -88,6 +88,7 @@ def test_shards_are_divided_among_the_workers() -> None:
     assert worker_count(0, 1) == 1
 
 
+@pytest.mark.ci
 def test_workers_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(

@@ -16,7 +16,7 @@ from pixel_core.errors import DataError, StageFailed
 from pixel_core.stage import SilentProgress
 from pixel_core.workers.pool import LOSSES, Pool, share_out
 
-pytestmark = pytest.mark.usefixtures("one_ray")
+pytestmark = [pytest.mark.ci, pytest.mark.usefixtures("one_ray")]
 
 
 class Told(SilentProgress):
