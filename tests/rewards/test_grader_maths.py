@@ -24,9 +24,6 @@ ENDLESS = r"\boxed{9^{9^{9^9}}}"
 @pytest.fixture(scope="module")
 def judge() -> Iterator[Judge]:
     judge = Judge(seconds=0.5)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OPENAI_API_KEY", "sk-not-for-it")
-        judge.compare(r"\boxed{1}", r"\boxed{1}")
     yield judge
     judge.close()
 
@@ -56,7 +53,12 @@ def test_what_is_stated_without_a_box() -> None:
     assert maths(ask("1/2"), said("perhaps 0.5")) == 0
 
 
-def test_its_process_is_held_small_and_knows_no_secret(judge: Judge) -> None:
+def test_its_process_is_held_small_and_knows_no_secret(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-for-it")
+    judge.close()  # so that the next is started with the secret near
+    judge.compare(r"\boxed{1}", r"\boxed{1}")
     pid = judge.pid
     assert pid is not None
     assert resource.prlimit(pid, resource.RLIMIT_AS)[0] == 1 << 30

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from hub_server import TOKEN, Hub, serving
 
+pytestmark = pytest.mark.ci
+
 NAME = "org/cards"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -24,8 +26,6 @@ from pixel_core.config import HubConfig, IngestConfig, PipelineConfig
 from pixel_core.errors import PixelError
 from pixel_core.seeds import ingest
 from pixel_core.stage import SilentProgress, StageContext
-
-pytestmark = pytest.mark.ci
 
 def run(name, out):
     hub = HubConfig(name=name, revision="{COMMIT}", files={{"train": "*.jsonl"}})

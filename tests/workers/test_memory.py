@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.ci
+
 PROGRAM = """
 import resource, sys
 import torch
 from pixel_core.workers.memory import keep_freed_memory
-
-pytestmark = pytest.mark.ci
 
 if sys.argv[1] == "kept":
     keep_freed_memory()
