@@ -104,9 +104,11 @@ def _pieces(tokens: list[int], parts: list[Part], vocabulary: Vocabulary) -> Ite
                 yield Piece("", part, len(run))
                 run = []
             continue
+        if part is Part.SHOWN and not last:
+            continue
         text = vocabulary.decode(run)
         # A character of several tokens is whole only with the last of them.
         whole = not text.endswith("\ufffd")
-        if last or (part is not Part.SHOWN and whole):
+        if last or whole:
             yield Piece(text, part, len(run))
             run = []

@@ -14,6 +14,8 @@ from drawn_seeds import write_ingest
 from pixel_core.annotation import batch_office
 from pixel_core.dev.annotator import AnnotatorServer, Rule, Script
 
+pytestmark = pytest.mark.ci
+
 SEEDS = 5
 #: Two batches a round: of 3 and of 2.
 SETTINGS: dict[str, Any] = {

@@ -123,6 +123,7 @@ def test_an_answer_that_is_missing_is_told(tmp_path: Path) -> None:
         run(context)
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_in_a_browser_nothing_is_fetched_and_a_phone_shows_all_of_it(
     made: StageContext,

@@ -24,7 +24,10 @@ from pixel_core.seeds.pages_renderer import PageRenderer
 from pixel_core.seeds.pages_rendering import MAX_HEIGHT, Rendered
 from pixel_core.vision.picture_fault import Fault
 
-pytestmark = pytest.mark.skipif(find() is None, reason="no Chromium on this machine")
+pytestmark = [
+    pytest.mark.ci,
+    pytest.mark.skipif(find() is None, reason="no Chromium on this machine"),
+]
 
 WIDTH = 600
 RED = (255, 0, 0)

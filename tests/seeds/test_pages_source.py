@@ -155,6 +155,7 @@ def test_all_faults_of_the_records_are_told_at_once(tmp_path: Path) -> None:
         assert told in found
 
 
+@pytest.mark.ci
 def test_all_faults_of_the_pages_are_told_at_once(tmp_path: Path) -> None:
     root = fill(
         tmp_path / "pages",
