@@ -76,6 +76,7 @@ def test_it_measures(name: str, options: tuple[str, ...], compared: int) -> None
     assert sum(figure["peer"] is not None for figure in said.values()) == compared
 
 
+@pytest.mark.ci
 def test_orchestration_is_what_the_stages_did_not_use(store: Store) -> None:
     said = figures("orchestration", "--store", store.uri)
     (run,) = [store.runs.get(name) for name in store.runs.ids()]

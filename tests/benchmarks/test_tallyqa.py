@@ -13,6 +13,7 @@ from published_files import write_tallyqa
 from pixel_core.errors import DataError
 
 
+@pytest.mark.ci
 def test_the_complex_questions_of_a_whole_copy(tmp_path: Path) -> None:
     local = str(write_tallyqa(tmp_path / "tallyqa"))
     made = prepared(tmp_path / "out", "tallyqa_complex", local=local)

@@ -60,6 +60,7 @@ def garbage(dice: random.Random) -> str:
     return tagged("".join(dice.choices(TOKENS, k=dice.randint(0, 30))))
 
 
+@pytest.mark.ci
 @BOTH
 def test_fuzz_fifty_thousand_calls(zoom):
     dice = random.Random(f"calls {zoom.coordinates}")

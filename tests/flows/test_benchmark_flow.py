@@ -18,6 +18,8 @@ from flows.server import LocalServer
 from pixel_core.pipeline import STAGES, stages_of
 from pixel_core.profile import load_profile
 
+pytestmark = pytest.mark.ci
+
 SCRIPT = Path(__file__).with_name("tiny_benchmarks.py")
 BOTH = ("--set", "benchmarks.names=drawn,vstar")
 
@@ -95,7 +97,6 @@ def test_evaluating_trains_nothing_and_shows_what_shapes_the_scores(
     assert "answers_drawn_policy" in trained.here("show", "answers_drawn_policy").output
 
 
-@pytest.mark.ci
 def test_a_checkpoint_is_evaluated_where_nothing_was_trained(
     pixel: Pixel, page: LocalServer
 ) -> None:
@@ -134,7 +135,6 @@ def test_what_would_change_nothing_is_refused(
     assert remedy in ended.output
 
 
-@pytest.mark.ci
 def test_a_model_that_is_gone_is_told_before_anything_is_made(trained: Pixel) -> None:
     shutil.rmtree(trained.store / "artifacts" / "rl")
     ended = trained.here("evaluate", "--benchmark", "drawn")

@@ -170,6 +170,7 @@ def test_damage_is_noticed_repaired_and_told(made: Pixel, page: LocalServer) -> 
     }
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_the_profile_may_name_the_store(
     pixel: Pixel, command: str, tmp_path_factory: pytest.TempPathFactory

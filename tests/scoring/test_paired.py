@@ -67,6 +67,7 @@ def test_mcnemar_is_the_sign_test_on_the_discordant() -> None:
     assert result.interval.low > 0
 
 
+@pytest.mark.ci
 def test_newcombes_paired_interval_covers() -> None:
     rng = np.random.default_rng(5)
     shares = [0.3, 0.3, 0.1, 0.3]

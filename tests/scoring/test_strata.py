@@ -35,6 +35,7 @@ def test_small_kinds_weigh_as_much_as_large_ones() -> None:
     assert interval.high < 0.51
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("method", ["shares", "bootstrap", "difference", "graded difference"])
 def test_coverage(method: str) -> None:
     """Over kinds of unequal size and skill; of a difference with answers that go together."""

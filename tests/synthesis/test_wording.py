@@ -30,6 +30,7 @@ def sentences(text: str) -> list[str]:
     return re.findall(r"[^.?!]+[.?!]", text)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("make", [annotation, video], ids=["picture", "video"])
 def test_no_sentence_dominates_its_part(make: Any) -> None:
     """10,000 trajectories that differ in nothing but their templates' draws."""

@@ -28,6 +28,8 @@ from pixel_core.training.ray_train.worker import Job
 from pixel_core.training.sft import Lessons, learn
 from pixel_core.workers.team import run_team
 
+pytestmark = pytest.mark.ci
+
 SECTION = HABITS.model_copy(update={"steps": 6, "checkpoint_every": 2})
 
 
