@@ -23,6 +23,8 @@ import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
 from asking import ask, context, drive_all
+
+pytestmark = pytest.mark.ci
 run = context(Path(sys.argv[1]), sys.argv[2], concurrency=4, timeout_s=120.0)
 drive_all(run, [ask(*(f"{{n}}-{{k}}" for k in range(3))) for n in range({SEEDS})])
 """
@@ -56,7 +58,6 @@ def start(folder: Path, url: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", RUN, str(folder), url])
 
 
-@pytest.mark.ci
 def test_kill_9_at_several_moments_pays_for_nothing_twice(tmp_path: Path) -> None:
     respond = Counting()
     with FakeEndpoint(respond) as endpoint:

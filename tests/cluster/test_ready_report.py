@@ -73,6 +73,7 @@ def test_gpus_are_read_from_the_drivers_own_table(tmp_path, monkeypatch: pytest.
     assert [(name, round(gib)) for name, gib in devices] == [("NVIDIA H100 80GB HBM3", 80)] * 2
 
 
+@pytest.mark.ci
 def test_gpus_that_torch_cannot_use_are_told_in_torchs_words(tmp_path):
     answer = _report(tmp_path, offered=1.0)
     assert answer["devices"] == []

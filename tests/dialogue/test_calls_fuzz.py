@@ -4,6 +4,7 @@ import json
 import random
 import re
 
+import pytest
 from call_texts import (
     BOTH,
     NORMALIZED,

@@ -128,6 +128,7 @@ def test_the_originals_matcher_is_labelled(tmp_path: Path) -> None:
     assert result.rows[0].score.value == 1.0
 
 
+@pytest.mark.ci
 def test_a_comparison_without_an_end_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

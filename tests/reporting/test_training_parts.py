@@ -215,6 +215,7 @@ def lagrangian_run(context, tmp_path: Path):
     return replace(made, config=config)
 
 
+@pytest.mark.ci
 def test_the_page_of_a_stopped_run_says_why_and_what_is_kept(context, tmp_path) -> None:
     made = lagrangian_run(context, tmp_path)
     run(made)
