@@ -128,13 +128,17 @@ def evaluate(
     ] = None,
     overrides: Overrides = None,
     store: StoreUri = None,
+    verify: Verify = False,
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
     """Score trained models, or a checkpoint, on benchmarks. Trains nothing."""
     with clear_endings(debug):
-        from flows.evaluate_command import Asked, evaluate_models, request_of
+        from flows.server import private_server
 
-        asked = Asked(tuple(benchmark or ()), tuple(model or ()), notool, limit)
-        request = request_of(profile, tuple(overrides or ()), store, asked)
-        evaluate_models(request, verbose=verbose)
+        with private_server() as server:
+            from flows.evaluate_command import Asked, evaluate_models, request_of
+
+            asked = Asked(tuple(benchmark or ()), tuple(model or ()), notool, limit)
+            request = request_of(profile, tuple(overrides or ()), store, asked, verify)
+            evaluate_models(request, server, verbose=verbose)

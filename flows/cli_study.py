@@ -12,6 +12,7 @@ from flows.cli_options import (
     Profile,
     StoreUri,
     Verbose,
+    Verify,
 )
 from flows.endings import clear_endings
 
@@ -31,19 +32,28 @@ def learning_trap(
         bool, typer.Option("--plan", help="Say what would be reused or run, and why.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --plan: print JSON.")] = False,
+    verify: Verify = False,
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
     """Show the learning trap: RL with and without curiosity, over seeds, with verdicts."""
     with clear_endings(debug):
-        from flows.study_command import print_study_plan, run_study
-        from flows.study_request import StudyRequest
-        from pixel_core.errors import ConfigError
-
-        request = StudyRequest(profile, tuple(overrides or ()), store, tuple(only or ()))
+        laid, arms = tuple(overrides or ()), tuple(only or ())
         if plan_only:
-            print_study_plan(request, as_json)
+            from flows.study_command import print_study_plan
+            from flows.study_request import StudyRequest
+
+            print_study_plan(StudyRequest(profile, laid, store, arms, verify), as_json)
             return
         if as_json:
+            from pixel_core.errors import ConfigError
+
             raise ConfigError("--json goes with --plan; results: pixel show study --json")
-        run_study(request, verbose=verbose)
+        from flows.server import private_server
+
+        with private_server() as server:
+            from flows.study_command import run_study
+            from flows.study_request import StudyRequest
+
+            request = StudyRequest(profile, laid, store, arms, verify)
+            run_study(request, server, verbose=verbose)

@@ -33,13 +33,15 @@ def evaluation(
     overrides: list[str] | None = None,
     store: str | None = None,
     test_questions: bool = True,
+    verify: bool = False,
 ) -> dict[str, str]:
     """Score the models; return each stage's artifact key.
 
-    ``test_questions``: false leaves the profile's benchmarks alone.
+    ``test_questions``: false leaves the profile's benchmarks alone. ``verify``: read every byte
+    of what is reused, also of files that show no change.
     """
     request = EvaluationRequest(
-        profile, tuple(overrides or ()), store, test_questions=test_questions
+        profile, tuple(overrides or ()), store, verify=verify, test_questions=test_questions
     )
     with running(request) as run:
         names = {stage.name for stage in request.stages(run.config)}

@@ -18,6 +18,7 @@ from flows.progress import Terminal
 from flows.request import Plan
 from flows.results import read_scores
 from flows.run_command import kept
+from flows.server import Server
 from flows.show_command import score_table
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ConfigError
@@ -59,7 +60,11 @@ class Asked:
 
 
 def request_of(
-    profile: str, overrides: Sequence[str], store: str | None, asked: Asked
+    profile: str,
+    overrides: Sequence[str],
+    store: str | None,
+    asked: Asked,
+    verify: bool = False,
 ) -> EvaluationRequest:
     """Raises ``ConfigError`` for options and settings that would change nothing."""
     laid = [*overrides, *asked.overrides()]
@@ -72,14 +77,22 @@ def request_of(
         )
     laid += asked.limits(config)
     request = EvaluationRequest(
-        profile, tuple(laid), store, test_questions=not config.benchmarks.names
+        profile,
+        tuple(laid),
+        store,
+        verify=verify,
+        test_questions=not config.benchmarks.names,
     )
     _refuse_training(overrides, request, config)
     return request
 
 
-def evaluate_models(request: EvaluationRequest, *, verbose: bool) -> None:
-    """Raises what the stages raise, and ``KeyboardInterrupt`` after saying what is kept."""
+def evaluate_models(
+    request: EvaluationRequest, server: Server | None, *, verbose: bool
+) -> None:
+    """``server``: a private one that was begun before, while this is read and checked.
+
+    Raises what the stages raise, and ``KeyboardInterrupt`` after saying what is kept."""
     console = Console(highlight=False)
     terminal = Terminal(console)
     # Before anything starts: bad input must cost nothing.
@@ -100,7 +113,7 @@ def evaluate_models(request: EvaluationRequest, *, verbose: bool) -> None:
             console.print(Text(f"  {line}"), soft_wrap=True)
     console.print(summary(decisions))
     try:
-        keys = _follow(request, plan, terminal, verbose=verbose)
+        keys = _follow(request, plan, server, terminal, verbose=verbose)
     except KeyboardInterrupt:
         say("stopped", "yellow", kept(terminal, store))
         raise
@@ -111,9 +124,14 @@ def evaluate_models(request: EvaluationRequest, *, verbose: bool) -> None:
 
 
 def _follow(
-    request: EvaluationRequest, plan: Plan, terminal: Terminal, *, verbose: bool
+    request: EvaluationRequest,
+    plan: Plan,
+    server: Server | None,
+    terminal: Terminal,
+    *,
+    verbose: bool,
 ) -> dict[str, str]:
-    with reporting("flows.evaluate", verbose=verbose) as recipe:
+    with reporting("flows.evaluate", server, verbose=verbose) as recipe:
         from flows.start import followed
 
         with followed(terminal, request, plan):
@@ -122,6 +140,7 @@ def _follow(
                 overrides=list(request.overrides),
                 store=request.store,
                 test_questions=request.test_questions,
+                verify=request.verify,
             )
 
 

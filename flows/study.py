@@ -54,9 +54,13 @@ def study(
     overrides: list[str] | None = None,
     store: str | None = None,
     only: list[str] | None = None,
+    verify: bool = False,
 ) -> dict[str, str]:
-    """Make what is missing of every cell, then compare; returns the study's artifact."""
-    request = StudyRequest(profile, tuple(overrides or ()), store, tuple(only or ()))
+    """Make what is missing of every cell, then compare; returns the study's artifact.
+
+    ``verify``: read every byte of what is reused, also of files that show no change.
+    """
+    request = StudyRequest(profile, tuple(overrides or ()), store, tuple(only or ()), verify)
     matrix, graph, opened, decided = request.plan()
     check_ready(decided, opened)
     run = StudyRun(matrix.config, graph, opened, watcher.get() or UnwatchedStudy())

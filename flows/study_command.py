@@ -15,6 +15,7 @@ from rich.text import Text
 from flows.endings import say
 from flows.following import reporting
 from flows.results import place_page
+from flows.server import Server
 from flows.study_progress import StudyTerminal
 from flows.study_request import StudyRequest, check_ready
 from flows.study_results import ARM_HEAD, arm_cells, public, read_study
@@ -27,8 +28,10 @@ from pixel_core.study.stage import NAME, PAGE
 _STYLES = {"shown": "green", "not shown": "yellow", "contradicted": "red"}
 
 
-def run_study(request: StudyRequest, *, verbose: bool) -> None:
-    """Raises what stages raise, and ``KeyboardInterrupt`` after saying what is kept."""
+def run_study(request: StudyRequest, server: Server | None, *, verbose: bool) -> None:
+    """``server``: a private one that was begun before, while this is read and checked.
+
+    Raises what stages raise, and ``KeyboardInterrupt`` after saying what is kept."""
     console = Console(highlight=False)
     # Before anything starts: bad input must cost nothing.
     matrix, _, store, decided = request.plan()
@@ -41,7 +44,7 @@ def run_study(request: StudyRequest, *, verbose: bool) -> None:
     _warn(decided)
     terminal = StudyTerminal(console)
     try:
-        keys = _follow(request, terminal, verbose=verbose)
+        keys = _follow(request, server, terminal, verbose=verbose)
     except KeyboardInterrupt:
         again = shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
         say(
@@ -107,8 +110,10 @@ def show_study(store: Store, as_json: bool) -> None:
     _print(Console(highlight=False), artifact, store)
 
 
-def _follow(request: StudyRequest, terminal: StudyTerminal, *, verbose: bool) -> dict[str, str]:
-    with reporting("flows.study", verbose=verbose) as recipe:
+def _follow(
+    request: StudyRequest, server: Server | None, terminal: StudyTerminal, *, verbose: bool
+) -> dict[str, str]:
+    with reporting("flows.study", server, verbose=verbose) as recipe:
         token = recipe.watcher.set(terminal)
         try:
             return recipe.study(
@@ -116,6 +121,7 @@ def _follow(request: StudyRequest, terminal: StudyTerminal, *, verbose: bool) ->
                 overrides=list(request.overrides),
                 store=request.store,
                 only=list(request.only),
+                verify=request.verify,
             )
         finally:
             terminal.close()

@@ -22,13 +22,15 @@ class StudyRequest:
     #: Where artifacts are; None: ``PIXEL_STORE``, else the profile's ``runtime.store``.
     store: str | None = None
     only: tuple[str, ...] = ()
+    #: Every byte of every artifact is read, whatever is known of it.
+    verify: bool = False
 
     def open(self) -> tuple[Matrix, Graph, Store]:
         """Raises every error that bad input can cause."""
         matrix = build_matrix(self.profile, self.overrides, self.only)
         graph = build_graph(matrix)
         place = self.store or os.environ.get("PIXEL_STORE") or matrix.config.runtime.store
-        return matrix, graph, Store.open(place)
+        return matrix, graph, Store.open(place, read_all=self.verify)
 
     def plan(self) -> tuple[Matrix, Graph, Store, list[tuple[Node, Decision]]]:
         """Also reuse or run for each distinct stage, none run."""
