@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from multiprocessing import forkserver
+from multiprocessing import forkserver, util
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: How long workers may take to end their step when the run is interrupted.
 _GRACE_S = 20.0
+#: What a socket's path leaves for its folder beside ``pymp-xxxxxxxx/listener-xxxxxxxx``.
+_FOLDER_BYTES = 107 - 34
 #: A worker that waits this long for another has lost it.
 _PATIENCE = timedelta(minutes=30)
 
@@ -98,12 +100,25 @@ def begin() -> None:
     """Let the process that workers are forked from import what they need, while this one does
     other work. Does nothing where it has begun."""
     multiprocessing.set_forkserver_preload(preloaded())
+    _settle_sockets()
     # Ctrl-C in a terminal is for the run: the workers' parent inherits that it is held back.
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def _settle_sockets() -> None:
+    """multiprocessing keeps its sockets where its first look finds a temporary folder, and a
+    socket's path has at most 107 bytes. Under a longer ``TMPDIR`` they go to /tmp."""
+    own = tempfile.tempdir
+    if len(os.fsencode(tempfile.gettempdir())) > _FOLDER_BYTES:
+        tempfile.tempdir = "/tmp"
+    try:
+        util.get_temp_dir()
+    finally:
+        tempfile.tempdir = own
 
 
 def run_team(

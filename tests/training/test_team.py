@@ -122,3 +122,26 @@ def _alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+@pytest.mark.ci
+def test_a_long_folder_for_temporary_files_is_no_hindrance(tmp_path: Path) -> None:
+    """multiprocessing's sockets are there, and a socket's path has a limit."""
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    program = (
+        "import team_tasks\n"
+        "from pixel_core.stage import SilentProgress\n"
+        "from pixel_core.workers.team import run_team\n"
+        "print(run_team(team_tasks.ranks, (), shards=2, workers=2, progress=SilentProgress()))"
+    )
+    here = str(Path(team_tasks.__file__).parent)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "TMPDIR": str(long), "PYTHONPATH": here},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[(0, (0,)), (1, (1,))]"
