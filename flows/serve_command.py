@@ -121,9 +121,11 @@ def _serve(
         curl=_curl(url, _example(folder, name, config), bool(key)),
     )
     bound.listen()  # who takes the next line at its word waits, and is not turned away
-    Console(highlight=False).print(Text(text), soft_wrap=True)
     try:
-        asyncio.run(endpoint.server.serve([bound]))
+        # From the first word on: who reads it may press Ctrl-C before the loop runs.
+        with endpoint.server.capture_signals():
+            Console(highlight=False).print(Text(text), soft_wrap=True)
+            asyncio.run(endpoint.server.serve([bound]))
     finally:
         endpoint.close()
     return endpoint.server.interrupted
