@@ -15,8 +15,13 @@ def private_ray(environment: Mapping[str, str]) -> Iterator[str]:
     """Its address; all its processes have ``environment`` added."""
     from ray.cluster_utils import Cluster
 
-    before, folder = dict(os.environ), tempfile.mkdtemp(prefix="ray-")
+    before, own = dict(os.environ), tempfile.mkdtemp(prefix="ray-")
     os.environ.update(environment)
+    # Ray's helper writes the cluster's address below, as ``ray start`` does, but does not make
+    # the folder. Of several Rays on a machine, a job would otherwise be sent to any.
+    os.environ["RAY_TMPDIR"] = own
+    folder = Path(own, "ray")
+    folder.mkdir()
     cluster = Cluster(
         initialize_head=True,
         head_node_args={
@@ -24,15 +29,13 @@ def private_ray(environment: Mapping[str, str]) -> Iterator[str]:
             "num_gpus": 2,
             "include_dashboard": False,
             "object_store_memory": 200 * 2**20,
-            "temp_dir": folder,
+            "temp_dir": str(folder),
         },
     )
-    # As ``ray start`` does. Of several Rays on a machine, a job would be sent to any.
-    Path(folder, "ray_current_cluster").write_text(cluster.address)
     try:
         yield cluster.address
     finally:
         cluster.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(own, ignore_errors=True)
         os.environ.clear()
         os.environ.update(before)
