@@ -11,6 +11,7 @@ from pixel_core.study.stage import FILE
 #: The fields of a run in ``pixel show study --json``.
 RUN_FIELDS = (
     "arm",
+    "base_model_seed",
     "warm_start_seed",
     "rl_seed",
     "rapr",

@@ -55,13 +55,16 @@ class Departure(Section):
 
 
 class StudyConfig(Section):
-    """Arms x warm-start seeds x RL seeds; each cell is the pipeline under its own settings."""
+    """Arms x base-model seeds x warm-start seeds x RL seeds; each cell is the pipeline under
+    its own settings."""
 
     arms: dict[str, ArmConfig] = Field(default_factory=dict)
+    base_model_seeds: Seeds = (0,)
     warm_start_seeds: Seeds = (0,)
     rl_seeds: Seeds = (0,)
-    #: Which fields a warm-start seed sets, and which an RL seed.
-    warm_start_fields: Fields = ("base_model.seed", "synthesize.seed", "sft.seed")
+    #: Which fields a seed of each kind sets. A base model that is not trained here has none.
+    base_model_fields: tuple[str, ...] = ("base_model.seed",)
+    warm_start_fields: Fields = ("synthesize.seed", "sft.seed")
     rl_fields: Fields = ("rl.seed",)
     claims: ClaimsConfig = ClaimsConfig()
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
@@ -76,8 +79,13 @@ class StudyConfig(Section):
                 raise ValueError(
                     f"arm {name!r}: a name is lowercase letters, digits and underscores"
                 )
-        for which in ("warm_start_seeds", "rl_seeds"):
+        for which in ("base_model_seeds", "warm_start_seeds", "rl_seeds"):
             seeds = getattr(self, which)
             if len(set(seeds)) < len(seeds):
                 raise ValueError(f"{which} {list(seeds)} names a seed twice")
+        if len(self.base_model_seeds) > 1 and not self.base_model_fields:
+            raise ValueError(
+                f"base_model_seeds {list(self.base_model_seeds)} set nothing: name the field "
+                "in base_model_fields, or give one seed"
+            )
         return self

@@ -10,7 +10,8 @@ the two, neither. A claim that an arm ends in one state is
 
 A claim that curiosity wins at least so many points of accuracy is
 
-- **shown** when the mean difference reaches them and the two arms' intervals do not overlap,
+- **shown** when the mean difference reaches them on every base model and the two arms'
+  intervals do not overlap,
 - **contradicted** when the interval of the paired difference lies wholly below 0: the arm
   without curiosity is the better one,
 - **not shown** otherwise.
@@ -20,7 +21,7 @@ A claim about an arm that was not run is not shown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,8 +51,12 @@ class Ending:
 
     started: Sequence[float]
     ended: Sequence[float]
+    #: The seed of each run's base model.
+    base_models: Sequence[int]
     #: How many of the runs are not one and the same; None: all.
     distinct: int | None = None
+    #: How many of the runs began at a warm start that never met the rule that was to choose it.
+    missed: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,11 @@ class Gain:
     difference: Interval
     smallest: float
     p_questions: float
+    #: Over ``unit``: base models where there are several, else pairs of runs.
     p_runs: float
+    unit: str
+    #: The difference on each base model, by its seed.
+    by_base_model: Mapping[int, float]
 
 
 def trapped(ended: Sequence[float], config: ClaimsConfig) -> Status:
@@ -86,12 +95,17 @@ def in_use(ended: Sequence[float], config: ClaimsConfig) -> Status:
 
 
 def wins(gain: Gain, threshold: float) -> Status:
-    """Whether curiosity wins ``threshold`` (a share), the arms' intervals apart."""
+    """Whether curiosity wins ``threshold`` (a share) on every base model, the arms' intervals
+    apart."""
     apart = gain.interval_with.low > gain.interval_without.high
-    # A difference of 0.12 may come out as 0.11999999999999997.
-    if gain.with_curiosity - gain.without >= threshold - 1e-9 and apart:
+    if apart and _reaching(gain, threshold) == len(gain.by_base_model):
         return "shown"
     return "contradicted" if gain.difference.high < 0 else "not shown"
+
+
+def _reaching(gain: Gain, threshold: float) -> int:
+    """On how many base models. A difference of 0.12 may come out as 0.11999999999999997."""
+    return sum(value >= threshold - 1e-9 for value in gain.by_base_model.values())
 
 
 def judge(
@@ -126,18 +140,21 @@ def judge(
     ):
         ending = endings.get(arm)
         status = holds(ending.ended, config) if ending else "not shown"
-        verdicts.append(Verdict(claim, status, _ending_evidence(arm, ending, config)))
+        evidence = _ending_evidence(arm, ending, config)
+        if ending is not None:
+            evidence += _by_base_model(ending, holds, config)
+        verdicts.append(Verdict(claim, status, evidence))
     sampled = f"sampled at T={temperature:g}"
     won = [
         _judge_gain(
             f"2a. Curiosity wins at least {100 * config.gain:g} points of accuracy over all "
-            f"held-out questions, {sampled}, the intervals apart.",
+            f"held-out questions on every base model, {sampled}, the intervals apart.",
             gain,
             config.gain,
         ),
         _judge_gain(
             f"2b. Curiosity wins at least {100 * config.digit_gain:g} points of accuracy on "
-            f"the digit questions, {sampled}, the intervals apart.",
+            f"the digit questions on every base model, {sampled}, the intervals apart.",
             digit_gain,
             config.digit_gain,
         ),
@@ -161,8 +178,14 @@ def _judge_gain(claim: str, gain: Gain | None, threshold: float) -> Verdict:
         f"{difference:+.1f} points ({100 * gain.difference.low:+.1f} to "
         f"{100 * gain.difference.high:+.1f}), smallest of the seeds "
         f"{100 * gain.smallest:+.1f}; permutation test over questions p = "
-        f"{gain.p_questions:.2g}, over pairs of runs p = {gain.p_runs:.2g}."
+        f"{gain.p_questions:.2g}, over {gain.unit} p = {gain.p_runs:.2g}."
     )
+    if len(gain.by_base_model) > 1:
+        each = ", ".join(f"{100 * value:+.1f}" for value in gain.by_base_model.values())
+        evidence += (
+            f" By base model {each}: reached on {_reaching(gain, threshold)} of "
+            f"{len(gain.by_base_model)}."
+        )
     return Verdict(claim, wins(gain, threshold), evidence)
 
 
@@ -180,7 +203,25 @@ def _ending_evidence(arm: str, ending: Ending | None, config: ClaimsConfig) -> s
     )
     if arm != NO_WARM_START and max(ending.started) < config.trapped:
         evidence += f" No start was above {config.trapped:g}: there was nothing to give up."
+    if ending.missed:
+        evidence += f" {ending.missed} began at a warm start that never met its rule."
     return evidence
+
+
+def _by_base_model(
+    ending: Ending,
+    holds: Callable[[Sequence[float], ClaimsConfig], Status],
+    config: ClaimsConfig,
+) -> str:
+    """On how many base models the claim holds, where there are several."""
+    seeds = sorted(set(ending.base_models))
+    if len(seeds) < 2:
+        return ""
+    pairs = list(zip(ending.base_models, ending.ended, strict=True))
+    held = sum(
+        holds([rapr for at, rapr in pairs if at == seed], config) == "shown" for seed in seeds
+    )
+    return f" Holds on {held} of {len(seeds)} base models."
 
 
 def _percent(share: float) -> str:

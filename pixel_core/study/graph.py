@@ -109,14 +109,16 @@ def plan_graph(graph: Graph, store: Store) -> list[tuple[Node, Decision]]:
 
 
 def _label(stage: Stage, cells: Sequence[Cell], matrix: Matrix) -> str:
-    """``rl full, warm start 0, seed 2``, or ``sft, warm start 0`` for what most arms share."""
+    """``rl full, base model 0, warm start 0, seed 2``, or ``sft, warm start 0`` for what most
+    arms share, with the seeds that tell it from others."""
     if stage.name in ("rl", "answers_policy"):
         return f"{stage.name} {cells[0]}"
     arms = list(dict.fromkeys(cell.arm for cell in cells))
-    warm_starts = {cell.warm_start_seed for cell in cells}
     parts = [stage.name]
     if 2 * len(arms) <= len(matrix.config.study.arms):
         parts[0] += f" {' + '.join(arms)}"
-    if warm_starts != {cell.warm_start_seed for cell in matrix.cells}:
-        parts += [f"warm start {seed}" for seed in sorted(warm_starts)]
+    for kind, which in (("base model", 0), ("warm start", 1)):
+        seeds = {cell.seeds[which] for cell in cells}
+        if seeds != {cell.seeds[which] for cell in matrix.cells}:
+            parts += [f"{kind} {seed}" for seed in sorted(seeds)]
     return ", ".join(parts)

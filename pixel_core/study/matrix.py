@@ -1,4 +1,4 @@
-"""The study's cells: every arm with every warm-start seed and every RL seed.
+"""The study's cells: every arm with every base-model, warm-start and RL seed.
 
 A cell is the ordinary pipeline under a configuration of its own: the profile, then the arm's
 overrides, then its seeds. Everything that can be wrong with one is found here, before
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
 
 from pixel_core.config.pipeline import PipelineConfig
 from pixel_core.errors import ConfigError
@@ -19,17 +21,27 @@ from pixel_core.profile import load_profile
 ARM_SECTIONS = ("dialogue", "annotate", "synthesize", "base_model", "text_only", "sft", "rl")
 
 
+class Seeds(NamedTuple):
+    """What the cells of one arm differ in, from what they stand on to what is their own."""
+
+    base_model: int
+    warm_start: int
+    rl: int
+
+    def __str__(self) -> str:
+        return f"base model {self.base_model}, warm start {self.warm_start}, seed {self.rl}"
+
+
 @dataclass(frozen=True, eq=False)
 class Cell:
     """One run of the matrix, and the configuration that makes it."""
 
     arm: str
-    warm_start_seed: int
-    rl_seed: int
+    seeds: Seeds
     config: PipelineConfig
 
     def __str__(self) -> str:
-        return f"{self.arm}, warm start {self.warm_start_seed}, seed {self.rl_seed}"
+        return f"{self.arm}, {self.seeds}"
 
 
 @dataclass(frozen=True)
@@ -60,27 +72,28 @@ def build_matrix(
         if name not in study.arms:
             raise ConfigError(f"there is no arm {name!r}; the arms are {', '.join(study.arms)}")
     arms = {name: arm for name, arm in study.arms.items() if not only or name in only}
+    fields = (*study.base_model_fields, *study.warm_start_fields, *study.rl_fields)
     for name, arm in arms.items():
         for override in arm.overrides:
-            _check_override(name, override, (*study.warm_start_fields, *study.rl_fields))
+            _check_override(name, override, fields)
         _load(profile, (*overrides, *arm.overrides), f"arm {name!r}")
     cells = []
-    for warm_start_seed in study.warm_start_seeds:
-        for rl_seed in study.rl_seeds:
-            seeds = (
-                *(f"{field}={warm_start_seed}" for field in study.warm_start_fields),
-                *(f"{field}={rl_seed}" for field in study.rl_fields),
+    for seeds in map(
+        Seeds._make, product(study.base_model_seeds, study.warm_start_seeds, study.rl_seeds)
+    ):
+        set_by = (study.base_model_fields, study.warm_start_fields, study.rl_fields)
+        own = [
+            f"{field}={seed}"
+            for names, seed in zip(set_by, seeds, strict=True)
+            for field in names
+        ]
+        for name, arm in arms.items():
+            config = _load(
+                profile,
+                (*overrides, *arm.overrides, *own),
+                "study.base_model_fields, study.warm_start_fields, study.rl_fields",
             )
-            for name, arm in arms.items():
-                laid = (*overrides, *arm.overrides, *seeds)
-                cells.append(
-                    Cell(
-                        arm=name,
-                        warm_start_seed=warm_start_seed,
-                        rl_seed=rl_seed,
-                        config=_load(profile, laid, "study.warm_start_fields, study.rl_fields"),
-                    )
-                )
+            cells.append(Cell(name, seeds, config))
     narrowed = study.model_copy(update={"arms": arms})
     return Matrix(config.model_copy(update={"study": narrowed}), tuple(cells))
 

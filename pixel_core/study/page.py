@@ -47,6 +47,7 @@ def write_page(
             questions=len(first.runs[0].end.kinds_q),
             samples=config.answers.samples,
             temperature=config.answers.sampling.temperature,
+            base_models=section.base_model_seeds,
             warm_starts=section.warm_start_seeds,
             rl_seeds=section.rl_seeds,
             verdicts=study.verdicts,

@@ -31,17 +31,20 @@ def arm_colours(study: Study) -> dict[str, str]:
 
 
 def curve_panels(study: Study) -> list[tuple[str, list[Panel]]]:
-    """Groups of panels: the claims' arms by warm start, the gap, the other arms."""
+    """Groups of panels: the claims' arms by base model, or by warm start where there is one
+    base model; the gap; the other arms."""
     claimed = [name for name in study.arms if name in _CLAIMED]
     others = [name for name in study.arms if name not in _CLAIMED]
-    warm_starts = sorted({seed for arm in study.arms.values() for seed in arm.warm_starts})
+    places = {place for arm in study.arms.values() for place in arm.places}
+    several = len({base for base, _ in places}) > 1
+    level, word = (0, "Base model") if several else (1, "Warm start")
     groups: list[tuple[str, list[Panel]]] = []
-    for warm_start in warm_starts if claimed else []:
-        panels = _pair(study, claimed, f"claimed-{warm_start}", warm_start)
-        groups.append((f"Warm start {warm_start}", panels))
+    for seed in sorted({place[level] for place in places}) if claimed else []:
+        panels = _pair(study, claimed, f"claimed-{seed}", (level, seed))
+        groups.append((f"{word} {seed}", panels))
     if others:
         beside = [FULL, *others] if FULL in study.arms else others
-        groups.append(("Other arms, all warm starts", _pair(study, beside, "others", None)))
+        groups.append(("Other arms, all runs", _pair(study, beside, "others", None)))
     gap = [panel for name in claimed if (panel := _gap(study, name)) is not None]
     if gap:
         groups.append(("What zooming pays: rollouts with an operation, and without", gap))
@@ -68,12 +71,11 @@ def kind_chart(study: Study) -> Chart | None:
 
 
 def _pair(
-    study: Study, names: Sequence[str], chart: str, warm_start: int | None
+    study: Study, names: Sequence[str], chart: str, group: tuple[int, int] | None
 ) -> list[Panel]:
+    """``group``: only runs with that seed at that level of their places."""
     wanted = (("rapr", "RaPR"), ("accuracy", "Accuracy"))
-    found = (
-        _panel(study, names, f"{chart}-{key}", key, title, warm_start) for key, title in wanted
-    )
+    found = (_panel(study, names, f"{chart}-{key}", key, title, group) for key, title in wanted)
     return [panel for panel in found if panel is not None]
 
 
@@ -83,14 +85,15 @@ def _panel(
     chart: str,
     key: str,
     title: str,
-    warm_start: int | None,
+    group: tuple[int, int] | None,
 ) -> Panel | None:
     bands = []
     for name in names:
+        arm = study.arms[name]
         runs = [
             run
-            for run in study.arms[name].runs
-            if warm_start is None or run.warm_start_seed == warm_start
+            for run, place in zip(arm.runs, arm.places, strict=True)
+            if group is None or place[group[0]] == group[1]
         ]
         band = band_of(plain(name), _place(study, name), runs, key)
         if band is not None:

@@ -22,6 +22,7 @@ from pixel_core.scoring.metrics import (
     question_means,
     summarize,
 )
+from pixel_core.study.matrix import Seeds
 
 Floats = NDArray[np.float64]
 Row = dict[str, float]
@@ -55,8 +56,7 @@ class RunResult:
     """One cell: where it started, where it ended, and the way there."""
 
     arm: str
-    warm_start_seed: int
-    rl_seed: int
+    seeds: Seeds
     start: Answered
     end: Answered
     #: Of the rl artifact. Cells share one where their seeds came to the same: without a
@@ -64,13 +64,11 @@ class RunResult:
     key: str
     #: ``curve.jsonl`` of the rl stage, a row a step.
     curve: list[Row]
-
-    @property
-    def seeds(self) -> tuple[int, int]:
-        return self.warm_start_seed, self.rl_seed
+    #: Whether instruction tuning ended by its rule; None where it had none.
+    selected: bool | None = None
 
     def __str__(self) -> str:
-        return f"{self.arm}, warm start {self.warm_start_seed}, seed {self.rl_seed}"
+        return f"{self.arm}, {self.seeds}"
 
 
 def read_runs(
@@ -92,12 +90,12 @@ def read_runs(
     return [
         RunResult(
             arm=row["arm"],
-            warm_start_seed=row["warm_start_seed"],
-            rl_seed=row["rl_seed"],
+            seeds=Seeds(*row["seeds"]),
             start=answered[inputs[row["start"]]],
             end=answered[inputs[row["answers"]]],
             key=row["rl_key"],
             curve=_curve(inputs[row["rl"]] / "curve.jsonl"),
+            selected=row["warm_start_metrics"].get("selected"),
         )
         for row in rows
     ]

@@ -60,7 +60,7 @@ def _relation(name: str, found: Difference, arm: ArmSummary) -> str:
         f"Ends at {accuracy} accuracy, {relation} {FULL} ({points(value)}, interval "
         f"{points(low)} to {points(high)}; by pair of runs {points(-found.largest)} to "
         f"{points(-found.smallest)}; {p_value(found.p_questions)} over questions, "
-        f"{p_value(found.p_runs)} over pairs of runs)."
+        f"{p_value(found.p_runs)} over {found.unit})."
     )
 
 

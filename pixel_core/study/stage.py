@@ -47,8 +47,7 @@ def study_stage(
     for cell in matrix.cells:
         row: dict[str, Any] = {
             "arm": cell.arm,
-            "warm_start_seed": cell.warm_start_seed,
-            "rl_seed": cell.rl_seed,
+            "seeds": list(cell.seeds),
         }
         for part, maker in _PARTS.items():
             row[part] = f"{maker} {cell}"
@@ -59,7 +58,7 @@ def study_stage(
         rows.append(row)
     stage = Stage(
         NAME,
-        2,
+        3,
         _SECTIONS,
         tuple(inputs),
         RUN,

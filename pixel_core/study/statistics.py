@@ -1,9 +1,10 @@
 """How sure a study's numbers are. Legend: r run, q question; every run answers every question.
 
 A mean over runs is uncertain twice: other questions could have been asked, and other seeds
-drawn. The bootstrap here resamples both: warm starts, the RL runs within each, and (for all
-of them alike) the questions. With few seeds this is a rough guide and errs on the narrow
-side, so the smallest and the largest run stand beside every interval.
+drawn. The bootstrap here resamples both: base models, the warm starts of each, the RL runs
+within each of these, and (for all of them alike) the questions. With few seeds this is a rough
+guide and errs on the narrow side, so the smallest and the largest run stand beside every
+interval, and what was found on each base model.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from pixel_core.scoring.intervals import Interval, equal_values
 from pixel_core.scoring.paired import compare_sampled
 
 Floats = NDArray[np.float64]
+
+#: What a run stands on: the seeds of its base model and of its warm start.
+Place = tuple[int, int]
 
 #: Up to this many runs every choice of signs is tried.
 _EXACT = 14
@@ -56,23 +60,28 @@ class Difference:
     largest: float
     #: Paired sign-flip permutation over questions: these runs, other questions.
     p_questions: float
-    #: The same over pairs of runs: these questions, other seeds. With n pairs at least 2^(1-n).
+    #: The same over pairs of runs, each base model's mean as one pair where there are several:
+    #: these questions, other seeds. With n pairs at least 2^(1-n).
     p_runs: float
+    #: What such a pair is.
+    unit: str
+    #: The mean on each base model, by its seed.
+    by_base_model: dict[int, float]
 
 
-def mean_over_runs(values_rq: ArrayLike, warm_starts: Sequence[int], how: Sampling) -> Mean:
+def mean_over_runs(values_rq: ArrayLike, places: Sequence[Place], how: Sampling) -> Mean:
     """Of each run's share of right answers a question, in [0, 1]; (r, q)."""
-    values = _matrix(values_rq, warm_starts)
+    values = _matrix(values_rq, places)
     runs = values.mean(axis=1)
-    interval = _interval(values, 0.0, 1.0, warm_starts, how)
+    interval = _interval(values, 0.0, 1.0, places, how)
     return Mean(float(runs.mean()), interval, float(runs.min()), float(runs.max()))
 
 
 def paired_difference(
-    a_rq: ArrayLike, b_rq: ArrayLike, warm_starts: Sequence[int], how: Sampling
+    a_rq: ArrayLike, b_rq: ArrayLike, places: Sequence[Place], how: Sampling
 ) -> Difference:
     """``b`` minus ``a``; row r of both is one pair of seeds, column q one question."""
-    a, b = _matrix(a_rq, warm_starts), _matrix(b_rq, warm_starts)
+    a, b = _matrix(a_rq, places), _matrix(b_rq, places)
     if a.shape != b.shape:
         raise ValueError(f"a pair needs the same runs and questions: {a.shape} and {b.shape}")
     gain = b - a
@@ -80,39 +89,44 @@ def paired_difference(
     questions = compare_sampled(
         a.mean(axis=0), b.mean(axis=0), resamples=how.resamples, seed=how.seed
     )
+    base_models = np.array([place[0] for place in places])
+    by_base_model = {
+        int(seed): float(runs[base_models == seed].mean()) for seed in np.unique(base_models)
+    }
+    several = len(by_base_model) > 1
     return Difference(
         runs=gain.shape[0],
         questions=gain.shape[1],
         value=float(gain.mean()),
-        interval=_interval(gain, -1.0, 1.0, warm_starts, how),
+        interval=_interval(gain, -1.0, 1.0, places, how),
         smallest=float(runs.min()),
         largest=float(runs.max()),
         p_questions=questions.p_value,
-        p_runs=sign_flip(runs, how.seed),
+        p_runs=sign_flip(list(by_base_model.values()) if several else runs, how.seed),
+        unit="base models" if several else "pairs of runs",
+        by_base_model=by_base_model,
     )
 
 
 def _interval(
-    values_rq: Floats, lowest: float, highest: float, warm_starts: Sequence[int], how: Sampling
+    values_rq: Floats, lowest: float, highest: float, places: Sequence[Place], how: Sampling
 ) -> Interval:
     if float(np.ptp(values_rq)) == 0.0:
         # Resampling equal values would give an interval of no width.
         n = values_rq.shape[1]
         return equal_values(float(values_rq[0, 0]), n, lowest, highest, how.confidence)
-    return nested_bootstrap(values_rq, warm_starts, how)
+    return nested_bootstrap(values_rq, places, how)
 
 
-def nested_bootstrap(
-    values_rq: ArrayLike, warm_starts: Sequence[int], how: Sampling
-) -> Interval:
+def nested_bootstrap(values_rq: ArrayLike, places: Sequence[Place], how: Sampling) -> Interval:
     """Percentile interval of the mean over runs and questions.
 
-    ``warm_starts`` names each run's. A resample draws warm starts, then runs of each one
-    drawn, then questions, all with replacement. With one warm start only its runs and the
-    questions are drawn: nothing is then said about other warm starts.
+    ``places`` has what each run stands on. A resample draws base models, then warm starts of
+    each one drawn, then runs of each of these, then questions, all with replacement. Where
+    there is one base model only, nothing is said about others; so with one warm start.
     """
-    values = _matrix(values_rq, warm_starts)
-    weights_br = _run_weights(tuple(warm_starts), how.resamples, how.seed)
+    values = _matrix(values_rq, places)
+    weights_br = _run_weights(tuple(places), how.resamples, how.seed)
     weights_bq = _question_weights(values.shape[1], how.resamples, how.seed)
     means_b = ((weights_br @ values) * weights_bq).sum(axis=1)
     tail = (1 - how.confidence) / 2
@@ -142,17 +156,31 @@ def sign_flip(differences_r: ArrayLike, seed: int) -> float:
 
 
 @lru_cache(maxsize=8)
-def _run_weights(warm_starts: tuple[int, ...], resamples: int, seed: int) -> Floats:
+def _run_weights(places: tuple[Place, ...], resamples: int, seed: int) -> Floats:
     """(b, r): each row sums to 1."""
     rng = np.random.default_rng([seed, 0])
-    groups = [np.flatnonzero(np.equal(warm_starts, name)) for name in sorted(set(warm_starts))]
-    weights_br = np.zeros((resamples, len(warm_starts)))
+    weights_br = np.zeros((resamples, len(places)))
     for row in weights_br:
-        for drawn in rng.integers(0, len(groups), len(groups)):
-            members = groups[drawn]
-            picks = members[rng.integers(0, len(members), len(members))]
-            np.add.at(row, picks, 1.0 / (len(groups) * len(members)))
+        _draw(rng, places, np.arange(len(places)), 0, 1.0, row)
     return weights_br
+
+
+def _draw(
+    rng: np.random.Generator,
+    places: tuple[Place, ...],
+    runs: NDArray[np.int64],
+    level: int,
+    weight: float,
+    row_r: Floats,
+) -> None:
+    """Share ``weight`` out among as many draws as there are groups at this level."""
+    if level == len(places[0]):
+        np.add.at(row_r, runs[rng.integers(0, len(runs), len(runs))], weight / len(runs))
+        return
+    names = np.array([places[run][level] for run in runs])
+    groups = [runs[names == name] for name in np.unique(names)]
+    for drawn in rng.integers(0, len(groups), len(groups)):
+        _draw(rng, places, groups[drawn], level + 1, weight / len(groups), row_r)
 
 
 @lru_cache(maxsize=8)
@@ -162,11 +190,11 @@ def _question_weights(count: int, resamples: int, seed: int) -> Floats:
     return rng.multinomial(count, np.full(count, 1.0 / count), resamples) / count
 
 
-def _matrix(values_rq: ArrayLike, warm_starts: Sequence[int]) -> Floats:
+def _matrix(values_rq: ArrayLike, places: Sequence[Place]) -> Floats:
     values = np.asarray(values_rq, dtype=np.float64)
-    if values.ndim != 2 or 0 in values.shape or values.shape[0] != len(warm_starts):
+    if values.ndim != 2 or 0 in values.shape or values.shape[0] != len(places):
         raise ValueError(
             f"one row a run and one column a question are needed, got shape {values.shape} "
-            f"for {len(warm_starts)} runs"
+            f"for {len(places)} runs"
         )
     return values

@@ -40,7 +40,10 @@ def run(
             for name, by in study.differences.items()
         },
         "sentences": {"costs": costs(study), "against_full": against_full(study)},
-        "settings": {**asdict(sampling), "unit": "warm starts, runs and questions"},
+        "settings": {
+            **asdict(sampling),
+            "unit": "base models, warm starts, runs and questions",
+        },
         "provenance": dict(provenance),
     }
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
@@ -55,8 +58,10 @@ def _run_row(run: RunResult, digit_kinds: Sequence[str]) -> dict[str, Any]:
     digits = end.sampled_q[end.among(digit_kinds)]
     return {
         "arm": run.arm,
-        "warm_start_seed": run.warm_start_seed,
-        "rl_seed": run.rl_seed,
+        "base_model_seed": run.seeds.base_model,
+        "warm_start_seed": run.seeds.warm_start,
+        "rl_seed": run.seeds.rl,
+        "warm_start_selected": run.selected,
         "rapr": end.rapr,
         "accuracy_sampled": float(end.sampled_q.mean()),
         "accuracy_greedy": float(end.greedy_q.mean()),

@@ -13,6 +13,7 @@ from pixel_core.study.results import Answered, Floats, RunResult
 from pixel_core.study.statistics import (
     Difference,
     Mean,
+    Place,
     Sampling,
     mean_over_runs,
     paired_difference,
@@ -42,8 +43,14 @@ class ArmSummary:
         return len({run.key for run in self.runs})
 
     @property
-    def warm_starts(self) -> list[int]:
-        return [run.warm_start_seed for run in self.runs]
+    def places(self) -> list[Place]:
+        """What each run stands on."""
+        return [(run.seeds.base_model, run.seeds.warm_start) for run in self.runs]
+
+    @property
+    def missed(self) -> int:
+        """Runs whose warm start never met the rule that was to choose it."""
+        return sum(run.selected is False for run in self.runs)
 
 
 @dataclass(frozen=True)
@@ -73,8 +80,8 @@ def summarise(runs: Sequence[RunResult], config: StudyConfig, temperature: float
     arms = {}
     for name in names:
         arm_runs = sorted((run for run in runs if run.arm == name), key=lambda run: run.seeds)
-        starts = [run.warm_start_seed for run in arm_runs]
-        accuracy = {m: mean_over_runs(matrix(arm_runs, m), starts, how) for m in measures}
+        places = [(run.seeds.base_model, run.seeds.warm_start) for run in arm_runs]
+        accuracy = {m: mean_over_runs(matrix(arm_runs, m), places, how) for m in measures}
         arms[name] = ArmSummary(name, arm_runs, accuracy)
     differences: dict[str, dict[str, Difference]] = {}
     full = arms.get(FULL)
@@ -84,7 +91,7 @@ def summarise(runs: Sequence[RunResult], config: StudyConfig, temperature: float
                 measure: paired_difference(
                     matrix(arm.runs, measure),
                     matrix(full.runs, measure),
-                    full.warm_starts,
+                    full.places,
                     how,
                 )
                 for measure in measures
@@ -93,7 +100,13 @@ def summarise(runs: Sequence[RunResult], config: StudyConfig, temperature: float
             if name != FULL
         }
     endings = {
-        name: Ending([run.start.rapr for run in arm.runs], arm.raprs, arm.distinct)
+        name: Ending(
+            [run.start.rapr for run in arm.runs],
+            arm.raprs,
+            [run.seeds.base_model for run in arm.runs],
+            arm.distinct,
+            arm.missed,
+        )
         for name, arm in arms.items()
     }
     verdicts = judge(
@@ -133,4 +146,6 @@ def _gain(
         smallest=found.smallest,
         p_questions=found.p_questions,
         p_runs=found.p_runs,
+        unit=found.unit,
+        by_base_model=found.by_base_model,
     )

@@ -59,7 +59,7 @@ def _difference_rows(study: Study, shown: Callable[[str], bool]) -> list[Row]:
             "interval": f"{points(found.interval.low)} to {points(found.interval.high)}",
             "extremes": f"{points(found.smallest)} to {points(found.largest)}",
             "p_questions": p_value(found.p_questions),
-            "p_runs": p_value(found.p_runs),
+            "p_runs": f"{p_value(found.p_runs)}, {found.unit}",
         }
         for name, by in study.differences.items()
         for measure, found in by.items()
@@ -93,8 +93,9 @@ def run_rows(study: Study, cells: Sequence[Mapping[str, Any]]) -> list[Row]:
     return [
         {
             "arm": run.arm,
-            "warm_start": run.warm_start_seed,
-            "seed": run.rl_seed,
+            "base_model": run.seeds.base_model,
+            "warm_start": _marked(run),
+            "seed": run.seeds.rl,
             "rapr": f"{run.end.rapr:.3f}",
             "all": percent(float(run.end.sampled_q.mean())),
             "interval": span(run.end.sampled.low, run.end.sampled.high),
@@ -103,7 +104,7 @@ def run_rows(study: Study, cells: Sequence[Mapping[str, Any]]) -> list[Row]:
             "errors": percent(run.end.op_error_rate),
             "with": _share(run.end.with_operation),
             "without": _share(run.end.without_operation),
-            "ended": _ended(found[run.arm, run.warm_start_seed, run.rl_seed], run),
+            "ended": _ended(found[run.arm, *run.seeds], run),
         }
         for arm in study.arms.values()
         for run in arm.runs
@@ -112,12 +113,8 @@ def run_rows(study: Study, cells: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 def warm_start_rows(study: Study, cells: Sequence[Mapping[str, Any]]) -> list[Row]:
     """The distinct starting points of RL, with the arms that start there."""
-    rows: dict[tuple[str, int], Row] = {}
-    runs = {
-        (run.arm, run.warm_start_seed, run.rl_seed): run
-        for arm in study.arms.values()
-        for run in arm.runs
-    }
+    rows: dict[tuple[str, int, int], Row] = {}
+    runs = {(run.arm, *run.seeds): run for arm in study.arms.values() for run in arm.runs}
     for cell in cells:
         run = runs[_cell(cell)]
         # Arms share a starting point when their first runs stand on one artifact, which
@@ -126,9 +123,11 @@ def warm_start_rows(study: Study, cells: Sequence[Mapping[str, Any]]) -> list[Ro
         if known is not None:
             known["arms"] = list(dict.fromkeys([*known["arms"], run.arm]))
             continue
-        rows[run.arm, run.warm_start_seed] = {
+        base_model, warm_start, _ = run.seeds
+        rows[run.arm, base_model, warm_start] = {
             "answered": run.start,
-            "seed": run.warm_start_seed,
+            "base_model": base_model,
+            "seed": _marked(run),
             "arms": [run.arm],
             "rapr": f"{run.start.rapr:.3f}",
             "all": percent(float(run.start.sampled_q.mean())),
@@ -150,8 +149,14 @@ def duration_words(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _cell(cell: Mapping[str, Any]) -> tuple[str, int, int]:
-    return cell["arm"], cell["warm_start_seed"], cell["rl_seed"]
+def _cell(cell: Mapping[str, Any]) -> tuple[str, int, int, int]:
+    base_model, warm_start, rl = cell["seeds"]
+    return cell["arm"], base_model, warm_start, rl
+
+
+def _marked(run: RunResult) -> str:
+    """The warm start's seed, and whether its rule was missed."""
+    return f"{run.seeds.warm_start}{' (rule missed)' if run.selected is False else ''}"
 
 
 def _ended(cell: Mapping[str, Any], run: RunResult) -> str:
@@ -175,7 +180,8 @@ def _chosen(metrics: Mapping[str, Any]) -> str:
 
 def _count(arm: ArmSummary) -> str:
     count = len(arm.runs)
-    return str(count) if arm.distinct == count else f"{count}, {arm.distinct} distinct"
+    told = str(count) if arm.distinct == count else f"{count}, {arm.distinct} distinct"
+    return f"{told}, {arm.missed} from a missed rule" if arm.missed else told
 
 
 def _mean(mean: Mean | None) -> str:

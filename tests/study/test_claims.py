@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +32,7 @@ def gain(
     half_width: float = 0.02,
     low: float = 0.1,
     high: float = 0.2,
+    by_base_model: Mapping[int, float] | None = None,
 ) -> Gain:
     with_curiosity = without + difference
     return Gain(
@@ -41,6 +45,8 @@ def gain(
         smallest=low,
         p_questions=0.0005,
         p_runs=0.03,
+        unit="pairs of runs",
+        by_base_model=by_base_model or {0: difference},
     )
 
 
@@ -100,10 +106,16 @@ def test_another_run_never_makes_a_claim_stronger(ended: list[float], more: floa
         (gain(0.05, low=0.01, high=0.09), "not shown"),  # better, but not by so much
         (gain(-0.05, low=-0.09, high=-0.01), "contradicted"),
         (gain(-0.05, low=-0.1, high=0.0), "not shown"),  # 0 is still possible
+        (gain(0.16, by_base_model={0: 0.12, 3: 0.2}), "shown"),
+        (gain(0.3, by_base_model={0: 0.119, 3: 0.5}), "not shown"),  # not on every base model
     ],
 )
 def test_points_won(found: Gain, status: str) -> None:
     assert wins(found, 0.12) == status
+
+
+def ending(started: list[float], ended: list[float], **more: Any) -> Ending:
+    return Ending(started, ended, more.pop("base_models", [0] * len(ended)), **more)
 
 
 def verdicts(endings: dict[str, Ending], *gains: Gain | None) -> dict[str, Verdict]:
@@ -115,10 +127,10 @@ def test_the_trap_as_it_should_be() -> None:
     starts = [0.25, 0.25]
     found = verdicts(
         {
-            "full": Ending(starts, [0.79, 0.87]),
-            "no_curiosity": Ending(starts, [0.0, 0.002]),
-            "penalty_only": Ending(starts, [0.0, 0.0]),
-            "no_warm_start": Ending([0.0, 0.0], [0.0, 0.04]),
+            "full": ending(starts, [0.79, 0.87]),
+            "no_curiosity": ending(starts, [0.0, 0.002]),
+            "penalty_only": ending(starts, [0.0, 0.0]),
+            "no_warm_start": ending([0.0, 0.0], [0.0, 0.04]),
         },
         gain(0.16),
         gain(0.31, without=0.52, low=0.29, high=0.33),
@@ -132,14 +144,14 @@ def test_the_trap_as_it_should_be() -> None:
 
 
 def test_a_start_that_never_zoomed_is_told() -> None:
-    found = verdicts({"no_curiosity": Ending([0.01, 0.04], [0.0, 0.0])}, None, None)
+    found = verdicts({"no_curiosity": ending([0.01, 0.04], [0.0, 0.0])}, None, None)
     assert "nothing to give up" in found["1a"].evidence
-    started = verdicts({"no_curiosity": Ending([0.01, 0.06], [0.0, 0.0])}, None, None)
+    started = verdicts({"no_curiosity": ending([0.01, 0.06], [0.0, 0.0])}, None, None)
     assert "nothing to give up" not in started["1a"].evidence
 
 
 def test_cells_that_are_one_run_are_told() -> None:
-    found = verdicts({"no_warm_start": Ending([0.0] * 6, [0.0] * 6, distinct=3)}, None, None)
+    found = verdicts({"no_warm_start": ending([0.0] * 6, [0.0] * 6, distinct=3)}, None, None)
     assert "6 runs (3 of them distinct)" in found["3b"].evidence
 
 
@@ -150,9 +162,30 @@ def test_digits_have_a_threshold_of_their_own() -> None:
 
 
 def test_an_arm_that_was_not_run_shows_nothing_and_is_named() -> None:
-    found = verdicts({"full": Ending([0.2], [0.8])}, None, None)
+    found = verdicts({"full": ending([0.2], [0.8])}, None, None)
     assert found["1b"].verdict == "shown"
     for claim, arm in (("1a", "no_curiosity"), ("3a", "penalty_only"), ("3b", "no_warm_start")):
         assert found[claim].verdict == "not shown"
         assert f"{arm} was not run" in found[claim].evidence
     assert "not both run" in found["2a"].evidence
+
+
+def test_on_how_many_base_models_a_claim_holds() -> None:
+    starts, bases = [0.2] * 6, [0, 0, 4, 4, 9, 9]
+    found = verdicts(
+        {
+            "full": ending(starts, [0.5, 0.6, 0.5, 0.1, 0.7, 0.8], base_models=bases, missed=2),
+            "no_curiosity": ending(starts, [0.0] * 6, base_models=bases),
+        },
+        gain(0.2, by_base_model={0: 0.25, 4: 0.05, 9: 0.3}),
+        None,
+    )
+    assert found["1a"].evidence.endswith("Holds on 3 of 3 base models.")
+    assert found["1b"].verdict == "not shown"
+    assert found["1b"].evidence.endswith(
+        "2 began at a warm start that never met its rule. Holds on 2 of 3 base models."
+    )
+    assert found["2a"].verdict == "not shown"
+    assert "By base model +25.0, +5.0, +30.0: reached on 2 of 3." in found["2a"].evidence
+    one = verdicts({"full": ending([0.2], [0.8])}, gain(), None)
+    assert "base models" not in one["1b"].evidence + one["2a"].evidence

@@ -37,15 +37,15 @@ def labels(found: Graph, stage: str) -> list[str]:
 def test_each_cell_is_the_pipeline_under_its_arm_and_its_seeds() -> None:
     matrix = build_matrix("smoke", (*ARMS, *SEEDS, "rl.steps=7"))
     assert [str(cell) for cell in matrix.cells][:4] == [
-        "full, warm start 0, seed 3",
-        "no_curiosity, warm start 0, seed 3",
-        "no_correction, warm start 0, seed 3",
-        "full, warm start 0, seed 4",
+        "full, base model 0, warm start 0, seed 3",
+        "no_curiosity, base model 0, warm start 0, seed 3",
+        "no_correction, base model 0, warm start 0, seed 3",
+        "full, base model 0, warm start 0, seed 4",
     ]
     assert len(matrix.cells) == 12
     last = matrix.cells[-2].config
     assert last.rl.reward.preset == "none"
-    assert (last.base_model.seed, last.synthesize.seed, last.sft.seed) == (1, 1, 1)
+    assert (last.base_model.seed, last.synthesize.seed, last.sft.seed) == (0, 1, 1)
     assert (last.rl.seed, last.rl.steps, last.ingest.drawn.seed) == (4, 7, 0)
 
 
@@ -55,7 +55,7 @@ def test_what_cells_share_is_there_once() -> None:
         stage: len(labels(found, stage)) for stage in ("ingest", "base_model", "sft", "rl")
     }
     # Arms that differ in their reward alone share a warm start; other data makes another.
-    assert count == {"ingest": 1, "base_model": 2, "sft": 4, "rl": 12}
+    assert count == {"ingest": 1, "base_model": 1, "sft": 4, "rl": 12}
     assert labels(found, "sft") == [
         "sft, warm start 0",
         "sft no_correction, warm start 0",
@@ -68,6 +68,24 @@ def test_what_cells_share_is_there_once() -> None:
     for node in found.nodes.values():
         assert before.issuperset(node.needs)
         before.add(node.id)
+
+
+def test_base_models_are_outermost_and_tell_their_warm_starts_apart() -> None:
+    found = graph("study.base_model_seeds=[5, 6]", only=["full"])
+    assert labels(found, "base_model") == [
+        "base_model, base model 5",
+        "base_model, base model 6",
+    ]
+    assert labels(found, "sft")[1:3] == [
+        "sft, base model 5, warm start 1",
+        "sft, base model 6, warm start 0",
+    ]
+    assert len(labels(found, "rl")) == 8
+    matrix = build_matrix("smoke", (*ARMS, *SEEDS, "study.base_model_seeds=[5, 6]"))
+    assert [cell.seeds for cell in matrix.cells[:: len(ARMS)]] == [
+        (base, warm_start, rl) for base in (5, 6) for warm_start in (0, 1) for rl in (3, 4)
+    ]
+    assert matrix.cells[-1].config.base_model.seed == 6
 
 
 def test_only_some_arms() -> None:
@@ -92,6 +110,12 @@ def test_only_some_arms() -> None:
         (["study.rl_seeds=[1, 1]"], [], "names a seed twice"),
         (["study.rl_fields=['rl.sede']"], [], r"(?s)study\.rl_fields: .*rl\.sede"),
         (["study.arms.Odd={}"], [], "lowercase"),
+        (["study.base_model_seeds=[1, 1]"], [], "names a seed twice"),
+        (
+            ["study.base_model_seeds=[1, 2]", "study.base_model_fields=[]"],
+            [],
+            r"\[1, 2\] set nothing",
+        ),
         (["study.claims.trapped=0.5"], [], r"must be below in_use"),
     ],
 )
@@ -170,7 +194,7 @@ def test_a_failure_takes_only_what_stands_on_it(order: st.DataObject) -> None:
 def test_no_core_is_idle_while_one_node_is_all_there_is() -> None:
     schedule = Schedule(SMALL, 4)
     first = schedule.start()
-    assert [node.stage.name for node, _ in first] == ["ingest", "base_model", "base_model"]
+    assert [node.stage.name for node, _ in first] == ["ingest", "base_model"]
     assert sum(processes for _, processes in first) == 4
     assert schedule.start() == []
 

@@ -16,6 +16,7 @@ from pixel_core.errors import DataError
 from pixel_core.records import Picture, Query, Rollout, Step, StopReason, write_jsonl
 from pixel_core.stage import SilentProgress, StageContext
 from pixel_core.study.bands import band_of
+from pixel_core.study.matrix import Seeds
 from pixel_core.study.results import RunResult
 from pixel_core.study.study import run
 
@@ -118,8 +119,7 @@ def rows() -> list[dict[str, Any]]:
     return [
         {
             "arm": arm,
-            "warm_start_seed": warm_start,
-            "rl_seed": 5,
+            "seeds": [0, warm_start, 5],
             "rl": f"rl {arm} {warm_start}",
             "answers": f"answers {arm} {warm_start}",
             "start": f"start {warm_start}",
@@ -162,7 +162,8 @@ def test_numbers_and_page_of_a_study(context: StageContext) -> None:
     assert metrics["3a"] == "not shown"  # the arm was not run
     values = json.loads((context.out / "study.json").read_text())
     first = values["runs"][0]
-    assert (first["arm"], first["warm_start_seed"], first["rl_seed"]) == ("full", 0, 5)
+    seeds = [first[f"{kind}_seed"] for kind in ("base_model", "warm_start", "rl")]
+    assert (first["arm"], seeds) == ("full", [0, 0, 5])
     sampled = [
         json.loads(line) for line in (context.inputs["answers full 0"] / "sampled.jsonl").open()
     ]
@@ -188,7 +189,7 @@ def test_numbers_and_page_of_a_study(context: StageContext) -> None:
         "Curiosity wins on",
         "30 min from the start",
         "What zooming pays",
-        "Other arms, all warm starts",
+        "Other arms, all runs",
     ):
         assert words in text, words
 
@@ -210,7 +211,7 @@ def test_a_rare_operations_accuracy_is_pooled_or_left_out() -> None:
 
 def result(rows: list[dict[str, float]]) -> RunResult:
     """A run of which only the curve matters."""
-    return RunResult("full", 0, 0, start=None, end=None, key="", curve=rows)  # type: ignore[arg-type]
+    return RunResult("full", Seeds(0, 0, 0), start=None, end=None, key="", curve=rows)  # type: ignore[arg-type]
 
 
 def test_the_same_cells_give_the_same_bytes(context: StageContext, tmp_path: Path) -> None:
