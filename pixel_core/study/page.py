@@ -15,14 +15,17 @@ from pixel_core.pages.settings import settings_lines
 from pixel_core.pages.templating import page_environment
 from pixel_core.pages.wording import percent
 from pixel_core.study.bands import FEW
+from pixel_core.study.diagnosis import HIT
 from pixel_core.study.panels import arm_colours, curve_panels, kind_chart
 from pixel_core.study.sentences import against_full, costs
 from pixel_core.study.summary import Study
 from pixel_core.study.tables import (
     arm_rows,
+    diagnosis_rows,
     difference_tables,
     duration_words,
     gap_rows,
+    located,
     run_rows,
     warm_start_rows,
 )
@@ -60,6 +63,8 @@ def write_page(
             arm_rows=arm_rows(study),
             difference_tables=difference_tables(study),
             gap_rows=gap_rows(study),
+            diagnosis_rows=diagnosis_rows(study) if located(study) else [],
+            hit=percent(HIT, 0),
             run_rows=run_rows(study, cells),
             warm_start_rows=warm_start_rows(study, cells),
             kind_names=study.kinds,

@@ -22,6 +22,7 @@ from pixel_core.scoring.metrics import (
     question_means,
     summarize,
 )
+from pixel_core.study.diagnosis import Diagnosis, Evidence, diagnose, evidence
 from pixel_core.study.matrix import Seeds
 
 Floats = NDArray[np.float64]
@@ -45,6 +46,8 @@ class Answered:
     with_operation: float | None
     without_operation: float | None
     by: dict[str, dict[str, float]]
+    #: Of the sampled answers.
+    diagnosis: Diagnosis
 
     def among(self, kinds: Sequence[str]) -> NDArray[np.bool_]:
         """Which questions are of those kinds, (q,)."""
@@ -74,18 +77,20 @@ class RunResult:
 def read_runs(
     rows: Sequence[Mapping[str, Any]], inputs: Mapping[str, Path], sampling: Sampling
 ) -> list[RunResult]:
-    """``rows`` say for each cell which inputs are its ``rl``, ``answers`` and ``start``.
+    """``rows`` say for each cell which inputs are its ``rl``, ``answers`` and ``start``; the
+    input ``ingest`` has the questions.
 
     Raises ``DataError`` when cells answered different questions.
     """
     sets: dict[Path, AnswerSet] = {}
     answered: dict[Path, Answered] = {}
+    places = evidence(inputs["ingest"])
     for row in rows:
         for part in ("start", "answers"):
             folder = inputs[row[part]]
             if folder not in sets:
                 sets[folder] = read_answers(folder)
-                answered[folder] = _answered(sets[folder], sampling)
+                answered[folder] = _answered(sets[folder], sampling, places)
     same_questions({str(folder): found for folder, found in sets.items()})
     return [
         RunResult(
@@ -101,7 +106,7 @@ def read_runs(
     ]
 
 
-def _answered(found: AnswerSet, sampling: Sampling) -> Answered:
+def _answered(found: AnswerSet, sampling: Sampling, places: Mapping[str, Evidence]) -> Answered:
     sampled, greedy = found.answers["sampled"], found.answers["greedy"]
     rollouts = [rollout for group in sampled.values() for rollout in group]
     summary = summarize(rollouts)
@@ -116,6 +121,7 @@ def _answered(found: AnswerSet, sampling: Sampling) -> Answered:
         with_operation=_accuracy([r for r in rollouts if r.operations > 0]),
         without_operation=_accuracy([r for r in rollouts if r.operations == 0]),
         by=by_kind(found.queries, sampled, sampling),
+        diagnosis=diagnose(rollouts, places),
     )
 
 

@@ -42,7 +42,8 @@ def study_stage(
     matrix: Matrix, graph: Graph, made: Mapping[str, Artifact], command: str
 ) -> tuple[Stage, dict[str, Artifact]]:
     """The stage and its inputs; ``made`` has the artifact of every node of the graph."""
-    inputs: dict[str, Artifact] = {}
+    # No arm may change the questions, so all cells have the same.
+    inputs = {"ingest": made[graph.of(matrix.cells[0], "ingest").id]}
     rows: list[dict[str, Any]] = []
     for cell in matrix.cells:
         row: dict[str, Any] = {

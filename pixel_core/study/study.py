@@ -74,6 +74,8 @@ def _run_row(run: RunResult, digit_kinds: Sequence[str]) -> dict[str, Any]:
         "accuracy_without_operation": end.without_operation,
         "rapr_at_start": run.start.rapr,
         "accuracy_sampled_at_start": float(run.start.sampled_q.mean()),
+        "diagnosis": asdict(end.diagnosis),
+        "diagnosis_at_start": asdict(run.start.diagnosis),
     }
 
 

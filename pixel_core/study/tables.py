@@ -87,6 +87,39 @@ def gap_rows(study: Study) -> list[Row]:
     return rows
 
 
+def located(study: Study) -> bool:
+    """Whether there are questions whose evidence is at a known place."""
+    return any(run.end.diagnosis.answers for arm in study.arms.values() for run in arm.runs)
+
+
+def diagnosis_rows(study: Study) -> list[Row]:
+    """Where an operation fails: by arm and base model, at the warm start and at the end, means
+    over the runs that have a value."""
+    rows = []
+    for name, arm in study.arms.items():
+        for base_model in dict.fromkeys(base for base, _ in arm.places):
+            runs = [run for run in arm.runs if run.seeds.base_model == base_model]
+            for when, found in (
+                ("warm start", [run.start.diagnosis for run in runs]),
+                ("end", [run.end.diagnosis for run in runs]),
+            ):
+                used = sum(one.used for one in found) / sum(one.answers for one in found)
+                rows.append(
+                    {
+                        "arm": name,
+                        "base_model": base_model,
+                        "when": when,
+                        "used": percent(used),
+                        "hits": _mean_share([one.hits for one in found]),
+                        "read": _mean_share([one.read for one in found]),
+                        "with": _mean_share([one.accuracy_with for one in found]),
+                        "without": _mean_share([one.accuracy_without for one in found]),
+                        "pays": _mean_points([one.pays for one in found]),
+                    }
+                )
+    return rows
+
+
 def run_rows(study: Study, cells: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Every run with its own interval over questions."""
     found = {_cell(cell): cell for cell in cells}
@@ -198,6 +231,16 @@ def _range(values: Sequence[float]) -> str:
 
 def _share(value: float | None) -> str:
     return _NONE if value is None else percent(value)
+
+
+def _mean_share(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return percent(sum(known) / len(known)) if known else _NONE
+
+
+def _mean_points(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return points(sum(known) / len(known)) if known else _NONE
 
 
 def _measure(measure: str) -> str:

@@ -13,7 +13,19 @@ import pytest
 
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import DataError
-from pixel_core.records import Picture, Query, Rollout, Step, StopReason, write_jsonl
+from pixel_core.records import (
+    Box,
+    Cue,
+    Picture,
+    Provenance,
+    Query,
+    Rollout,
+    Seed,
+    Split,
+    Step,
+    StopReason,
+    write_jsonl,
+)
 from pixel_core.stage import SilentProgress, StageContext
 from pixel_core.study.bands import band_of
 from pixel_core.study.matrix import Seeds
@@ -64,6 +76,27 @@ def answers(folder: Path, right: float, used: float, seed: int, questions: int =
     (folder / "settings.json").write_text(json.dumps({"samples": 2}))
 
 
+def seeds(folder: Path, questions: int = 24) -> None:
+    """The questions again, those for digits with the place of their evidence."""
+    folder.mkdir()
+    write_jsonl(
+        folder / "seeds.jsonl",
+        (
+            Seed(
+                id=f"q{n}",
+                split=Split.TEST,
+                question="?",
+                answers=("1",),
+                pictures=(PICTURE,),
+                cue=Cue(box=Box(x1=2, y1=2, x2=4, y2=4)) if n % 4 < 2 else None,
+                kind=KINDS[n % 4],
+                provenance=Provenance(source="drawn", digest="0" * 64),
+            )
+            for n in range(questions)
+        ),
+    )
+
+
 def curve(folder: Path, steps: int, end: float) -> None:
     folder.mkdir()
     rows: list[dict[str, float]] = []
@@ -98,7 +131,8 @@ def write_cells(root: Path) -> StageContext:
             },
         }
     )
-    inputs = {}
+    inputs = {"ingest": root / "ingest"}
+    seeds(inputs["ingest"])
     for warm_start in (0, 1):
         inputs[f"start {warm_start}"] = root / f"start{warm_start}"
         answers(inputs[f"start {warm_start}"], 0.5, 0.25, 90 + warm_start)
@@ -172,6 +206,11 @@ def test_numbers_and_page_of_a_study(context: StageContext) -> None:
     digits = [r["correct"] for r in sampled if int(r["query_id"][1:]) % 4 < 2]
     assert first["digits_sampled"] == pytest.approx(np.mean(digits))
     assert set(first["by"]) == set(KINDS)
+    # Half of the questions have a place, two samples each; nobody zoomed in these steps.
+    assert first["diagnosis"]["answers"] == 24
+    assert (first["diagnosis"]["used"], first["diagnosis"]["hits"]) == (0, None)
+    assert first["diagnosis"]["accuracy_without"] == pytest.approx(first["digits_sampled"])
+    assert first["warm_start_selected"] is None
     assert values["arms"]["no_warm_start"]["distinct_runs"] == 1
     assert set(values["differences"]) == {"no_curiosity", "no_warm_start", "own"}
 
@@ -190,6 +229,7 @@ def test_numbers_and_page_of_a_study(context: StageContext) -> None:
         "30 min from the start",
         "What zooming pays",
         "Other arms, all runs",
+        "Where the operation succeeds, and where it fails",
     ):
         assert words in text, words
 
