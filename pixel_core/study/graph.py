@@ -109,10 +109,16 @@ def plan_graph(graph: Graph, store: Store) -> list[tuple[Node, Decision]]:
 
 
 def _label(stage: Stage, cells: Sequence[Cell], matrix: Matrix) -> str:
-    """``rl full, base model 0, warm start 0, seed 2``, or ``sft, warm start 0`` for what most
-    arms share, with the seeds that tell it from others."""
+    """``rl full, warm start 0, seed 2``, or ``sft, warm start 0`` for what most arms share; the
+    base model's seed where there are several."""
     if stage.name in ("rl", "answers_policy"):
-        return f"{stage.name} {cells[0]}"
+        one = cells[0]
+        several = len(matrix.config.study.base_model_seeds) > 1
+        base = f"base model {one.seeds.base_model}, " if several else ""
+        return (
+            f"{stage.name} {one.arm}, {base}warm start {one.seeds.warm_start}, "
+            f"seed {one.seeds.rl}"
+        )
     arms = list(dict.fromkeys(cell.arm for cell in cells))
     parts = [stage.name]
     if 2 * len(arms) <= len(matrix.config.study.arms):

@@ -114,8 +114,8 @@ def test_a_study_is_stopped_then_fails_in_one_cell_then_ends(
     assert ended.returncode == 0, ended.stderr
     built = [line for line in ended.stdout.splitlines() if " built " in line]
     assert [line.partition("  ")[0] for line in built] == [
-        "rl no_curiosity, base model 0, warm start 0, seed 1",
-        "answers_policy no_curiosity, base model 0, warm start 0, seed 1",
+        "rl no_curiosity, warm start 0, seed 1",
+        "answers_policy no_curiosity, warm start 0, seed 1",
     ]
     assert "shown: 1a. Without curiosity" in ended.stdout
     assert (study.store / "study.html").is_file()
@@ -130,17 +130,17 @@ def check_page(page: LocalServer) -> None:
     flow, tasks = latest_run(page)
     assert flow["state"]["type"] == "COMPLETED"
     states = {task["name"]: task["state"]["name"] for task in tasks}
-    assert states["rl full, base model 0, warm start 0, seed 2"] == "Cached"
-    assert states["rl no_curiosity, base model 0, warm start 0, seed 1"] == "Completed"
+    assert states["rl full, warm start 0, seed 2"] == "Cached"
+    assert states["rl no_curiosity, warm start 0, seed 1"] == "Completed"
     assert states["study"] == "Completed"
     names = {task["id"]: task["name"] for task in tasks}
     before = {
         names[item["id"]]
         for task in tasks
-        if task["name"] == "answers_policy full, base model 0, warm start 0, seed 2"
+        if task["name"] == "answers_policy full, warm start 0, seed 2"
         for item in task["task_inputs"].get("wait_for", [])
     }
-    assert before == {"ingest", "rl full, base model 0, warm start 0, seed 2"}
+    assert before == {"ingest", "rl full, warm start 0, seed 2"}
     query = {"flow_runs": {"id": {"any_": [flow["id"]]}}}
     found = httpx.post(f"{page.api_url}/artifacts/filter", json=query).json()
     [markdown] = [item["data"] for item in found if item["key"] == "learning-trap"]
@@ -155,7 +155,7 @@ def check_results(found: dict[str, Any]) -> None:
     ]
     for run in found["runs"]:
         assert set(run) == {
-            *("arm", "warm_start_seed", "rl_seed", "rapr"),
+            *("arm", "base_model_seed", "warm_start_seed", "rl_seed", "rapr"),
             *("accuracy_sampled", "accuracy_greedy", "digits_sampled", "by"),
         }
         assert run["digits_sampled"] == pytest.approx(run["by"]["digit_small"]["accuracy"])
@@ -191,7 +191,7 @@ def test_the_plan_lists_each_distinct_stage_once(tmp_path: Path) -> None:
     decisions = json.loads(CliRunner().invoke(app, arguments).stdout)
     assert [item["label"] for item in decisions][:7] == [
         *("ingest", "annotate", "synthesize", "base_model", "text_only", "sft"),
-        "rl full, base model 0, warm start 0, seed 0",
+        "rl full, warm start 0, seed 0",
     ]
     assert len(decisions) == 6 + 6 + 1 + 6
     assert {item["action"] for item in decisions} == {"run"}
