@@ -67,6 +67,16 @@ class RaprCollapseGuard(Guard):
         return self
 
 
+class UselessOperationGuard(Guard):
+    """Over the last ``steps`` steps operations were used in at least ``above`` of the rollouts,
+    and those were right in at most ``threshold`` more of the cases than the others."""
+
+    threshold: Annotated[float, Field(gt=-1, lt=1)] = 0.0
+    above: Share = 0.15
+    #: In the learning-trap study an operation that comes to pay does so within 100 steps.
+    steps: Positive = 120
+
+
 class TruncationGuard(Guard):
     """At least this share of a batch's rollouts was cut by the token limit."""
 
@@ -79,4 +89,5 @@ class GuardsConfig(Section):
     gradient_spike: GradientSpikeGuard = GradientSpikeGuard()
     entropy_collapse: EntropyCollapseGuard = EntropyCollapseGuard()
     rapr_collapse: RaprCollapseGuard = RaprCollapseGuard()
+    useless_operation: UselessOperationGuard = UselessOperationGuard()
     all_truncated: TruncationGuard = TruncationGuard()

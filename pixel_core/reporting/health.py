@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pixel_core.config import RlConfig
-from pixel_core.pages.wording import percent, plain
+from pixel_core.pages.wording import percent, plain, points
 from pixel_core.records import Record, read_jsonl
 
 #: How a guard's value and threshold read; both have the same unit.
@@ -21,6 +21,7 @@ _UNITS: dict[str, Callable[[float], str]] = {
     "gradient_spike": lambda value: f"{value:.3g} × the median",
     "entropy_collapse": lambda value: f"{percent(value)} of the start",
     "rapr_collapse": percent,
+    "useless_operation": lambda value: f"{points(value)} points",
     "all_truncated": percent,
 }
 

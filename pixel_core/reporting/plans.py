@@ -93,6 +93,7 @@ def rl_plans(reward: RewardConfig) -> tuple[Plan, ...]:
             "operation are right less often, a right answer alone teaches to stop zooming. "
             "Dashed: only some steps had rollouts of that sort.",
             share=True,
+            guards=("useless_operation",),
         ),
         Plan(
             "Operation error rate",

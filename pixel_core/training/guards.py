@@ -51,6 +51,8 @@ class _Memory:
     #: Steps in a row with RaPR above the mark, and whether they were enough once.
     high_in_a_row: int = 0
     rapr_was_high: bool = False
+    #: Of the last steps: RaPR, accuracy with an operation and without; 0 where there was none.
+    operation: list[tuple[float, float, float]] = field(default_factory=list)
     #: By guard, the last step that showed its sign.
     last_sign: dict[str, int] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -93,6 +95,7 @@ class Guards:
         self._look_for_spikes(step + 1, row)
         self._look_at_entropy(step + 1, row)
         self._look_at_rapr(step + 1, row)
+        self._look_at_operations(step + 1, row)
         self._look_at_truncation(step + 1, row)
         return not self.ended()
 
@@ -173,6 +176,31 @@ class Guards:
                 f"steps at {guard.above:g} or more: the model has stopped using operations, "
                 "the learning trap; try a larger rl.reward.alpha or rapr_target, or a lower "
                 "rl.optimizer.learning_rate",
+            )
+
+    def _look_at_operations(self, step: int, row: Row) -> None:
+        guard, past = self._config.useless_operation, self._memory.operation
+        with_one = row.get("accuracy_with_operation", 0.0)
+        without = row.get("accuracy_without_operation", 0.0)
+        past.append((row["rapr"], with_one, without))
+        del past[: -guard.steps]
+        used = sum(rapr for rapr, _, _ in past)
+        unused = len(past) - used
+        if len(past) < guard.steps or used < guard.above * len(past) or not unused:
+            return
+        right_with = sum(rapr * right for rapr, right, _ in past) / used
+        right_without = sum((1 - rapr) * right for rapr, _, right in past) / unused
+        # As good is not better; sums of equal values may differ in the last bit.
+        if right_with - right_without <= guard.threshold + 1e-9:
+            self._sign(
+                step,
+                "useless_operation",
+                right_with - right_without,
+                f"over {guard.steps} steps {used / len(past):.0%} of the rollouts used an "
+                f"operation and were right in {right_with:.0%} of the cases, the others in "
+                f"{right_without:.0%} (threshold {guard.threshold:g}): the bonus keeps up an "
+                "operation that does not pay; look at what the crops show and whether they are "
+                "read, and try a longer warm start or more trajectories with operations",
             )
 
     def _look_at_truncation(self, step: int, row: Row) -> None:

@@ -170,7 +170,10 @@ def test_what_the_guards_write_is_read_and_shown(tmp_path: Path) -> None:
     """Every guard's own event, through the file, with a value and a remedy a reader finds."""
     well = {"loss": 0.1, "grad_norm": 1.0, "entropy": 0.5, "rapr": 0.3, "truncated": 0.0}
     sick = {"loss": 2.0, "grad_norm": 12.0, "entropy": 0.01, "rapr": 0.02, "truncated": 1.0}
-    guards = Guards(GuardsConfig(), SilentProgress())
+    well |= {"accuracy_with_operation": 0.25, "accuracy_without_operation": 0.5}
+    guards = Guards(
+        GuardsConfig.model_validate({"useless_operation": {"steps": 11}}), SilentProgress()
+    )
     rows = [well] * 10 + [sick] + [well] * 3 + [well | {"loss": math.nan}]
     for step, row in enumerate(rows):
         guards.admit(step, row)
@@ -185,6 +188,8 @@ def test_what_the_guards_write_is_read_and_shown(tmp_path: Path) -> None:
     assert shown["all truncated"].value == f"100.0{SPACE}%"
     assert shown["entropy collapse"].value == f"2.0{SPACE}% of the start"
     assert shown["non finite"].value == "1 in a row"
+    assert shown["useless operation"].threshold == "0.0 points"
+    assert shown["useless operation"].value == "-19.0 points"
     assert all("try " in row.text and row.step in (11, 15) for row in shown.values())
     assert read_health(tmp_path / "none.jsonl") is None
 

@@ -72,6 +72,37 @@ def test_a_guard_that_stops_ends_the_run_and_one_that_is_off_is_silent(name: str
     assert all(admitted)
 
 
+def operating(rapr: float, right: float, otherwise: float) -> Row:
+    return WELL | {
+        "rapr": rapr,
+        "accuracy_with_operation": right,
+        "accuracy_without_operation": otherwise,
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "steps"),
+    [
+        ([operating(0.3, 0.2, 0.4)] * 20, [10]),  # one event, as long as it lasts
+        ([operating(0.3, 0.4, 0.4)] * 20, [10]),  # as good is not better
+        ([operating(0.3, 0.5, 0.4)] * 20, []),
+        ([operating(0.1, 0.2, 0.4)] * 20, []),  # hardly used: another guard's matter
+        ([operating(1.0, 0.2, 0.0)] * 20, []),  # nothing to compare with
+        ([operating(0.3, 0.2, 0.4)] * 4 + [operating(0.3, 0.9, 0.4)] * 20, []),
+        # Pooled over rollouts: many that are right outweigh steps with few that are wrong.
+        ([operating(0.15, 0.0, 0.4), operating(0.9, 0.6, 0.4)] * 10, []),
+    ],
+)
+def test_an_operation_that_is_kept_up_and_does_not_pay(
+    rows: list[Row], steps: list[int]
+) -> None:
+    guards, notes, admitted = watch(rows, useless_operation={"steps": 10})
+    assert [event.step for event in guards.events] == steps
+    assert all(event.guard == "useless_operation" for event in guards.events)
+    assert all("longer warm start" in note for note in notes)
+    assert all(admitted)
+
+
 def test_an_event_is_told_once_and_again_only_after_a_calm() -> None:
     def cut(count: int) -> list[Row]:
         return [WELL | {"truncated": 1.0}] * count
