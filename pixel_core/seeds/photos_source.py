@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from pixel_core.config import PhotosConfig
-from pixel_core.errors import DataError
+from pixel_core.errors import DataError, MediaError
 from pixel_core.problems import Problems
 from pixel_core.records import Provenance, Seed, Split
 from pixel_core.seeds.folder import Folder, FolderFile
@@ -22,6 +22,7 @@ from pixel_core.seeds.photos_facts import PhotoFacts, PhotoReader, is_picture
 from pixel_core.seeds.photos_seen import SeenDigests
 from pixel_core.seeds.source import Found
 from pixel_core.vision.archive import PictureArchiveWriter
+from pixel_core.vision.budget import check_shape
 
 SOURCE = "photos"
 KIND = "photo"
@@ -52,8 +53,8 @@ class PhotosSource:
         digest = hashlib.sha256()
         count = large = 0
         for file, facts in self._ahead(self._reader.facts):
-            if facts.fault:
-                _note(file, facts, problems)
+            if fault := self._fault(facts):
+                _note(file, fault, problems)
                 continue
             digest.update(bytes.fromhex(facts.sha256))
             count += 1
@@ -72,9 +73,9 @@ class PhotosSource:
         self._left_out.clear()
         with SeenDigests() as seen:
             for file, (facts, data) in self._ahead(self._reader.load):
-                if facts.fault:
+                if fault := self._fault(facts):
                     problems = Problems(f"the folder of photos {self._folder.url!r}")
-                    _note(file, facts, problems)
+                    _note(file, fault, problems)
                     problems.raise_if_any()
                 if not self._is_large(facts):
                     self._left_out["too_small"] += 1
@@ -107,6 +108,17 @@ class PhotosSource:
                 digest=facts.sha256,
             ),
         )
+
+    def _fault(self, facts: PhotoFacts) -> str:
+        """Why the picture can't be used; "" for one that can, or that is left out anyway for
+        being small."""
+        if facts.fault or not self._is_large(facts):
+            return facts.fault
+        try:
+            check_shape(facts.width, facts.height)
+        except MediaError as error:
+            return f"can't be shown to a model: {error}"
+        return ""
 
     def _is_large(self, facts: PhotoFacts) -> bool:
         return facts.width * facts.height >= self._config.min_pixels
@@ -144,5 +156,5 @@ class PhotosSource:
             self._folder.memory.flush()
 
 
-def _note(file: FolderFile, facts: PhotoFacts, problems: Problems) -> None:
-    problems.add("picture", "", file.name, facts.fault, "replace the file, or take it away")
+def _note(file: FolderFile, fault: str, problems: Problems) -> None:
+    problems.add("picture", "", file.name, fault, "replace the file, or take it away")
