@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from pixel_core.errors import DataError
 from pixel_core.exchange.portable import Reason, Rejected
+from pixel_core.vision.file_names import on_disk
 
 #: A picture file larger than this is not read.
 MAX_BYTES = 512 * 1024 * 1024
@@ -55,6 +56,16 @@ def place_of(sha256: str, suffix: str) -> str:
     return f"{sha256[:2]}/{sha256}{known}"
 
 
+def _alike(root: Path, relative: PurePosixPath) -> Path:
+    """Where the path leads: as written, else as the one that reads alike."""
+    path = root / relative
+    if str(relative).isascii() or path.exists():
+        return path
+    found = [root.joinpath(*parts) for parts in on_disk(str(root), list(relative.parts))]
+    found = [one for one in found if one.exists()]
+    return found[0] if len(found) == 1 else path
+
+
 def read_inside(root: Path, written: str) -> tuple[bytes, str]:
     """A file that a record names, and its suffix. Raises ``Rejected`` unless it is a plain
     file inside ``root``, whatever links lie on the way."""
@@ -62,7 +73,7 @@ def read_inside(root: Path, written: str) -> tuple[bytes, str]:
     if relative.is_absolute() or ".." in relative.parts or "\0" in written or "\\" in written:
         raise Rejected(Reason.PICTURE_PATH, f"{written!r} is no path inside the folder")
     try:
-        path = (root / relative).resolve()
+        path = _alike(root, relative).resolve()
         inside = path.is_relative_to(root.resolve())
         if not inside or not path.is_file():
             what = "does not exist" if inside else "leads out of the folder"
