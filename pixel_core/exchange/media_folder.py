@@ -10,13 +10,10 @@ from pathlib import Path, PurePosixPath
 from pixel_core.errors import DataError
 from pixel_core.exchange.portable import Reason, Rejected
 from pixel_core.vision.file_names import on_disk
+from pixel_core.vision.loading import SUFFIXES
 
 #: A picture file larger than this is not read.
 MAX_BYTES = 512 * 1024 * 1024
-
-_SUFFIXES = frozenset(
-    [".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".jp2", ".avif"]
-)
 
 
 class MediaFolder:
@@ -52,7 +49,7 @@ class MediaFolder:
 def place_of(sha256: str, suffix: str) -> str:
     """Where a file with this content is below its media folder; a suffix that is no
     picture's becomes ``.bin``."""
-    known = suffix.lower() if suffix.lower() in _SUFFIXES else ".bin"
+    known = suffix.lower() if suffix.lower() in SUFFIXES else ".bin"
     return f"{sha256[:2]}/{sha256}{known}"
 
 
