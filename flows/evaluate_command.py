@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.text import Text
 
 from flows.benchmark_results import print_benchmarks
+from flows.consoles import plain_console
 from flows.endings import say
 from flows.evaluation_request import EvaluationRequest
 from flows.following import reporting
@@ -80,7 +80,7 @@ def request_of(
 
 def evaluate_models(request: EvaluationRequest, *, verbose: bool) -> None:
     """Raises what the stages raise, and ``KeyboardInterrupt`` after saying what is kept."""
-    console = Console(highlight=False)
+    console = plain_console()
     terminal = Terminal(console)
     # Before anything starts: bad input must cost nothing.
     plan = config, store, decisions = request.plan()
