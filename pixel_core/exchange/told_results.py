@@ -38,6 +38,7 @@ _THEIRS = tuple(
 #: more than so many pixels.
 _PADDING = Fraction(1, 10)
 _PADDING_PIXELS = 600
+_NONE, _ALL = Fraction(0), Fraction(1)
 #: Pixels of a side that rounding may make of it.
 _ROUNDING = 1
 
@@ -111,12 +112,11 @@ def _cuts(
             min(_PADDING, Fraction(_PADDING_PIXELS, width)),
             min(_PADDING, Fraction(_PADDING_PIXELS, height)),
         )
-        none = Fraction(0)
         for across, down in dict.fromkeys(
-            [(ours, ours), (_PADDING, _PADDING), least, (none, none)]
+            [(ours, ours), (_PADDING, _PADDING), least, (_NONE, _NONE)]
         ):
-            wide = min(1, x2 + across) - max(0, x1 - across)
-            high = min(1, y2 + down) - max(0, y1 - down)
+            wide = min(_ALL, x2 + across) - max(_NONE, x1 - across)
+            high = min(_ALL, y2 + down) - max(_NONE, y1 - down)
             yield round(wide * width), round(high * height)
 
 
