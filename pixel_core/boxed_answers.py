@@ -55,6 +55,11 @@ def unboxed(answer: str) -> str:
     return text
 
 
+def holds_box(answer: str) -> bool:
+    """Whether there is a box left in what ``unboxed`` gave."""
+    return _BOX.search(answer) is not None
+
+
 def listed_answers(value: object) -> list[str] | None:
     """The answers of a row of Pixel Reasoner's data: a text or a number, or a list of some,
     each with or without a box, in which a list of texts may be written.

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pixel_core.boxed_answers import unboxed
+from pixel_core.boxed_answers import holds_box, unboxed
 from pixel_core.problems import Problems
 from pixel_core.records import Box, FrameCue, Split
 from pixel_core.rewards.grading import extract_boxed
@@ -203,7 +203,7 @@ def _check_texts(place: str, record: ManifestRecord, problems: Problems) -> None
     for field, text, needed in texts:
         if needed and not text.strip():
             problems.add(place, field, text, "is empty", "write it, or leave the record out")
-        if found := STRUCTURE.search(text):
+        if (found := STRUCTURE.search(text)) and not (field == "answer" and holds_box(text)):
             problems.add(
                 place,
                 field,
@@ -212,7 +212,10 @@ def _check_texts(place: str, record: ManifestRecord, problems: Problems) -> None
                 "remove it",
             )
     for answer in record.written_answers():
-        if answer.strip() and extract_boxed(f"\\boxed{{{answer}}}") != answer.strip():
+        if holds_box(answer):
+            told = "has a box that never closes, or several that differ"
+            problems.add(place, "answer", answer, told, "write the answer alone")
+        elif answer.strip() and extract_boxed(f"\\boxed{{{answer}}}") != answer.strip():
             problems.add(
                 place,
                 "answer",

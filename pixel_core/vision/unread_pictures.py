@@ -6,6 +6,8 @@ the GPL, or with none, and none of them is among those this project keeps.
 
 from __future__ import annotations
 
+from pixel_core.vision.video_stream import begins_as_sound
+
 HEIC = (
     "HEIC, which is not read here; convert it to JPEG: sips -s format jpeg a.heic --out a.jpg "
     "on a Mac, heif-convert a.heic a.jpg or magick a.heic a.jpg elsewhere"
@@ -13,7 +15,7 @@ HEIC = (
 _EXPORT = "export it as JPEG or PNG"
 
 #: Brands of ISO files that hold HEVC pictures, or any (AVIF is read before this is asked).
-_HEIC_BRANDS = frozenset(
+HEIC_BRANDS = frozenset(
     [b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"heif", b"mif1", b"msf1"]
 )
 _STARTS = (
@@ -34,8 +36,10 @@ HEAD = 512
 
 def told_of(head: bytes) -> str:
     """ "HEIC, which ...; convert it ...": what begins like this; "" for what is not known."""
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+    if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS:
         return HEIC
+    if begins_as_sound(head):
+        return "sound; give a picture, or a file with moving ones"
     plain = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if plain.startswith(b"<?xml") and b"<svg" in plain:
         return f"SVG; {_EXPORT}"

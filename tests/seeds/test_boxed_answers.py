@@ -132,7 +132,7 @@ def test_a_manifests_box_holds_a_letter_or_a_text(folder: Path, answer: str) -> 
     assert seeds(folder, {**record, "choices": ["red", "blue"]})[0].answers == ("blue",)
 
 
-@pytest.mark.parametrize("answer", [r"\boxed{A} or \boxed{B}", r"\boxed{B", r"\boxed{}"])
+@pytest.mark.parametrize("answer", [r"\boxed{A} or \fbox{B}", r"\boxed{B", r"\boxed{}"])
 def test_a_box_that_says_nothing_is_refused_with_its_place(folder: Path, answer: str) -> None:
     with pytest.raises(DataError, match=r"m.jsonl, line 1, field 'answer'"):
         seeds(folder, {"question": "Which?", "image": "a.png", "answer": answer})
