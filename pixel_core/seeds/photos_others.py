@@ -13,40 +13,39 @@ from pixel_core.vision.unread_pictures import HEIC
 _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
     (HEIC, frozenset([".heic", ".heif", ".hif", ".heics"])),
     (
-        "a camera's raw files; export them as JPEG",
+        "a camera's raw format; export it as JPEG",
         frozenset([".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef"]),
     ),
     (
-        "pictures of kinds that are not read here; export them as JPEG or PNG",
+        "not read here; export it as JPEG or PNG",
         frozenset([".jxl", ".psd", ".svg", ".pdf", ".eps", ".ai", ".tga", ".ico", ".dib"])
         | frozenset([".exr", ".hdr", ".pfm", ".xcf"]),
     ),
     (
-        "videos; ask about them through the source videos",
+        "video; ask about it through the source videos",
         frozenset([".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv"]),
     ),
     (
-        "packed files; unpack them",
+        "packed; unpack it",
         frozenset([".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst"]),
     ),
 )
-_HIDDEN = "hidden"
+_OTHER, _HIDDEN = "", "hidden"
 #: Endings told by name of a kind that has many.
 _MOST = 5
 
 
 def told_of(names: Iterable[str]) -> str:
-    """ "3 are HEIC, which ... (.heic 3); 2 are other files (.json 2)"; "" for no names."""
+    """ "3 .heic (HEIC, which ...); 2 .json, 1 without an ending; 1 hidden"; "" for no names."""
     kinds: dict[str, Counter[str]] = {}
     for name in names:
         kind, ending = _kind(name)
         kinds.setdefault(kind, Counter())[ending] += 1
-    order = [words for words, _ in _KINDS] + ["other files", _HIDDEN]
+    order = [words for words, _ in _KINDS] + [_OTHER, _HIDDEN]
     told = []
     for kind in sorted(kinds, key=order.index):
-        count = kinds[kind].total()
-        are = f"{count} {'is' if count == 1 else 'are'} {kind}"
-        told.append(are if kind == _HIDDEN else f"{are} ({_endings(kinds[kind])})")
+        endings = _endings(kinds[kind])
+        told.append(endings if kind in (_OTHER, _HIDDEN) else f"{endings} ({kind})")
     # A name may hold bytes that are no text, which no terminal and no log takes.
     return "; ".join(told).encode("utf-8", "backslashreplace").decode()
 
@@ -54,13 +53,13 @@ def told_of(names: Iterable[str]) -> str:
 def _kind(name: str) -> tuple[str, str]:
     ending = PurePosixPath(name).suffix.lower()
     if is_hidden(name):
-        return _HIDDEN, ""
-    found = next((words for words, endings in _KINDS if ending in endings), "other files")
+        return _HIDDEN, _HIDDEN
+    found = next((words for words, endings in _KINDS if ending in endings), _OTHER)
     return found, ending or "without an ending"
 
 
 def _endings(counts: Counter[str]) -> str:
-    told = [f"{ending} {count}" for ending, count in counts.most_common(_MOST)]
-    if len(counts) > _MOST:
-        told.append("...")
+    told = [f"{count} {ending}" for ending, count in counts.most_common(_MOST)]
+    if rest := counts.total() - sum(count for _, count in counts.most_common(_MOST)):
+        told.append(f"{rest} others")
     return ", ".join(told)

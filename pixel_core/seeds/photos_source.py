@@ -146,7 +146,7 @@ class PhotosSource:
             return (
                 f"the folder of photos {self._folder.url!r} has no picture (.jpg, .png, "
                 ".webp ...); set ingest.photos.path to one that has"
-                + (f". Of its files, {others}" if others else "")
+                + (f". It has {others}" if others else "")
             )
         return (
             f"all {count} photos in {self._folder.url!r} have fewer than "

@@ -81,13 +81,12 @@ def test_the_run_tells_what_it_left_out_by_kind(tmp_path: Path) -> None:
     for part in (
         "1 with fewer than 1000 pixels",
         "1 with the content of an earlier one",
-        "2 are HEIC, which is not read here; convert it to JPEG",
-        "(.heic 2)",
-        "through the source videos (.mp4 1)",
-        "unpack them (.zip 1)",
-        "raw files; export them as JPEG (.cr2 1)",
-        "2 are other files (.json 1, without an ending 1)",
-        "1 is hidden",
+        "2 .heic (HEIC, which is not read here; convert it to JPEG",
+        "1 .mp4 (video; ask about it through the source videos)",
+        "1 .zip (packed; unpack it)",
+        "1 .cr2 (a camera's raw format; export it as JPEG)",
+        "1 .json, 1 without an ending",
+        "1 hidden",
     ):
         assert part in line
 
@@ -106,7 +105,7 @@ def test_a_folder_of_nothing_but_heic_says_how_to_convert(tmp_path: Path) -> Non
     (tmp_path / "photos" / "a.heic").write_bytes(HEIC)
     photos = PhotosConfig(path=str(tmp_path / "photos"))
     config = PipelineConfig(ingest=IngestConfig(sources=("photos",), photos=photos))
-    with pytest.raises(DataError, match=r"1 is HEIC.*heif-convert a.heic a.jpg"):
+    with pytest.raises(DataError, match=r"It has 1 .heic \(HEIC.*heif-convert a.heic a.jpg"):
         ingest.fingerprint(config)
 
 
@@ -143,4 +142,4 @@ def test_a_name_of_any_bytes_can_be_told(tmp_path: Path) -> None:
 def test_many_kinds_are_told_shortly() -> None:
     assert told_of([]) == ""
     names = [f"{number}.e{number}" for number in range(9)]
-    assert told_of(names).endswith("...)")
+    assert told_of(names).endswith("1 .e4, 4 others")
