@@ -13,6 +13,7 @@ from rich.console import Console
 
 from flows.ask_output import Teller
 from flows.asked_model import load_reasoner, request_of
+from flows.consoles import plain_console
 from flows.endings import errors, say
 from flows.printable import printable
 from pixel_core.config import PipelineConfig
@@ -60,7 +61,7 @@ class Asked:
 def ask_model(asked: Asked) -> None:
     """Print each step as it is made and then the answer; save and show what is wished."""
     _check(asked)
-    console = Console(highlight=False)
+    console = plain_console()
     config = request_of(asked).config()
     example = _example(asked, config)
     media: Any = list(asked.media) if len(asked.media) > 1 else "".join(asked.media)

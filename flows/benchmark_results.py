@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from flows.consoles import plain_console
 from flows.results import place_page
 from pixel_core.benchmark_stages import PAGE, scores_stage
 from pixel_core.config import PipelineConfig
@@ -47,7 +48,7 @@ def benchmark_tables(artifact: Artifact, store: Store) -> tuple[BenchmarkResult,
 def print_benchmark(console: Console, artifact: Artifact, store: Store) -> None:
     result, tables = benchmark_tables(artifact, store)
     # Lines longer than a narrow terminal, rather than broken numbers.
-    wide = Console(file=console.file, highlight=False, width=max(console.width, _WIDE))
+    wide = plain_console(file=console.file, width=max(console.width, _WIDE))
     console.print()
     console.print(Text(f"{result.title} ({result.metric}, grader {result.grader})", "bold"))
     for notice in notices(result):

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.consoles import plain_console
 from flows.endings import errors
 from flows.request import Request
 from pixel_core.cluster.ready import Examination, examine
@@ -30,7 +31,7 @@ def check_cluster(request: Request, as_json: bool) -> bool:
     if as_json:
         print(json.dumps(values(found, config, stages), indent=1))
     else:
-        show(Console(highlight=False), found, config, stages)
+        show(plain_console(), found, config, stages)
     return not found.errors
 
 

@@ -8,10 +8,10 @@ import time
 from contextlib import closing
 from dataclasses import asdict, dataclass
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.consoles import plain_console
 from flows.request import Request
 from pixel_core.cluster.cluster_state import ClusterState, ListedJob
 from pixel_core.cluster.ready import reach
@@ -46,7 +46,7 @@ def print_jobs(request: Request, as_json: bool) -> None:
     if as_json:
         print(json.dumps([asdict(job) for job in found], indent=1))
         return
-    console = Console(highlight=False)
+    console = plain_console()
     if not found:
         console.print(f"{state.address} knows no job of ours", soft_wrap=True)
         return
@@ -74,7 +74,7 @@ def stop_job(request: Request, job_id: str) -> None:
             raise ConfigError(
                 f"{state.address} knows no job {job_id!r} of ours; see pixel cluster jobs"
             )
-        console = Console(highlight=False)
+        console = plain_console()
         if not state.stop(job_id):
             console.print(f"it does not run any more: {job.status}", soft_wrap=True)
             return

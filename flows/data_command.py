@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.consoles import plain_console
 from flows.endings import say
 from flows.progress import Terminal
 from flows.request import Request
@@ -34,7 +35,7 @@ def list_benchmarks(as_json: bool) -> None:
     if as_json:
         print(json.dumps([_values(row) for row in BENCHMARKS.values()], indent=1))
         return
-    console = Console(highlight=False)
+    console = plain_console()
     for row in BENCHMARKS.values():
         mean = ", mean of kinds" if row.mean_of_kinds else ""
         head = f"{row.name:<17}{row.metric}{mean}, by {row.grader}; {row.source}"
@@ -63,7 +64,7 @@ def prepare_benchmark(
     named = f"benchmarks.names={benchmark}"
     config = replace(request, overrides=(*request.overrides, named, *settings)).config()
     store = request.open_store(config)
-    console = Console(highlight=False, stderr=as_json)
+    console = plain_console(stderr=as_json)
     made = _made(config, store, questions_stage(benchmark), console)
     facts = read_facts(made.artifact.local())
     if as_json:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.text import Text
 
 from flows.asked_model import load_reasoner, request_of
+from flows.consoles import plain_console
 from flows.endings import errors
 from pixel_core.config import PipelineConfig
 from pixel_core.pages.wording import MODEL_NAMES
@@ -93,7 +93,7 @@ def _serve(
     def ready() -> None:
         wait.stop()
         text = f"The page: {address(bound)}\nCtrl-C ends it."
-        Console(highlight=False).print(Text(text), soft_wrap=True)
+        plain_console().print(Text(text), soft_wrap=True)
 
     with page_server(
         Demo(reasoner, asker, examples),

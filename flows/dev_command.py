@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
 
+from flows.consoles import plain_console
 from pixel_core.dev.annotator import AnnotatorServer, Script
 from pixel_core.dev.annotator.script import read_script
 from pixel_core.errors import ConfigError
@@ -36,7 +36,7 @@ def serve_annotator(
     port: int, wrong_rate: float, latency_s: float, batch_s: float, script: Path | None
 ) -> None:
     """Serve until Ctrl-C. Raises ``ConfigError`` for a taken port or a bad script."""
-    console = Console(highlight=False)
+    console = plain_console()
     rules = Script() if script is None else read_script(script)
     with _listening(port, wrong_rate, latency_s, batch_s, rules) as server:
         console.print(

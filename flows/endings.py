@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from flows.consoles import plain_console
 from pixel_core.errors import ConfigError, DataError, PixelError
 
 FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130  # what a shell reports for Ctrl-C
 
-errors = Console(stderr=True, highlight=False)
+errors = plain_console(stderr=True)
 
 
 @contextmanager

@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.text import Text
 
 from flows.benchmark_results import print_benchmarks
+from flows.consoles import plain_console
 from flows.endings import say
 from flows.evaluation_request import EvaluationRequest
 from flows.following import reporting
@@ -93,7 +93,7 @@ def evaluate_models(
     """``server``: a private one that was begun before, while this is read and checked.
 
     Raises what the stages raise, and ``KeyboardInterrupt`` after saying what is kept."""
-    console = Console(highlight=False)
+    console = plain_console()
     terminal = Terminal(console)
     # Before anything starts: bad input must cost nothing.
     plan = config, store, decisions = request.plan()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from rich.console import Console
 from rich.text import Text
 
+from flows.consoles import plain_console
 from flows.endings import say
 from flows.progress import Terminal
 from pixel_core.config import DialogueConfig, PipelineConfig
@@ -63,7 +64,7 @@ def import_file(
     )
     print(
         f'to train on them, give {place} a model (extends = "a profile", or base_model and '
-        f"sft), then: pixel run --profile {place} --until sft"
+        f"sft), then: pixel run --profile {shlex.quote(str(place))} --until sft"
     )
 
 
@@ -117,7 +118,7 @@ def _exported_dialogue(label: Path) -> DialogueConfig:
 
 
 def _watched(name: str, work: Any, folder: Path) -> dict[str, Any]:
-    console = Console(highlight=False)
+    console = plain_console()
     try:
         with Terminal(console).watch(name) as progress:
             return work(progress)

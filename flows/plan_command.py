@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
+from flows.consoles import plain_console
 from flows.request import Request
 from pixel_core.planning import Decision
 
@@ -19,7 +19,7 @@ def print_plan(request: Request, as_json: bool) -> None:
     if as_json:
         print(json.dumps([_values(decision) for decision in decisions], indent=1))
         return
-    console = Console(highlight=False)
+    console = plain_console()
     console.print(f"profile {config.name}, store {store.uri}", soft_wrap=True)
     width = max([20, *(len(decision.stage) + 2 for decision in decisions)])
     for decision in decisions:

@@ -115,10 +115,10 @@ class Terminal:
             return
         with RichProgress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[metrics]}"),
+            TextColumn("{task.fields[metrics]}", markup=False),
             TimeElapsedColumn(),
             TimeLeftColumn(),
             console=self._console,

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from flows.benchmark_results import print_benchmarks
+from flows.consoles import plain_console
 from flows.endings import say
 from flows.following import reporting
 from flows.measured_times import measured_times
@@ -32,7 +33,7 @@ def run_pipeline(request: Request, server: Server | None, *, verbose: bool) -> N
 
     Raises what the stages raise, and ``KeyboardInterrupt`` after saying what is kept.
     """
-    console = Console(highlight=False)
+    console = plain_console()
     # Before anything is made: bad input must cost nothing.
     plan = config, store, decisions = request.plan()
     check_ready(

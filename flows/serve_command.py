@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.text import Text
 
 from flows.asked_model import load_reasoner, request_of
+from flows.consoles import plain_console
 from flows.endings import errors, say
 from pixel_core.config import PipelineConfig
 from pixel_core.serving.access import VARIABLE, Access, is_loopback, key_from_environment
@@ -124,7 +124,7 @@ def _serve(
     try:
         # From the first word on: who reads it may press Ctrl-C before the loop runs.
         with endpoint.server.capture_signals():
-            Console(highlight=False).print(Text(text), soft_wrap=True)
+            plain_console().print(Text(text), soft_wrap=True)
             asyncio.run(endpoint.server.serve([bound]))
     finally:
         endpoint.close()

@@ -8,11 +8,11 @@ import webbrowser
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from flows.benchmark_results import place_benchmarks, print_benchmark, read_benchmark
+from flows.consoles import plain_console
 from flows.endings import say
 from flows.results import place_report, read_scores
 from pixel_core.benchmark_stages import PAGE
@@ -37,7 +37,7 @@ def show_run(store: Store, as_json: bool) -> None:
         values = run.model_dump(mode="json", exclude={"process"})
         print(json.dumps({**values, "status": _status(run)}, indent=1))
         return
-    console = Console(highlight=False)
+    console = plain_console()
     console.print(f"run {run.id}: profile {run.profile}, {_status(run)}, started {run.started}")
     width = max([20, *(len(name) + 2 for name in run.stages)])
     for stage in run.stages.values():
@@ -49,7 +49,7 @@ def show_run(store: Store, as_json: bool) -> None:
 def show_stage(store: Store, stage: str, as_json: bool) -> None:
     """One stage's artifact; where it holds scores, those."""
     artifact = latest_artifact(store, stage)
-    console = Console(highlight=False)
+    console = plain_console()
     if stage.startswith("scores_"):
         if as_json:
             print(read_benchmark(artifact).model_dump_json(indent=1))

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.consoles import plain_console
 from flows.endings import say
 from flows.following import reporting
 from flows.results import place_page
@@ -32,7 +33,7 @@ def run_study(request: StudyRequest, server: Server | None, *, verbose: bool) ->
     """``server``: a private one that was begun before, while this is read and checked.
 
     Raises what stages raise, and ``KeyboardInterrupt`` after saying what is kept."""
-    console = Console(highlight=False)
+    console = plain_console()
     # Before anything starts: bad input must cost nothing.
     matrix, _, store, decided = request.plan()
     check_ready(decided, store, lambda told: console.print(told, soft_wrap=True))
@@ -77,7 +78,7 @@ def print_study_plan(request: StudyRequest, as_json: bool) -> None:
         ]
         print(json.dumps(rows, indent=1))
         return
-    console = Console(highlight=False)
+    console = plain_console()
     console.print(f"profile {matrix.config.name}, store {store.uri}", soft_wrap=True)
     for node, decision in decided:
         style = "blue" if decision.action == "reuse" else "green"
@@ -107,7 +108,7 @@ def show_study(store: Store, as_json: bool) -> None:
     if as_json:
         print(json.dumps(public(read_study(artifact)), indent=1))
         return
-    _print(Console(highlight=False), artifact, store)
+    _print(plain_console(), artifact, store)
 
 
 def _follow(

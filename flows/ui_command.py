@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.text import Text
 
+from flows.consoles import plain_console
 from flows.server import LocalServer, ServerError, quiet_environment
 
 
 def serve_page(port: int) -> None:
     """Start, say how runs report to it, and wait. Raises ``ConfigError`` for a taken port."""
     quiet_environment()
-    console = Console(highlight=False)
+    console = plain_console()
     server = LocalServer(port, page=True)
     try:
         console.print("starting Prefect ...")

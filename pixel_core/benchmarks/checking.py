@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pixel_core.benchmarks.benchmark import Layout
 from pixel_core.benchmarks.content import Content
 from pixel_core.benchmarks.limits import shares
 from pixel_core.benchmarks.reading import Item, Reader
 from pixel_core.benchmarks.turns import Turns
+from pixel_core.boxed_answers import unboxed
 from pixel_core.config import BenchmarkDataConfig
 from pixel_core.errors import DataError
 from pixel_core.problems import Problems
@@ -58,7 +59,7 @@ class Check:
         """The questions that can be put, in order. Files of those beyond the limit are not
         looked for."""
         seen: dict[str, str] = {}
-        for item in reader.items(self.problems):
+        for item in map(_unboxed, reader.items(self.problems)):
             if item.id in seen:
                 fault = f"was used at {seen[item.id]}"
                 self._add(item, "id", item.id, fault, "each question needs an id of its own")
@@ -167,6 +168,13 @@ class Check:
 
     def _add(self, item: Item, field: str, value: object, fault: str, remedy: str) -> None:
         self.problems.add(item.place, field, value, fault, remedy)
+
+
+def _unboxed(item: Item) -> Item:
+    """With its answers out of their boxes, in which a table may hold them."""
+    if not any("\\" in answer for answer in item.answers):
+        return item
+    return replace(item, answers=tuple(map(unboxed, item.answers)))
 
 
 def _can_be_written(text: str) -> bool:

@@ -11,16 +11,14 @@ without ``\boxed{}``, a written list of texts inside one box.
 
 from __future__ import annotations
 
-import ast
 import re
 from typing import Any
 
 from pixel_core.benchmarks.mvbench_tasks import TASKS
 from pixel_core.benchmarks.original_choices import taken_apart
 from pixel_core.benchmarks.reading import Item
-from pixel_core.garbage import garbage_kept
+from pixel_core.boxed_answers import listed_answers
 from pixel_core.problems import Problems
-from pixel_core.rewards.grading import extract_boxed
 
 COLUMNS = ("question", "image", "answer", "qid")
 OPTIONAL = ("is_video",)
@@ -28,13 +26,6 @@ OPTIONAL = ("is_video",)
 #: Of a question, an answer, a path.
 MAX_TEXT = 4000
 
-#: A flat list of texts and numbers, as ``repr`` writes it. Nothing in it nests, so Python's
-#: own parser, which recurses, may read it.
-_PYTHON_TEXT = r"""[uU]?(?:'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+")"""
-_PYTHON_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_PYTHON_LIST = re.compile(
-    rf"\[\s*+(?:(?:(?:{_PYTHON_TEXT}\s*+)++|{_PYTHON_NUMBER}\s*+)(?:,\s*+|(?=\])))*+\]"
-)
 #: Pictures, or frames.
 MAX_PICTURES = 64
 
@@ -57,9 +48,8 @@ def item_of(place: str, number: int, fields: dict[str, Any], problems: Problems)
     if not 0 < len(paths) <= MAX_PICTURES:
         state = f"is not a list of 1 to {MAX_PICTURES} paths"
         problems.add(place, "image", fields["image"], state, _MEND)
-    answers = tuple(
-        answer for written in _texts(fields["answer"]) for answer in _plain(written)
-    )
+    written = _texts(fields["answer"])
+    answers = _texts(listed_answers(list(written)))
     if not answers:
         problems.add(place, "answer", fields["answer"], "is no text, nor a list of some", _MEND)
     is_video = fields.get("is_video")
@@ -108,19 +98,6 @@ def _texts(value: Any) -> tuple[str, ...]:
     ]
     sound = all(isinstance(one, str) and 0 < len(one.strip()) <= MAX_TEXT for one in texts)
     return tuple(one.strip() for one in texts) if sound else ()
-
-
-def _plain(written: str) -> tuple[str, ...]:
-    """The answers that one text stands for, out of their box."""
-    boxed = extract_boxed(written) if written.startswith("\\boxed{") else None
-    text = boxed or written
-    if not _PYTHON_LIST.fullmatch(text):
-        return (text,)
-    try:
-        with garbage_kept():
-            return _texts(ast.literal_eval(text)) or (text,)
-    except (ValueError, SyntaxError):
-        return (text,)
 
 
 def _named(answer: str, choices: tuple[str, ...]) -> set[int]:

@@ -7,6 +7,7 @@ import re
 import shlex
 from typing import Any
 
+from pixel_core.cluster import worker_python
 from pixel_core.cluster.code_package import code_package, upload
 from pixel_core.cluster.jobs_api import JobsApi, Unreachable
 from pixel_core.config import ClusterConfig, PlaceConfig
@@ -47,13 +48,17 @@ def runtime_env(cluster: ClusterConfig, api: JobsApi) -> dict[str, Any]:
     """What every process of the job gets; uploads the code where that is asked for."""
     environment = {**_THREADS, **STOPPING, **cluster.environment}
     if cluster.code == "installed":
-        return {"env_vars": environment}
+        return {"env_vars": environment, **worker_python.on_nodes()}
     package = code_package()
     upload(package, api)
     commit = code_version().get("commit")
     if commit:
         environment["PIXEL_COMMIT"] = commit
-    return {"env_vars": environment, "working_dir": package.uri}
+    return {
+        "env_vars": environment,
+        "working_dir": package.uri,
+        **worker_python.on_nodes(),
+    }
 
 
 def submit(

@@ -127,7 +127,9 @@ def _examples(demo: Demo) -> gr.Gallery:
 def _upload(demo: Demo) -> gr.File:
     return gr.File(
         label=f"{'Or a' if demo.examples else 'A'} picture or video of your own",
-        file_types=["image", "video"],
+        # "file": Gradio goes by a name's ending, and says only that it is invalid. A file is
+        # read by its content, and what can't be read is told with a reason.
+        file_types=["image", "video", "file"],
         height=150,
         scale=1,
         min_width=240,

@@ -3,13 +3,13 @@
 What the conversation does not say is worked out: the answer is its last turn's box, the kind
 follows from its operations and where they look, and every operation but the last was a
 mistake (the paper's templates): its call is shown and not trained. The last operation is the
-cue. Operations are carried out as an episode would, so that what is imported can be trained.
+cue. Operations are carried out as an episode would, so that what is imported can be trained,
+and what they show is held against what the record says they showed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +23,15 @@ from pixel_core.dialogue.episode import Opening
 from pixel_core.dialogue.prompts import Prompts
 from pixel_core.errors import MediaError
 from pixel_core.exchange.conversation import Characters
-from pixel_core.exchange.foreign_calls import find_call, our_call, written
+from pixel_core.exchange.foreign_calls import (
+    ForeignCall,
+    around,
+    find_call,
+    our_call,
+    written,
+)
 from pixel_core.exchange.portable import PortableRecord, Reason, Rejected
+from pixel_core.exchange.told_results import check_frames, check_zoom
 from pixel_core.records import (
     Box,
     Cue,
@@ -82,7 +89,7 @@ class ForeignRecords:
         if not answer:
             raise Rejected(Reason.NO_ANSWER, f"no \\boxed{{}} in {said[-1][-80:]!r}")
         seed = _seed(question, answer, media)
-        turns, operations = self._replayed(said, seed, media)
+        turns, operations = self._replayed(said, record.returned(), seed, media)
         kind = _kind(operations)
         words = hashlib.sha256("\0".join(turn.text for turn in turns).encode()).hexdigest()
         trajectory = Trajectory(
@@ -92,12 +99,12 @@ class ForeignRecords:
         return trajectory, seed.model_copy(update={"cue": cue})
 
     def _replayed(
-        self, said: Sequence[str], seed: Seed, media: Media
+        self, said: Sequence[str], returned: Sequence[str], seed: Seed, media: Media
     ) -> tuple[list[Turn], list[_Operation]]:
         try:
             opening = Opening.of(Query.from_seed(seed), media.images, self._prompts)
         except MediaError as error:
-            raise Rejected(Reason.PICTURE_DAMAGED, str(error)) from error
+            raise Rejected(Reason.PICTURE_SHAPE, str(error)) from error
         shown = list(opening.shown)
         album = Album(opening.shown, self._dialogue)
         turns: list[Turn] = []
@@ -111,14 +118,16 @@ class ForeignRecords:
             if found is None:
                 turns.append(Turn(text=text))
                 break
-            call = our_call(found.group(1), shown, media.video, self._dialogue)
-            ours = written(call, media.video, self._dialogue)
+            frames = len(opening.shown) if media.video else 0
+            theirs = our_call(found.group(1), shown, frames, self._dialogue)
+            ours = written(theirs.call, media.video, self._dialogue)
             try:
-                shots = album.carry_out(call, shown)
+                shots = [picture for picture, _ in album.carry_out(theirs.call, shown)]
             except CallError as error:
                 raise Rejected(Reason.CALL_REFUSED, str(error)) from error
-            operations.append(_operation(call, shown, self._dialogue))
-            shown += [picture for picture, _ in shots]
+            operations.append(_operation(theirs, shown))
+            self._check(returned[number], theirs, shown, shots)
+            shown += shots
             start = found.start()
             mistake = number < len(said) - 2
             turns.append(
@@ -128,6 +137,21 @@ class ForeignRecords:
                 )
             )
         return turns, operations
+
+    def _check(
+        self,
+        told: str,
+        theirs: ForeignCall,
+        shown: Sequence[ShownPicture],
+        shots: Sequence[ShownPicture],
+    ) -> None:
+        """Raise ``Rejected`` when what the record says of a result is not so."""
+        if theirs.parts is None:
+            check_frames(told, shots, self._dialogue)
+        else:
+            assert not isinstance(theirs.call, SelectCall)
+            target = shown[theirs.call.target - 1]
+            check_zoom(told, theirs.parts, target, self._dialogue)
 
 
 def _seed(question: str, answer: str, media: Media) -> Seed:
@@ -144,21 +168,17 @@ def _seed(question: str, answer: str, media: Media) -> Seed:
     )
 
 
-def _operation(
-    call: Call, shown: Sequence[ShownPicture], dialogue: DialogueConfig
-) -> _Operation:
-    if isinstance(call, SelectCall):
+def _operation(theirs: ForeignCall, shown: Sequence[ShownPicture]) -> _Operation:
+    call = theirs.call
+    if isinstance(call, SelectCall) or theirs.parts is None:
         return _Operation(call)
     target = shown[call.target - 1]
     width, height = target.image.size
-    across, down = (1, 1) if dialogue.zoom.coordinates == "normalized" else target.size
-    x1, y1, x2, y2 = call.box
-    left, top = target.region.x1, target.region.y1
+    x1, y1, x2, y2 = theirs.parts
+    (left, right), (top, bottom) = around(x1, x2, width), around(y1, y2, height)
+    origin = target.region
     box = Box(
-        x1=left + math.floor(x1 / across * width),
-        y1=top + math.floor(y1 / down * height),
-        x2=left + min(width, math.ceil(x2 / across * width)),
-        y2=top + min(height, math.ceil(y2 / down * height)),
+        x1=origin.x1 + left, y1=origin.y1 + top, x2=origin.x1 + right, y2=origin.y1 + bottom
     )
     return _Operation(call, box, target.picture)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,19 +24,39 @@ from pixel_core.config import DialogueConfig
 from pixel_core.dialogue.episode import Opening
 from pixel_core.errors import DataError, MediaError
 from pixel_core.exchange import records_chat, records_original
-from pixel_core.exchange.conversation import Conversations
+from pixel_core.exchange.conversation import Conversations, Message
 from pixel_core.exchange.exporting import Format
 from pixel_core.exchange.foreign_records import ForeignRecords, Media
 from pixel_core.exchange.job_folder import JobFolder
 from pixel_core.exchange.media_folder import MediaFolder, place_of, read_inside
-from pixel_core.exchange.portable import Files, PortableRecord, Reason, Rejected, unpack
+from pixel_core.exchange.portable import (
+    Files,
+    PortableMessage,
+    PortableRecord,
+    Reason,
+    Rejected,
+    unpack,
+)
 from pixel_core.exchange.record_lines import Unreadable, read_records
-from pixel_core.records import Picture, Query, Record, Seed, Split, Trajectory, read_jsonl
+from pixel_core.exchange.told_results import check_ours
+from pixel_core.records import (
+    FrameCue,
+    Picture,
+    Query,
+    Record,
+    Seed,
+    Split,
+    Trajectory,
+    read_jsonl,
+)
 from pixel_core.stage import Progress
+from pixel_core.vision.budget import check_shape
 from pixel_core.vision.loading import load_picture
 
 SEEDS, TRAJECTORIES, PICTURES = "seeds.jsonl", "trajectories.jsonl", "pictures"
 
+#: Raised when records are read in another way: what an earlier one made is not gone on with.
+_READING = 2
 _LOOKED_AT = "looked_at.jsonl"
 _LOAD: dict[Format, Callable[[Any], PortableRecord]] = {
     "original": records_original.load,
@@ -101,7 +121,12 @@ class ImportJob:
         except OSError as error:
             raise DataError(f"{self.source} can't be read ({error.strerror})") from error
         dialogue = self.dialogue.model_dump(mode="json")
-        return {"format": self.format, "sha256": digest, "dialogue": dialogue}
+        return {
+            "format": self.format,
+            "sha256": digest,
+            "dialogue": dialogue,
+            "reading": _READING,
+        }
 
     def _finish(self, job: JobFolder, folder: Path, progress: Progress) -> dict[str, Any]:
         """Sort what was looked at into its files; a repeated trajectory is left out."""
@@ -184,13 +209,16 @@ class _Reader:
             if hashlib.sha256(data).hexdigest() != picture.sha256:
                 raise Rejected(Reason.PICTURE_CHANGED, f"{path!r} is not what was exported")
             loaded.append((data, suffix, _decoded(data, path)))
+        _check_cue(seed, [image for *_, image in loaded])
         opening = Opening.of(
             Query.from_seed(seed), [image for *_, image in loaded], self._conversations.prompts
         )
         try:
-            self._conversations.of(trajectory, opening)
+            messages, _ = self._conversations.of(trajectory, opening)
         except DataError as error:
             raise Rejected(Reason.CALL_REFUSED, str(error)) from error
+        replayed = PortableRecord(tuple(_texts(message) for message in messages))
+        check_ours(record.returned(), replayed.returned())
         pictures = tuple(self._kept(*one) for one in loaded)
         # Whoever says otherwise: what is trained on is no question to test with.
         return trajectory, seed.model_copy(update={"pictures": pictures, "split": Split.TRAIN})
@@ -218,9 +246,35 @@ class _Reader:
 
 def _decoded(data: bytes, path: str) -> Image.Image:
     try:
-        return load_picture(data, name=path)
+        image = load_picture(data, name=path)
     except MediaError as error:
         raise Rejected(Reason.PICTURE_DAMAGED, str(error)) from error
+    try:
+        check_shape(image.width, image.height)
+    except MediaError as error:
+        raise Rejected(Reason.PICTURE_SHAPE, f"{path}: {error}") from error
+    return image
+
+
+def _texts(message: Message) -> PortableMessage:
+    """What it says, without its pictures."""
+    said = tuple(part for part in message.parts if isinstance(part, str))
+    return PortableMessage(message.role, said)
+
+
+def _check_cue(seed: Seed, images: Sequence[Image.Image]) -> None:
+    """Raise ``Rejected`` for a cue that is not in the pictures it is said to be in."""
+    cue, count = seed.cue, len(images)
+    if isinstance(cue, FrameCue):
+        inside = all(frame < count for frame in cue.frames)
+    elif cue is None:
+        return
+    else:
+        inside = cue.picture < count and (
+            cue.box.x2 <= images[cue.picture].width and cue.box.y2 <= images[cue.picture].height
+        )
+    if not inside:
+        raise Rejected(Reason.EXTRA_DIFFERS, f"the cue {cue} is not in its pictures")
 
 
 def _record(data: bytes, suffix: str, image: Image.Image) -> Picture:

@@ -9,13 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from pixel_core.errors import DataError
 from pixel_core.exchange.portable import Reason, Rejected
+from pixel_core.vision.file_names import on_disk
+from pixel_core.vision.loading import SUFFIXES
 
 #: A picture file larger than this is not read.
 MAX_BYTES = 512 * 1024 * 1024
-
-_SUFFIXES = frozenset(
-    [".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".jp2", ".avif"]
-)
 
 
 class MediaFolder:
@@ -51,8 +49,18 @@ class MediaFolder:
 def place_of(sha256: str, suffix: str) -> str:
     """Where a file with this content is below its media folder; a suffix that is no
     picture's becomes ``.bin``."""
-    known = suffix.lower() if suffix.lower() in _SUFFIXES else ".bin"
+    known = suffix.lower() if suffix.lower() in SUFFIXES else ".bin"
     return f"{sha256[:2]}/{sha256}{known}"
+
+
+def _alike(root: Path, relative: PurePosixPath) -> Path:
+    """Where the path leads: as written, else as the one that reads alike."""
+    path = root / relative
+    if str(relative).isascii() or path.exists():
+        return path
+    found = [root.joinpath(*parts) for parts in on_disk(str(root), list(relative.parts))]
+    found = [one for one in found if one.exists()]
+    return found[0] if len(found) == 1 else path
 
 
 def read_inside(root: Path, written: str) -> tuple[bytes, str]:
@@ -62,7 +70,7 @@ def read_inside(root: Path, written: str) -> tuple[bytes, str]:
     if relative.is_absolute() or ".." in relative.parts or "\0" in written or "\\" in written:
         raise Rejected(Reason.PICTURE_PATH, f"{written!r} is no path inside the folder")
     try:
-        path = (root / relative).resolve()
+        path = _alike(root, relative).resolve()
         inside = path.is_relative_to(root.resolve())
         if not inside or not path.is_file():
             what = "does not exist" if inside else "leads out of the folder"

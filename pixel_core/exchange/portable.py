@@ -34,10 +34,12 @@ class Reason(StrEnum):
     PICTURE_COUNT = "picture_count"  #: placeholders and pictures are not equally many
     PICTURE_PATH = "picture_path"  #: a path that is missing, or leads out of the folder
     PICTURE_DAMAGED = "picture_damaged"  #: no picture that can be read, or too large
+    PICTURE_SHAPE = "picture_shape"  #: sides over 200 : 1, which no model is shown
     PICTURE_CHANGED = "picture_changed"  #: not the file that was exported
     SEVERAL_CALLS = "several_calls"  #: more than one call in a turn
     BAD_CALL = "bad_call"  #: a call that is not an operation of ours, under any of its names
     CALL_REFUSED = "call_refused"  #: an operation that can't be carried out
+    REPLAY_DIFFERS = "replay_differs"  #: carried out, an operation shows other than is said
     NO_ANSWER = "no_answer"  #: the last turn has no boxed answer, or calls
     NO_QUESTION = "no_question"
     REPEATED = "repeated"  #: the same trajectory again
@@ -83,6 +85,17 @@ class PortableRecord:
     def said(self) -> list[str]:
         """The assistant's turns."""
         return [message.text for message in self.messages if message.role == ASSISTANT]
+
+    def returned(self) -> list[str]:
+        """What was said to the assistant after each of its turns; "" after one that nobody
+        answered."""
+        found: list[str] = []
+        for message in self.messages:
+            if message.role == ASSISTANT:
+                found.append("")
+            elif found:
+                found[-1] += message.text
+        return found
 
     def asked(self) -> list[PortableMessage]:
         """The user's messages before the assistant's first."""

@@ -20,6 +20,7 @@ from pixel_core.inference.fetching import UrlLimits, fetch, is_url
 from pixel_core.vision.deadline import NEVER, Deadline
 from pixel_core.vision.even_frames import even_frames
 from pixel_core.vision.loading import MAX_PIXELS, as_picture, load_picture
+from pixel_core.vision.unread_pictures import HEIC_BRANDS
 from pixel_core.vision.video import VideoFile, VideoLimits
 
 #: A file's path or URL, a file's content, a picture, or pixels.
@@ -40,7 +41,7 @@ _VIDEOS = (
     (4, b"wide"),
 )
 #: ISO files (MP4's kind) that hold pictures.
-_PICTURE_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heif", b"mif1", b"msf1")
+_PICTURE_BRANDS = HEIC_BRANDS | {b"avif", b"avis"}
 _TS_PACKET = 188
 _HEAD = 512
 

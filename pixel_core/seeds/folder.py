@@ -16,6 +16,7 @@ from pixel_core.store.folder_memory import FolderFile, FolderMemory
 from pixel_core.store.local_storage import file_content
 from pixel_core.store.redaction import without_credentials
 from pixel_core.store.storage import Storage, checked_name, open_storage
+from pixel_core.vision.file_names import Names
 
 __all__ = ["Folder", "FolderFile"]
 
@@ -38,6 +39,7 @@ class Folder:
         self._place = _place(storage, setting)
         self.url = storage.uri
         self.memory = FolderMemory()
+        self._names: Names | None = None
 
     def files(self) -> Iterator[FolderFile]:
         """Every file, ordered by its name in UTF-8: the same wherever the folder lies."""
@@ -74,12 +76,24 @@ class Folder:
         return known
 
     def _checked(self, name: str) -> str:
+        """The name as the folder has it, which may be written otherwise (``file_names``)."""
         try:
-            return checked_name(name)
+            checked = checked_name(name)
         except ValueError as error:
             raise DataError(
                 f"{error}, inside the folder {self.url!r}; mend the name"
             ) from error
+        if checked.isascii() or self._place.find(checked) is not None:
+            return checked
+        if self._names is None:
+            self._names = Names((file.name, None) for file in self._place.files())
+        alike = self._names.find(checked)
+        if len(alike) > 1:
+            raise DataError(
+                f"{checked!r} reads like {len(alike)} files in {self.url!r}, "
+                f"{', '.join(map(ascii, alike))}; rename all but one of them"
+            )
+        return alike[0] if alike else checked
 
 
 def _place(storage: Storage, setting: str) -> Place:

@@ -28,7 +28,7 @@ class LocalPlace:
 
     def find(self, name: str) -> FolderFile | None:
         path = self._inside(name)
-        return _listed(name, path) if path.is_file() else None
+        return _listed(name, path) if _is_file(path) else None
 
     def read(self, name: str) -> bytes:
         path = self._file(name)
@@ -60,7 +60,7 @@ class LocalPlace:
 
     def _file(self, name: str) -> Path:
         path = self._inside(name)
-        if not path.exists():
+        if not _exists(path):
             raise missing(name, str(self.root))
         if not path.is_file():
             raise DataError(f"{name!r} in {self.root} is no plain file; put a file there")
@@ -83,6 +83,17 @@ class LocalPlace:
         return DataError(
             f"{name!r} in {self.root} can't be read ({error.strerror}); mend its permissions"
         )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name longer than any that a file here can have
+        return False
+
+
+def _is_file(path: Path) -> bool:
+    return _exists(path) and path.is_file()
 
 
 def _listed(name: str, path: Path) -> FolderFile:

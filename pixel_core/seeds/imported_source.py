@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.config import ImportedConfig
-from pixel_core.errors import DataError
+from pixel_core.errors import DataError, MediaError
+from pixel_core.nesting import loads
+from pixel_core.problems import Problems
 from pixel_core.records import Picture, Seed, read_jsonl
 from pixel_core.seeds.source import Found
 from pixel_core.vision.archive import PictureArchiveWriter
+from pixel_core.vision.budget import check_shape
 
-_SEEDS = "seeds.jsonl"
+_SEEDS, _IMPORT = "seeds.jsonl", "import.json"
 _REMEDY = "set ingest.imported.path to a folder that pixel import has completed"
 
 
@@ -39,7 +42,9 @@ class ImportedSource:
             return sum(1 for _ in lines)
 
     def seeds(self, archive: PictureArchiveWriter) -> Iterator[Found]:
-        """Raises ``DataError`` for a picture that is missing or was changed."""
+        """Raises ``DataError`` for a picture that is missing or was changed, and with every
+        picture that no model is shown (an import of today leaves those out)."""
+        self._check_shapes()
         for seed in read_jsonl(self._seeds, Seed):
             for picture in seed.pictures:
                 if picture.member not in archive:
@@ -49,7 +54,26 @@ class ImportedSource:
             yield Found(seed, fixed=True)
 
     def counts(self) -> dict[str, int]:
-        return {}
+        """The records that ``pixel import`` left out, by its reasons."""
+        try:
+            found = loads((self._folder / _IMPORT).read_bytes())
+            rejected = found["counts"]["rejected"]
+            return {str(reason): int(count) for reason, count in rejected.items()}
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return {}  # a folder that was put together otherwise says nothing
+
+    def _check_shapes(self) -> None:
+        problems = Problems(f"the import {str(self._folder)!r}")
+        for number, seed in enumerate(read_jsonl(self._seeds, Seed), 1):
+            for picture in seed.pictures:
+                try:
+                    check_shape(picture.width, picture.height)
+                except MediaError as error:
+                    place = f"{_SEEDS}, line {number}"
+                    problems.add(
+                        place, "pictures", picture.member, f"({error})", "import again"
+                    )
+        problems.raise_if_any()
 
     def _read(self, picture: Picture) -> bytes:
         path = (self._folder / picture.member).resolve()

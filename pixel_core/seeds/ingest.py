@@ -16,7 +16,7 @@ from pixel_core.errors import DataError
 from pixel_core.records import Seed, Split
 from pixel_core.seeds.ingest_counts import IngestCounts
 from pixel_core.seeds.ingest_spool import Spool
-from pixel_core.seeds.source import open_source
+from pixel_core.seeds.source import TellsMore, open_source
 from pixel_core.stage import Progress, StageContext
 
 if TYPE_CHECKING:  # heavy, and a plan only asks for the fingerprint
@@ -90,6 +90,8 @@ def _gather(
                     context.progress.update(len(spool), max(total, len(spool)))
             for reason, count in source.counts().items():
                 left_out[f"{name}_{reason}"] = count
+            for told in source.notes() if isinstance(source, TellsMore) else ():
+                context.progress.note(told)
     context.progress.update(len(spool), max(len(spool), 1))
     return left_out
 

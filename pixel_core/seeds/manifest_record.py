@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pixel_core.boxed_answers import holds_box, unboxed
 from pixel_core.problems import Problems
 from pixel_core.records import Box, FrameCue, Split
 from pixel_core.rewards.grading import extract_boxed
@@ -73,7 +74,7 @@ def parse_record(
     """The record, or None after every fault in it was noted."""
     before = problems.count
     try:
-        record = ManifestRecord.model_validate(fields)
+        record = _unboxed(ManifestRecord.model_validate(fields))
     except ValidationError as error:
         for item in error.errors():
             note(place, item, FIELDS, problems)
@@ -93,6 +94,13 @@ def parse_record(
     _check_texts(place, record, problems)
     _check_choices(place, record, problems)
     return record if problems.count == before else None
+
+
+def _unboxed(record: ManifestRecord) -> ManifestRecord:
+    """With its answers as they are without a box; the same record where none has one."""
+    answer = None if record.answer is None else unboxed(record.answer)
+    answers = None if record.answers is None else [unboxed(one) for one in record.answers]
+    return record.model_copy(update={"answer": answer, "answers": answers})
 
 
 def cue_box(
@@ -195,7 +203,7 @@ def _check_texts(place: str, record: ManifestRecord, problems: Problems) -> None
     for field, text, needed in texts:
         if needed and not text.strip():
             problems.add(place, field, text, "is empty", "write it, or leave the record out")
-        if found := STRUCTURE.search(text):
+        if (found := STRUCTURE.search(text)) and not (field == "answer" and holds_box(text)):
             problems.add(
                 place,
                 field,
@@ -204,7 +212,10 @@ def _check_texts(place: str, record: ManifestRecord, problems: Problems) -> None
                 "remove it",
             )
     for answer in record.written_answers():
-        if answer.strip() and extract_boxed(f"\\boxed{{{answer}}}") != answer.strip():
+        if holds_box(answer):
+            told = "has a box that never closes, or several that differ"
+            problems.add(place, "answer", answer, told, "write the answer alone")
+        elif answer.strip() and extract_boxed(f"\\boxed{{{answer}}}") != answer.strip():
             problems.add(
                 place,
                 "answer",

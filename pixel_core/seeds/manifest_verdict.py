@@ -117,7 +117,8 @@ def _code() -> str:
     """What the code that checks is: another could find what this one let pass."""
     total = hashlib.sha256()
     here = Path(__file__).parent
-    for path in sorted([*here.glob("*.py"), *(here.parent / "vision").glob("*.py")]):
+    others = [*(here.parent / "vision").glob("*.py"), here.parent / "boxed_answers.py"]
+    for path in sorted([*here.glob("*.py"), *others]):
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
 

@@ -1,7 +1,8 @@
-"""PixelReasoner-RL-Data and the evaluation files: question, image, answer, is_video, qid.
+r"""PixelReasoner-RL-Data and the evaluation files: question, image, answer, is_video, qid.
 
-``image`` lists paths (of a video: of its frames), ``answer`` the accepted answers, and
-``qid`` begins with its benchmark's name. Choices stand inside the question and stay there.
+``image`` lists paths (of a video: of its frames), ``answer`` the accepted answers, each with
+or without its ``\boxed{}``, and ``qid`` begins with its benchmark's name. Choices stand
+inside the question and stay there.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from pixel_core.boxed_answers import listed_answers
 from pixel_core.problems import Problems
 
 #: Where the pictures are shown; they are shown before the question here.
@@ -17,10 +19,12 @@ _PLACEHOLDER = re.compile(r"<(?:image|video)>[ \t]*\n?")
 
 def rl_fields(place: str, row: dict[str, Any], problems: Problems) -> dict[str, Any] | None:
     """A manifest's fields; what else the row has is left alone."""
+    answers = listed_answers(row.get("answer"))
     fields: dict[str, Any] = {
         "question": without_placeholders(row.get("question")),
         "images": _listed(row.get("image")),
-        "answers": _listed(row.get("answer")),
+        # What holds no answers is left for the record's own check.
+        "answers": row.get("answer") if answers is None else answers,
         "is_video": row.get("is_video"),
     }
     qid = row.get("qid")

@@ -61,12 +61,15 @@ def _digests(
         page = question.page
         if page in digests:
             continue
-        if page not in files:
-            told, remedy = f"is not in {folder.url!r}", "put the page there, or mend its name"
-            problems.add(question.place, "page", page, told, remedy)
-            continue
         try:
-            digests[page] = folder.sha256(files[page])
+            # A name that is not ASCII may be written otherwise in the folder.
+            listed = files.get(page) or (None if page.isascii() else folder.find(page))
+            if listed is None:
+                told = f"is not in {folder.url!r}"
+                remedy = "put the page there, or mend its name"
+                problems.add(question.place, "page", page, told, remedy)
+                continue
+            digests[page] = folder.sha256(listed)
         except DataError as error:
             told = f"can't be read: {error}"
             problems.add(question.place, "page", page, told, "or leave the record out")

@@ -17,6 +17,7 @@ from pixel_core.seeds.pages_boxes import Wanted, place_of
 from pixel_core.seeds.pages_markdown import html_of
 from pixel_core.seeds.pages_records import MARKDOWN
 from pixel_core.seeds.pages_sandbox import Sandbox, address
+from pixel_core.vision.picture_facts import check_shown
 from pixel_core.vision.picture_fault import Fault
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def _painted(
         )
     if height < 1:
         raise Fault("shows nothing", "write something on it, or leave it out")
+    check_shown(width, height)
     png = _screenshot(page, width, height)
     found = [
         page.evaluate(

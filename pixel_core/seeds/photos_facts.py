@@ -13,16 +13,11 @@ from PIL import Image
 from pixel_core.errors import DataError, MediaError
 from pixel_core.seeds.folder import Folder, FolderFile
 from pixel_core.seeds.folder_place import is_hidden
-from pixel_core.vision.loading import FORMATS, load_picture
+from pixel_core.vision.loading import FORMATS, SUFFIXES, load_picture
 from pixel_core.vision.picture_files import MAX_FILE_BYTES
 
-#: Files with these endings are taken for pictures; all others are left alone.
-SUFFIXES = frozenset(
-    [".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"]
-).union([".jp2", ".j2k", ".avif"])
-
 #: Raised when what is remembered of a photo changes in meaning.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from pixel_core.config import PhotosConfig
-from pixel_core.errors import DataError
+from pixel_core.errors import DataError, MediaError
 from pixel_core.problems import Problems
 from pixel_core.records import Provenance, Seed, Split
 from pixel_core.seeds.folder import Folder, FolderFile
+from pixel_core.seeds.folder_place import is_hidden
 from pixel_core.seeds.photos_facts import PhotoFacts, PhotoReader, is_picture
+from pixel_core.seeds.photos_others import told_of
 from pixel_core.seeds.photos_seen import SeenDigests
 from pixel_core.seeds.source import Found
 from pixel_core.vision.archive import PictureArchiveWriter
+from pixel_core.vision.budget import check_shape
 
 SOURCE = "photos"
 KIND = "photo"
@@ -52,8 +55,8 @@ class PhotosSource:
         digest = hashlib.sha256()
         count = large = 0
         for file, facts in self._ahead(self._reader.facts):
-            if facts.fault:
-                _note(file, facts, problems)
+            if fault := self._fault(facts):
+                _note(file, fault, problems)
                 continue
             digest.update(bytes.fromhex(facts.sha256))
             count += 1
@@ -72,9 +75,9 @@ class PhotosSource:
         self._left_out.clear()
         with SeenDigests() as seen:
             for file, (facts, data) in self._ahead(self._reader.load):
-                if facts.fault:
+                if fault := self._fault(facts):
                     problems = Problems(f"the folder of photos {self._folder.url!r}")
-                    _note(file, facts, problems)
+                    _note(file, fault, problems)
                     problems.raise_if_any()
                 if not self._is_large(facts):
                     self._left_out["too_small"] += 1
@@ -82,14 +85,29 @@ class PhotosSource:
                     self._left_out["same_again"] += 1
                 else:
                     yield Found(self._seed(facts, data, archive), fixed=True)
-        self._left_out["other_files"] = sum(
-            not is_picture(name) for name, _ in self._folder.names()
-        )
+        self._left_out["other_files"] = sum(1 for _ in self._others())
 
     def counts(self) -> dict[str, int]:
         """``too_small``, ``same_again`` (the content of an earlier file) and
         ``other_files``; those that are 0 are left out."""
         return {name: count for name, count in sorted(self._left_out.items()) if count}
+
+    def notes(self) -> list[str]:
+        """All that was left out, by kind; of hidden files alone nothing is said."""
+        small, again = self._left_out["too_small"], self._left_out["same_again"]
+        told = []
+        if small:
+            told.append(f"{small} with fewer than {self._config.min_pixels} pixels")
+        if again:
+            told.append(f"{again} with the content of an earlier one")
+        if not all(map(is_hidden, self._others())):
+            told.append(told_of(self._others()))
+        if not told:
+            return []
+        return [f"left out of the photos in {self._folder.url}: {'; '.join(told)}"]
+
+    def _others(self) -> Iterator[str]:
+        return (name for name, _ in self._folder.names() if not is_picture(name))
 
     def _seed(self, facts: PhotoFacts, data: bytes, archive: PictureArchiveWriter) -> Seed:
         id = f"{SOURCE}-{facts.sha256[:24]}"
@@ -108,14 +126,27 @@ class PhotosSource:
             ),
         )
 
+    def _fault(self, facts: PhotoFacts) -> str:
+        """Why the picture can't be used; "" for one that can, or that is left out anyway for
+        being small."""
+        if facts.fault or not self._is_large(facts):
+            return facts.fault
+        try:
+            check_shape(facts.width, facts.height)
+        except MediaError as error:
+            return f"can't be shown to a model: {error}"
+        return ""
+
     def _is_large(self, facts: PhotoFacts) -> bool:
         return facts.width * facts.height >= self._config.min_pixels
 
     def _nothing(self, count: int) -> str:
         if not count:
+            others = told_of(self._others())
             return (
                 f"the folder of photos {self._folder.url!r} has no picture (.jpg, .png, "
                 ".webp ...); set ingest.photos.path to one that has"
+                + (f". It has {others}" if others else "")
             )
         return (
             f"all {count} photos in {self._folder.url!r} have fewer than "
@@ -144,5 +175,5 @@ class PhotosSource:
             self._folder.memory.flush()
 
 
-def _note(file: FolderFile, facts: PhotoFacts, problems: Problems) -> None:
-    problems.add("picture", "", file.name, facts.fault, "replace the file, or take it away")
+def _note(file: FolderFile, fault: str, problems: Problems) -> None:
+    problems.add("picture", "", file.name, fault, "replace the file, or take it away")

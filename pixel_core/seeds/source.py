@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pixel_core.config import IngestConfig, SourceName
 from pixel_core.records import Seed
@@ -40,6 +40,14 @@ class Source(Protocol):
 
     def counts(self) -> dict[str, int]:
         """After ``seeds``: what was left out and why, for the metrics ("too_small": 3)."""
+
+
+@runtime_checkable
+class TellsMore(Protocol):
+    """A source that has more to say of what it left out than counts."""
+
+    def notes(self) -> list[str]:
+        """After ``seeds``: sentences for the person watching the run."""
 
 
 #: "module:class" of each; imported when it is in use, for some stand on heavy packages.

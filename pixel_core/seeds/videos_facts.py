@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from pixel_core.errors import DataError, MediaError
 from pixel_core.seeds.folder import Folder
 from pixel_core.store.local_storage import file_content
+from pixel_core.vision.budget import check_shape
 from pixel_core.vision.video import VideoFile
 
 #: Raised when what is remembered of a video changes in meaning.
-_KIND = "video/2"
+_KIND = "video/3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ def video_facts(folder: Folder, name: str) -> VideoFacts:
     try:
         with folder.local(name) as path:
             video = VideoFile(path, name=name)
-            video.frames_at([0])
+            (first,) = video.frames_at([0])
+            check_shape(first.width, first.height)
             facts = VideoFacts(file_content(path).sha256, video.duration_s)
     except (DataError, MediaError) as error:
         return VideoFacts(

@@ -24,6 +24,7 @@ from pixel_core.seeds.videos_entries import VideoEntries, read_entries
 from pixel_core.seeds.videos_frames import frames_in, with_window
 from pixel_core.seeds.videos_records import VideoQuestion
 from pixel_core.vision.archive import PictureArchiveWriter
+from pixel_core.vision.budget import check_shape
 from pixel_core.vision.even_frames import even_frames
 from pixel_core.vision.video import VideoFile
 
@@ -116,8 +117,10 @@ class VideosSource:
         """A frame in the archive, named by its content: equal frames are stored once.
 
         As JPEG without chroma subsampling: a video's frames were compressed before, and as
-        PNG they take three times the room.
+        PNG they take three times the room. Raises ``MediaError`` for one that no model is
+        shown.
         """
+        check_shape(image.width, image.height)  # a frame may be of another size than the first
         out = io.BytesIO()
         image.save(out, "JPEG", quality=self._config.jpeg_quality, subsampling=0)
         data = out.getvalue()

@@ -19,15 +19,10 @@ FACTOR = PATCH * MERGE  #: pixels of a visual token's side
 MAX_ASPECT_RATIO = 200
 
 
-def fit(width: int, height: int, budget: PixelBudget) -> tuple[int, int]:
-    """The size, in pixels, at which a ``width`` x ``height`` picture is shown.
-
-    Returns ``(width, height)``, multiples of 28 near the picture's own shape, with an area
-    in the budget. The budget yields in two cases only: no side goes below 28, so a long
-    strip can exceed ``max_pixels``; and growing to ``min_pixels`` rounds up.
-
-    Raises ``MediaError`` for a picture without pixels or with sides over 200 : 1.
-    """
+def check_shape(width: int, height: int) -> None:
+    """Raise ``MediaError`` for a picture that can't be shown under any budget: one without
+    pixels, or with sides over 200 : 1. Whoever takes in a picture asks here first, so that
+    no later stage meets one that ``fit`` refuses."""
     if width < 1 or height < 1:
         raise MediaError(f"a picture of {width} x {height} pixels has nothing to show")
     if max(width, height) / min(width, height) > MAX_ASPECT_RATIO:
@@ -35,6 +30,18 @@ def fit(width: int, height: int, budget: PixelBudget) -> tuple[int, int]:
             f"a picture of {width} x {height} pixels is too narrow: the longer side may be "
             f"at most {MAX_ASPECT_RATIO} times the shorter; cut it into pieces"
         )
+
+
+def fit(width: int, height: int, budget: PixelBudget) -> tuple[int, int]:
+    """The size, in pixels, at which a ``width`` x ``height`` picture is shown.
+
+    Returns ``(width, height)``, multiples of 28 near the picture's own shape, with an area
+    in the budget. The budget yields in two cases only: no side goes below 28, so a long
+    strip can exceed ``max_pixels``; and growing to ``min_pixels`` rounds up.
+
+    Raises ``MediaError`` as ``check_shape``.
+    """
+    check_shape(width, height)
     # round() takes halves to the even number; the original relies on it too.
     columns, rows = round(width / FACTOR), round(height / FACTOR)
     area = columns * rows * FACTOR**2

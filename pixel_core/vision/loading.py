@@ -17,6 +17,7 @@ from PIL import ExifTags, Image
 from pixel_core.errors import MediaError
 from pixel_core.vision.conversion import to_rgb
 from pixel_core.vision.jpeg_scans import has_more_scans, most_scans
+from pixel_core.vision.unread_pictures import HEAD, told_of
 
 # Pillow registers its formats when first needed, and not thread-safely: a good picture
 # opened by two threads at once could be taken for an unknown format.
@@ -25,6 +26,14 @@ Image.init()
 #: Formats of pictures people have, the commonest first (JPEG covers cameras' MPO). Others
 #: are refused: some of Pillow's decoders start programs (EPS) or are barely tested.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
+
+#: Endings of such files' names. Not ".pfm" (samples without a known range) nor ".dib".
+SUFFIXES = frozenset(
+    [".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".pjpeg", ".pjp"]
+).union(
+    [".mpo", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"],
+    [".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".avif", ".avifs"],
+)
 
 #: Of a picture, unless the caller says otherwise. Pillow's own bound, 179 million, stands.
 MAX_PIXELS = 100_000_000
@@ -132,9 +141,11 @@ def _opened(file: io.BufferedReader | io.BytesIO, name: str) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise MediaError(f"picture {name} is too large: {error}; make it smaller") from error
     except _DAMAGE as error:
+        file.seek(0)
+        told = told_of(file.read(HEAD))
         raise MediaError(
             f"picture {name} is not a picture that can be read: it must be one of "
-            f"{', '.join(FORMATS)}, and complete"
+            f"{', '.join(FORMATS)}, and complete" + (f"; it is {told}" if told else "")
         ) from error
 
 

@@ -15,6 +15,7 @@ from pixel_core.errors import DataError, MediaError
 from pixel_core.records import Picture
 from pixel_core.store.folder_memory import FolderFile, FolderMemory
 from pixel_core.vision.archive import PictureArchiveWriter
+from pixel_core.vision.budget import check_shape
 from pixel_core.vision.loading import load_picture
 from pixel_core.vision.picture_fault import Fault
 from pixel_core.vision.picture_files import MAX_FILE_BYTES, PictureFile
@@ -76,14 +77,24 @@ class Pictures:
         kind = f"picture {self._max_pixels}"
         stamp = file.stamp if file.settled else ""
         listed = FolderFile(file.name, file.size, stamp)
-        if known := self._memory.get(kind, file.place, listed):
-            return PictureFacts(**json.loads(known))
         try:
-            found = _inspect(file, self._max_pixels)
+            if known := self._memory.get(kind, file.place, listed):
+                found = PictureFacts(**json.loads(known))
+            else:
+                found = _inspect(file, self._max_pixels)
+                self._memory.put(kind, file.place, listed, json.dumps(asdict(found)))
+            check_shown(found.width, found.height)
         except Fault as fault:
             return fault
-        self._memory.put(kind, file.place, listed, json.dumps(asdict(found)))
         return found
+
+
+def check_shown(width: int, height: int) -> None:
+    """Raise ``Fault`` for a picture or frame of a shape that no model is shown."""
+    try:
+        check_shape(width, height)
+    except MediaError as error:
+        raise Fault(f"can't be shown to a model: {error}", "or leave it out") from error
 
 
 def store(file: PictureFile, facts: PictureFacts, archive: PictureArchiveWriter) -> Picture:

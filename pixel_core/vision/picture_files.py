@@ -11,13 +11,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 
 from pixel_core.errors import DataError
+from pixel_core.vision.file_names import on_disk
 from pixel_core.vision.picture_fault import Fault
-from pixel_core.vision.picture_zip import Zip
+from pixel_core.vision.picture_zip import UTF8_NAMES, Zip
 
 #: An encoded picture larger than this is refused before it is read.
 MAX_FILE_BYTES = 512 * 1024 * 1024
@@ -111,21 +112,43 @@ class Media:
         return ((str(path), stamp_of(path)) for path in self._paths)
 
     def find(self, written: str) -> PictureFile:
-        """The file a record means. Raises ``Fault`` unless it is inside."""
+        """The file a record means: of that name, else of one that reads alike (``file_names``).
+        Raises ``Fault`` unless it is inside, and where several read alike."""
         parts = self._parts(written)
         found = self._in_folder(parts) if self._folder else None
+        if found is None and self._folder and not written.isascii():
+            found = self._alike(written, parts)
         if found is None and parts:
             found = self._in_zips(parts)
         if found is None:
-            missing = f"put the picture at {self.root.joinpath(*parts)}, or mend the path"
-            raise Fault("is missing", missing)
+            remedy = f"put the picture at {self.root.joinpath(*parts)}, or mend the path"
+            unsaid = [zip.path.name for zip, _ in self._opened() if zip.unsaid]
+            if unsaid and not written.isascii():
+                remedy += f"; or, if it is in {', '.join(unsaid)}, {UTF8_NAMES}"
+            raise Fault("is missing", remedy)
         return found
+
+    def _alike(self, written: str, parts: list[str]) -> PictureFile | None:
+        """The file whose path reads as the one that is written, which does not exist."""
+        paths = on_disk(self._prefix, parts)
+        found = [file for path in paths if (file := self._in_folder(path)) is not None]
+        if len(found) > 1:
+            names = ", ".join(ascii(file.name) for file in found)
+            raise Fault(f"reads like {len(found)} files, {names}", "rename all but one of them")
+        if not found:
+            return None
+        # A file of the written name, put beside it, would be taken instead.
+        beside = ("/".join([self._prefix, *parts]), ABSENT)
+        return replace(found[0], watched=(*found[0].watched, beside))
 
     def names_in(self, written: str) -> list[str]:
         """The files of a folder by name, sorted; [] where there is no such folder, nor one in
         a zip. Raises ``Fault`` as ``find``."""
         parts = self._parts(written)
         path = "/".join([self._prefix, *parts])
+        if self._folder and not written.isascii() and not os.path.isdir(path):
+            alike = ["/".join([self._prefix, *found]) for found in on_disk(self._prefix, parts)]
+            path = next(filter(os.path.isdir, alike), path)
         if self._folder and os.path.isdir(path):
             self._check_inside(self._resolved(path))
             with os.scandir(path) as entries:

@@ -18,10 +18,13 @@ from pathlib import Path
 from typing import IO
 
 from pixel_core.errors import DataError
+from pixel_core.vision.file_names import Names, member_name, stated_name
 from pixel_core.vision.picture_fault import Fault
 
 _ENCRYPTED = 0x1
 _REPACK = "pack the zip again"
+#: 7-Zip packs such with -mcu=on, Info-ZIP always, Windows' own from Windows 11 on.
+UTF8_NAMES = "pack the zip again with names in UTF-8 (7z a -tzip -mcu=on, or zip on Linux)"
 #: Bytes held of a member that is copied.
 _PIECE = 1 << 20
 
@@ -55,6 +58,10 @@ class Zip:
                 "out of the pictures folder"
             ) from error
         self._folders: dict[str, list[str]] | None = None
+        self._names: Names | None = None
+        self._folder_names: Names | None = None
+        #: Keys by the names that Info-ZIP's field states for them.
+        self._stated: dict[str, str] = {}
         names = self._zip.NameToInfo
         self._twice: set[str] = set()
         if len(names) < len(self._zip.filelist):
@@ -64,12 +71,47 @@ class Zip:
 
     def find(self, parts: list[str]) -> str | None:
         """The member a record's path means: that path; or, for a zip of a folder's content,
-        the path below that folder; or, for a zip of the folder, the path inside it."""
+        the path below that folder; or, for a zip of the folder, the path inside it.
+
+        Raises ``Fault`` where several members' names could be read as the path.
+        """
         for candidate in self._candidates(parts):
             name = "/".join(candidate)
             if name and name in self._zip.NameToInfo:
                 return name
+            if name.isascii():
+                continue
+            if self._names is None:
+                self._names = Names(self._named())
+            if found := self._names.find(name):
+                return self._only(found)
         return None
+
+    @property
+    def unsaid(self) -> bool:
+        """Whether there is a name whose encoding the zip does not say."""
+        return any(member_name(info)[1] is not None for info in self._zip.filelist)
+
+    def _named(self) -> Iterator[tuple[str, bytes | None]]:
+        stated: dict[str, str] = {}
+        for info in self._zip.filelist:
+            key, raw = member_name(info)
+            if raw is not None and (said := stated_name(info)):
+                stated[said] = key
+            else:
+                yield key, raw
+        self._stated = stated
+        for said in stated:
+            yield said, None
+
+    def _only(self, found: list[str]) -> str:
+        if len(found) > 1:
+            raise Fault(
+                f"could be any of {len(found)} members of {self.path.name}: it does not say "
+                "how their names are encoded",
+                UTF8_NAMES,
+            )
+        return self._stated.get(found[0], found[0])
 
     def _candidates(self, parts: list[str]) -> list[list[str]]:
         found = [parts, [self.path.stem, *parts]]
@@ -87,13 +129,23 @@ class Zip:
         """The files directly in a folder of the zip, without its path; see ``find``."""
         if self._folders is None:
             self._folders = defaultdict(list)
-            for name in self._zip.NameToInfo:
+            raws: dict[str, bytes | None] = {}
+            for info in self._zip.filelist:
+                name, raw = member_name(info)
                 folder, _, last = name.rpartition("/")
                 if last:
                     self._folders[folder].append(last)
+                    unsaid = raw is not None and not folder.isascii()
+                    raws[folder] = folder.encode("cp437") if unsaid else None
+            self._folder_names = Names(raws.items())
+        assert self._folder_names is not None
         for candidate in self._candidates(parts):
-            if names := self._folders.get("/".join(candidate)):
-                return sorted(names)
+            folder = "/".join(candidate)
+            if names := self._folders.get(folder):
+                return sorted(set(names))
+            found = [] if folder.isascii() else self._folder_names.find(folder)
+            if found:
+                return sorted(set(self._folders[self._only(found)]))
         return []
 
     def read(self, member: str, limit: int) -> bytes:

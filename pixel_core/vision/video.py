@@ -31,6 +31,7 @@ from pixel_core.vision.video_end import VideoEnd
 from pixel_core.vision.video_length import stated_seconds
 from pixel_core.vision.video_pixels import upright
 from pixel_core.vision.video_playback import Playback, media_errors
+from pixel_core.vision.video_stream import begins_as_sound, is_sound_alone, video_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -39,6 +40,11 @@ if TYPE_CHECKING:
 #: Demuxers of containers that people have, by FFmpeg's names.
 CONTAINERS = ("mov", "mp4", "matroska", "webm", "avi", "mpegts", "mpeg", "flv", "asf", "ogg")
 _FORMATS = (*CONTAINERS, "gif")
+
+_SOUND = (
+    "has no video that can be decoded, it is sound alone (a cover is no video)",
+    "give a file with moving pictures",
+)
 
 #: Two times closer than this are one; a millionth of a second is far below any frame's.
 _SAME_TIME_S = 1e-6
@@ -136,7 +142,6 @@ class VideoFile:
     @contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
         import av
-        from av.video.stream import VideoStream
 
         with media_errors(self.name):
             container = av.open(
@@ -149,8 +154,10 @@ class VideoFile:
                 metadata_errors="replace",
             )
             with container:
-                stream = container.streams.best("video")
-                if not isinstance(stream, VideoStream) or stream.codec_context is None:
+                stream = video_of(container)
+                if stream is None and is_sound_alone(container):
+                    self._refuse(*_SOUND)
+                if stream is None or stream.codec_context is None:
                     self._refuse("has no video that can be decoded")
                 # The decoder's own bound: a frame may be larger than the header says.
                 stream.codec_context.options = {"max_pixels": str(self._limits.pixels)}
@@ -170,6 +177,13 @@ class VideoFile:
                 f"video {self.name} has {size:,} bytes, allowed are {self._limits.bytes:,}: "
                 "cut it, or encode it smaller"
             )
+        try:
+            with self.path.open("rb") as file:
+                head = file.read(16)
+        except OSError:  # said by what opens it
+            return
+        if begins_as_sound(head):
+            self._refuse(*_SOUND)
 
     def _check_header(self, container: InputContainer, stream: VideoStream) -> None:
         if self.width * self.height > self._limits.pixels:

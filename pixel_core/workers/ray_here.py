@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pixel_core.cluster import worker_python
+
 #: Bytes that a Ray of our own sets aside for objects in flight: what chunks answer is text.
 _OBJECT_STORE = 128 * 2**20
 
@@ -34,6 +36,7 @@ def ray_here(cpus: int) -> Iterator[None]:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
+            runtime_env=worker_python.here(),
         )
     try:
         yield

@@ -36,6 +36,8 @@ def named(path: Path | str) -> dict[str, Any]:
     return {"path": str(path), "meta": {"_type": "gradio.FileData"}}
 
 
-def upload(client: httpx.Client, content: bytes, headers: Any = None) -> httpx.Response:
-    files = {"files": ("a.png", content)}
+def upload(
+    client: httpx.Client, content: bytes, headers: Any = None, name: str = "a.png"
+) -> httpx.Response:
+    files = {"files": (name, content)}
     return client.post("/gradio_api/upload", files=files, headers=headers)

@@ -33,6 +33,37 @@ def test_a_file_that_was_uploaded_is_asked_about(client: httpx.Client) -> None:
     assert "data:image/" in ask(client, named(path))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a%20b.png",
+        "100%.png",
+        "%2e%2e%2fetc.png",
+        "a#b?c&d=e.png",
+        "a b [1].png",
+        "\U0001f600.png",
+        "e\u0301\u00fc.png",
+        "写真.png",
+        "x" * 300 + ".png",
+        "ü" * 300 + ".png",
+        "\U0001f600" * 100 + ".png",
+        "..png",
+        "a.png.",
+        "photo.jfif",
+        "photo.JPG",
+        "photo",
+        "a'b\"c;d.png",
+    ],
+)
+def test_a_file_of_any_name_is_asked_about(client: httpx.Client, name: str) -> None:
+    answer = upload(client, picture(), name=name)
+    assert answer.status_code == 200, answer.text
+    (path,) = answer.json()
+    # As a browser names it: with the name that the visitor's machine has for it.
+    file = {**named(path), "orig_name": name}
+    assert "data:image/" in ask(client, file)
+
+
 def test_files_of_this_machine_cannot_be_asked_about(
     client: httpx.Client, tmp_path: Path
 ) -> None:

@@ -212,3 +212,11 @@ def test_memory_tells_kinds_and_files_apart(
         for row in (("b", 1, "s"), ("a", 2, "s"), ("a", 1, "t"))
     ]
     assert [memory.get(*other) for other in others] == [None] * 5
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "\U0001f600"])
+def test_a_name_longer_than_a_files_can_be_is_missing(tmp_path: Path, letter: str) -> None:
+    folder = Folder(str(tmp_path))
+    assert folder.find(letter * 300) is None
+    with pytest.raises(DataError, match="there is no file"):
+        folder.read(letter * 300)

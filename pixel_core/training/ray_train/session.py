@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import ray
 
+from pixel_core.cluster import worker_python
 from pixel_core.config import RayTrainConfig
 from pixel_core.errors import ConfigError
 
@@ -34,6 +35,7 @@ def ray_session(config: RayTrainConfig) -> Iterator[None]:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.WARNING,
+            runtime_env=worker_python.here(),
         )
         there = ray.cluster_resources().get("GPU", 0.0)
         wanted = config.workers * config.gpus_per_worker

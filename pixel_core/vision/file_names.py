@@ -1,0 +1,115 @@
+"""One name, written in several ways: composed or decomposed, in UTF-8 or in an older encoding.
+
+A Mac writes "é" as two characters (NFD), most others as one (NFC), and copying keeps that: a
+record's path and its file's name may differ though they read alike. In a zip a name without
+the UTF-8 flag is by the specification in code page 437, and in fact in the code page of the
+machine that packed it, which the zip does not say. The record that asks for the name does:
+what it writes, encoded, is or is not the bytes that stand there.
+
+Source: PKWARE's APPNOTE, 4.4.4 (bit 11) and 4.6.9 (Info-ZIP's Unicode path, 0x7075).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable
+
+#: Of Windows and DOS machines; UTF-8 is what many packers write without saying so.
+ENCODINGS = (
+    *("utf-8", "cp437", "gb18030", "cp932", "cp949", "big5"),
+    *("cp850", "cp1252", "cp1251", "cp866"),
+)
+_UTF8_FLAG = 0x800
+_UNICODE_PATH = 0x7075
+
+
+def composed(name: str) -> str:
+    """The form in which names that read alike are equal."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+class Names:
+    """Looks up names, however they are written. ``raw``: the bytes of one whose encoding is
+    not known, or None."""
+
+    def __init__(self, named: Iterable[tuple[str, bytes | None]]) -> None:
+        self._composed: dict[str, set[str]] = defaultdict(set)
+        self._raw: dict[bytes, set[str]] = defaultdict(set)
+        for key, raw in named:
+            if raw is None:
+                self._composed[composed(key)].add(key)
+            else:
+                self._raw[raw].add(key)
+
+    def find(self, name: str) -> list[str]:
+        """The keys that read as ``name``, sorted. Several: which is meant is not clear."""
+        found = set(self._composed.get(composed(name), ()))
+        if self._raw:
+            for form in dict.fromkeys(
+                (name, composed(name), unicodedata.normalize("NFD", name))
+            ):
+                for encoding in ENCODINGS:
+                    try:
+                        found |= self._raw.get(form.encode(encoding), set())
+                    except UnicodeEncodeError:
+                        continue
+        return sorted(found)
+
+
+def member_name(info: zipfile.ZipInfo) -> tuple[str, bytes | None]:
+    """A zip member's name as ``zipfile`` read it, which is its key, and the bytes of one whose
+    encoding the zip does not say."""
+    if info.flag_bits & _UTF8_FLAG or info.filename.isascii():
+        return info.filename, None
+    return info.filename, info.orig_filename.encode("cp437")
+
+
+def stated_name(info: zipfile.ZipInfo) -> str:
+    """The name in Info-ZIP's Unicode path field; "" without one that fits the name."""
+    extra, raw = info.extra, info.orig_filename.encode("cp437", "replace")
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        body, extra = extra[4 : 4 + size], extra[4 + size :]
+        if kind != _UNICODE_PATH or len(body) < 6 or body[0] != 1:
+            continue
+        if struct.unpack_from("<L", body, 1)[0] == zlib.crc32(raw):
+            return body[5:].decode("utf-8", "replace")
+    return ""
+
+
+def on_disk(root: str, parts: list[str]) -> list[list[str]]:
+    """The paths below ``root`` that read as these parts and exist, each part as its folder
+    has it; links are not followed beyond what listing a folder follows."""
+    found: list[list[str]] = [[]]
+    for part in parts:
+        found = [
+            [*path, name] for path in found for name in _alike("/".join([root, *path]), part)
+        ]
+    return found
+
+
+def _alike(folder: str, part: str) -> list[str]:
+    if part.isascii():
+        return [part]
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries]
+    except OSError:
+        return []
+    # A name that is not UTF-8 was unpacked from such a zip.
+    return Names((name, None if _is_text(name) else os.fsencode(name)) for name in names).find(
+        part
+    )
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
