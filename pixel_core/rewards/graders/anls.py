@@ -31,14 +31,16 @@ from pixel_core.rewards.graders.statements import stated, unemphasised
 THRESHOLD = 0.5
 
 #: The white space between two sentences; what it parts may be one name ("St. Louis").
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])|(?<=[。！？])")
 
 
 def anls(query: Query, rollout: Rollout) -> float:
     """The similarity to the nearest of ``query.answers``; 0 for an empty answer."""
     claim = claim_of(rollout)
-    said = _readings(claim.text) if claim.boxed is None else [plain(claim.boxed)]
-    return max(similarity(answer, query.answers) for answer in said)
+    if claim.marks:
+        # Box and tags are one answer each: the worst counts, so that two are no two tries.
+        return min(similarity(plain(mark), query.answers) for mark in claim.marks)
+    return max(similarity(answer, query.answers) for answer in _readings(claim.text))
 
 
 def similarity(answer: str, references: tuple[str, ...]) -> float:
@@ -78,4 +80,5 @@ def _readings(text: str) -> list[str]:
         return [unemphasised(text)]
     whole = said.pop()
     first = _SENTENCE_END.split(whole, maxsplit=1)[0]
-    return [plain(reading) for reading in {whole, whole.rstrip(". "), first, first.rstrip(".")}]
+    found = {whole, whole.rstrip(". 。"), first, first.rstrip(".。")}
+    return [plain(reading) for reading in found]
