@@ -91,13 +91,13 @@ _GAP = re.compile(r"(?<=\d)(?:\s*[,;]\s*|\.\s+|\s+)(?=[\d.])")
 _SIGN = re.compile(r"(?<![\w.])-\s*(?=[\d.$€£¥])")
 _POINT = re.compile(r"(?<=\d)\.(?=\d)|(?<![\w.])\.(?=\d)")
 _COLON = re.compile(r"(?<=\d):(?=\d)")
-_FEET = re.compile(r"(?<=\d)(['\"])")
+_FEET = re.compile(r"(?<=\d)(['\"]|_(?=\d))")
 _SHARP = re.compile(r"(?<=[^\W\d_])#")
 _CLOCK = re.compile(r"(?<![\d:./-])0(?=\d:\d\d(?!\d))")
 #: Stand-ins for signs that count; all are of the private area.
 _KEPT = {"point": "\ue010", "range": "\ue011", "gap": "\ue012", "sign": "\ue013"}
 _KEPT |= {"colon": "\ue014", "'": "\ue015", '"': "\ue016", "#": "\ue017", "/": "\ue018"}
-_KEPT |= {"%": "\ue019", "@": "\ue01a", "times": "\ue01b"}
+_KEPT |= {"%": "\ue019", "@": "\ue01a", "times": "\ue01b", "_": "\ue01c"}
 _PRIVATE = frozenset(_KEPT.values())
 _ASCII_KEPT = str.maketrans(
     {chr(c): None for c in range(128) if unicodedata.category(chr(c))[0] in "PZC"}

@@ -109,6 +109,8 @@ class Options:
             return frozenset({place}) if place in named else CONTRADICTION
         if found["glued"] and found["glued"][0].isascii():  # "A.M." is no letter, "A.B" is two
             return CONTRADICTION if self._letter_begins(rest, place) else NONE
+        if not (found["open"] or found["close"]) and (named := self._letter_last(text)):
+            return named  # "a red one (B)"
         return NONE if words is None else words(found, place, rest)
 
     def place(self, letter: str) -> int | None:

@@ -33,6 +33,9 @@ THRESHOLD = 0.5
 #: The white space between two sentences; what it parts may be one name ("St. Louis").
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])|(?<=[。！？])")
 
+#: A statement's answer in quotation marks, and nothing else.
+_QUOTED = re.compile(r"\"[^\"]+\"[.。]?|“[^“”]+”[.。]?")
+
 
 def anls(query: Query, rollout: Rollout) -> float:
     """The similarity to the nearest of ``query.answers``; 0 for an empty answer."""
@@ -78,7 +81,9 @@ def _readings(text: str) -> list[str]:
     said = {rest for line in stated(text)[:1] for rest in line}
     if len(said) != 1:
         return [unemphasised(text)]
-    whole = said.pop()
+    whole = said.pop().strip()
+    if _QUOTED.fullmatch(whole):
+        return [plain(whole.rstrip(". 。")[1:-1])]
     first = _SENTENCE_END.split(whole, maxsplit=1)[0]
     found = {whole, whole.rstrip(". 。"), first, first.rstrip(".。")}
     return [plain(reading) for reading in found]

@@ -38,6 +38,9 @@ def chinese_count(text: str) -> int | None:
     plain = plain.replace("。", ".").replace("、", ",").strip(".,;:!?*\"'“”()[]")
     if not plain or len(plain) > 200 or _UNSURE.search(plain) or _NAMED.match(plain):
         return None
+    lead, comma, rest = plain.partition(",")
+    if comma and not _AMONG.search(lead) and "没有" not in lead:
+        plain = rest  # "仔细观察,"
     cut = _BREAKDOWN.search(plain, 1)
     if (found := _WHOLE.fullmatch(plain)) is not None:
         return _value(found)

@@ -47,7 +47,7 @@ _DENIAL = re.compile(
     r"(?:not\b(?!\s+[(\[]?[A-Z]\b|\s+(?:the|an?)\b)|can['’]t\b"
     r"|(?:is|was|can|could|would|does|did|must|looks?|seems?)(?:n['’]t\b|not\b|\s+"
     r"(?:\w+\s+){0,2}?(?:not|wrong|incorrect|false|impossible|unlikely)\b)"
-    r"|(?:选项)?(?:不|是错|错|是不|并不))",
+    r"|(?:选项)?(?:是?不(?:对|正确|是正确|是对)|并不|是?错))",
     re.IGNORECASE,
 )
 #: A first sentence after "B." that is about the options, not about what B stands for.

@@ -78,7 +78,8 @@ _ADJECTIVES = (
 )
 #: How a statement is introduced that is considered, or denied: what ends where it begins.
 _CONSIDERED = re.compile(
-    r"(?:\b(?:if|whether|unless|not|cannot|never|hardly|doubt)|n['’]t)"
+    r"(?:\b(?:if|whether|unless|not|cannot|never|hardly|doubt|thought|assumed|guessed|suspected"
+    r"|believed|considered)|n['’]t)"
     r"(?:\s+(?:think|believe|say|sure|certain|know|see|tell|clear|that|what|why|if|whether))"
     r"{0,3}(?:\s+(?:the|my|our|its|this|that|an))?"
     rf"(?:\s+(?:{_ADJECTIVES.replace(' ', '|')}|likely)){{0,2}}\s+$"

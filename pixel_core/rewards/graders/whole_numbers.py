@@ -50,6 +50,9 @@ _UNSURE_WORDS, _GUESS_WORDS = frozenset(_UNSURE.split()), frozenset(_GUESS.split
 _PART_WORDS, _NO_COUNT_WORDS = frozenset(_PARTS.split()), frozenset(_NO_COUNT.split())
 _NONE_WORDS = _NO_COUNT_WORDS | frozenset(_NO_PICTURE.split())
 _BEYOND_WORDS, _VERB_WORDS = frozenset(_BEYOND.split()), frozenset(_VERBS.split())
+#: A clause with one of these is no mere lead to a count.
+_PLACES = frozenset({"to", "around", "over", "about", "above", "below", "under"})
+_LEADLESS = (_UNSURE_WORDS | _GUESS_WORDS | {"if", "unless", "why"}) - _PLACES
 #: How one says that there are none of something.
 _ABSENT = frozenset({"no", "none", "nothing", "nobody"})
 _DIGITS = re.compile(r"\d{1,9}(?:\.0+)?|\d{1,3}(?:,\d{3}){1,2}(?:\.0+)?", re.ASCII)
@@ -105,7 +108,7 @@ def bare_count(text: str) -> int | None:
     """
     if is_chinese(text):
         return chinese_count(text)
-    text = _without_parts(_without_heading(text.strip()))
+    text = _without_parts(_without_heading(_without_lead(text.strip())))
     if len(text) > MAX_CHARACTERS or _NEXT_SENTENCE.search(text):
         return None
     if (found := _count(text)) is None:
@@ -115,6 +118,17 @@ def bare_count(text: str) -> int | None:
     if len(_phrase(after)) > MAX_NOUNS or not _VERB_WORDS.isdisjoint(after):
         return None
     return value if _OPENING.fullmatch(" ".join(before)) else None
+
+
+def _without_lead(text: str) -> str:
+    """What follows "After zooming in, ": a clause without a number, doubt or condition."""
+    lead, comma, rest = text.partition(", ")
+    words = [word.strip(_EDGES) for word in _simple(lead).split()]
+    if not comma or len(words) > 10 or not rest.strip() or any(c.isdigit() for c in lead):
+        return text
+    if any(word in _LEADLESS or _is_number(word) for word in words):
+        return text
+    return rest
 
 
 def _less_their_state(after: list[str]) -> list[str]:
