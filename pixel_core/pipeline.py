@@ -23,7 +23,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "annotate",
-        1,
+        2,
         ("annotate",),
         ("ingest",),
         "pixel_core.annotation.annotate:run",
@@ -33,7 +33,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "synthesize",
-        2,
+        3,
         ("synthesize", "dialogue"),
         ("annotate",),
         "pixel_core.synthesis.synthesize:run",
@@ -51,7 +51,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "text_only",
-        1,
+        2,
         ("text_only", "dialogue"),
         ("ingest", "annotate", "synthesize", "base_model"),
         "pixel_core.training.text_only:run",
@@ -70,7 +70,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "rl",
-        1,
+        2,
         ("rl", "dialogue"),
         ("ingest", "annotate", "sft"),
         "pixel_core.training.stages:rl",
@@ -81,7 +81,7 @@ STAGES: tuple[Stage, ...] = (
     *(
         Stage(
             f"answers_{model}",
-            1,
+            2,
             ("answers", "dialogue"),
             ("ingest", maker),
             "pixel_core.evaluation.answers:run",

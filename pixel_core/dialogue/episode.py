@@ -18,7 +18,8 @@ from pixel_core.dialogue.prompts import Prompts
 from pixel_core.dialogue.transcript import Transcript, Visual
 from pixel_core.dialogue.turns import TurnReader
 from pixel_core.records import Query, Rollout, Step, StopReason
-from pixel_core.rewards.grading import extract_boxed, grade
+from pixel_core.rewards.answer_marks import answer_in
+from pixel_core.rewards.grading import grade, grade_turn
 from pixel_core.vision.operations import ShownPicture, show
 
 
@@ -48,7 +49,12 @@ class Episode:
 
     @property
     def correct(self) -> bool:
-        return self.stop is StopReason.ANSWERED and grade(self.answer, self.query)
+        """Whether it ended with a right answer; where its last turn also has tags, by all of
+        its marks."""
+        if self.stop is not StopReason.ANSWERED or not grade(self.answer, self.query):
+            return False
+        last = self.steps[-1].text
+        return "<" not in last or grade_turn(last, self.query)
 
     @property
     def operations(self) -> int:
@@ -172,7 +178,7 @@ def take_turn(
     if not completion.finished:
         _end(episode, said.text, StopReason.TRUNCATED)
     elif said.call is None:
-        answer = extract_boxed(said.text)
+        answer = answer_in(said.text)
         episode.answer = answer or ""
         reason = StopReason.NO_ANSWER if answer is None else StopReason.ANSWERED
         _end(episode, said.text, reason)

@@ -59,7 +59,7 @@ TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
         ("2 dogs and 3 cats", None),
         ("No, 2 dogs", None),
         ("two dozen", None),
-        ("two hundred", None),
+        ("two hundred", 200),
         ("a couple", None),
         ("not 2", None),
         ("many", None),

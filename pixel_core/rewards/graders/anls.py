@@ -31,14 +31,19 @@ from pixel_core.rewards.graders.statements import stated, unemphasised
 THRESHOLD = 0.5
 
 #: The white space between two sentences; what it parts may be one name ("St. Louis").
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])|(?<=[。！？])")
+
+#: A statement's answer in quotation marks, and nothing else.
+_QUOTED = re.compile(r"\"[^\"]+\"[.。]?|“[^“”]+”[.。]?")
 
 
 def anls(query: Query, rollout: Rollout) -> float:
     """The similarity to the nearest of ``query.answers``; 0 for an empty answer."""
     claim = claim_of(rollout)
-    said = _readings(claim.text) if claim.boxed is None else [plain(claim.boxed)]
-    return max(similarity(answer, query.answers) for answer in said)
+    if claim.marks:
+        # Box and tags are one answer each: the worst counts, so that two are no two tries.
+        return min(similarity(plain(mark), query.answers) for mark in claim.marks)
+    return max(similarity(answer, query.answers) for answer in _readings(claim.text))
 
 
 def similarity(answer: str, references: tuple[str, ...]) -> float:
@@ -76,6 +81,9 @@ def _readings(text: str) -> list[str]:
     said = {rest for line in stated(text)[:1] for rest in line}
     if len(said) != 1:
         return [unemphasised(text)]
-    whole = said.pop()
+    whole = said.pop().strip()
+    if _QUOTED.fullmatch(whole):
+        return [plain(whole.rstrip(". 。")[1:-1])]
     first = _SENTENCE_END.split(whole, maxsplit=1)[0]
-    return [plain(reading) for reading in {whole, whole.rstrip(". "), first, first.rstrip(".")}]
+    found = {whole, whole.rstrip(". 。"), first, first.rstrip(".。")}
+    return [plain(reading) for reading in found]

@@ -3,22 +3,17 @@ r"""Grader ``choice``: one of several options, named by its letter or by its tex
 V*, MVBench and HR-Bench publish questions with options and one right letter, and accuracy as
 the share of right letters (V*: arXiv 2312.14135; MVBench: arXiv 2311.17005; HR-Bench: arXiv
 2408.15556). How a letter is read from a model's words is each evaluator's own; this rule errs
-towards wrong. Options stand in the order they were put, A first.
+towards wrong.
 
-A text names an option when it is, capitals and punctuation aside (``rewards.grading``, 1-3):
+A text names an option by its text, its letter or both (``rewards.options``), or by its letter,
+marked as one, and words that speak for no other option: "B. It is red", "B, because ...", "B
+because ..." (``option_words``). Where letter and words disagree nothing is named, and two
+different letters are never accepted, whichever is meant.
 
-1. the option's text. This comes first: where options are themselves letters or numbers,
-   "B" is the option that reads "B", not the second one;
-2. its letter: "B", "b", "(B)", "B.", "option B";
-3. its letter and its text: "B. red", "(B) red", "B:red", "red (B)";
-4. its letter, marked as one, and words that name no other option: "B. It is red", "B, because
-   ...", "B because ..." (``option_words``).
-
-LaTeX's text, Markdown's emphasis and quotation marks around any of these do not count. Where
-letter and words disagree nothing is named, and two different letters are never accepted,
-whichever is meant. Read are, in this order: the box (or what it states); without a box, in a
-turn that ended by itself, what it states (``statements``), unless its last line names another;
-the whole turn; its last line, by 1-3.
+Read are, in this order: the box or tag (or what it states); without one, in a turn that ended
+by itself, what it states (``statements``), unless its last line, or its first alone, names
+another; the whole turn; a first or last line that names an option, where no other line names
+another. A first line may have words behind its letter.
 """
 
 from __future__ import annotations
@@ -26,114 +21,117 @@ from __future__ import annotations
 import re
 
 from pixel_core.records import Query, Rollout
-from pixel_core.rewards.graders.claim import claim_of, plain
+from pixel_core.rewards.graders.claim import claim_of
 from pixel_core.rewards.graders.option_words import REASON, deny, letter_another, name_another
-from pixel_core.rewards.graders.statements import last_line, stated
-from pixel_core.rewards.grading import MAX_ANSWER, key_of
+from pixel_core.rewards.graders.statements import after_retraction, lines_of, stated
+from pixel_core.rewards.grading import MAX_ANSWER, Key, key_of
+from pixel_core.rewards.options import CONTRADICTION, NONE, widened
 
-#: A letter as an option is named by it, its closing mark, and what follows: white space first,
-#: or right after a mark, as in "B.red".
-_LETTERED = re.compile(
-    r"[^\w(\[{]{0,3}(?:(?P<word>(?i:option|choice))\s{1,9})?(?P<open>[(\[{])?\s{0,9}"
-    r"(?P<letter>[a-zA-Z])\s{0,9}(?P<close>\\?[)\]}]?[.:,;)\]}\"'”’$-]*)"
-    r"(?P<rest>(?:\s.*)?|(?<=[.:)\]}])(?P<glued>\S.*))",
-    re.DOTALL,
+_IT_IS = re.compile(
+    r"(?:(?:(?:so|thus|hence|therefore|then)\b|所以|因此)[,:]?\s*)?"
+    r"(?:(?:it|this|that)(?:['’]s|\s+is|\s+would\s+be)\s+)?",
+    re.IGNORECASE,
 )
-#: A letter in brackets after the option's text.
-_LETTER_LAST = re.compile(r"(.*\S)\s{0,3}[(\[]\s?([a-zA-Z])\s?[)\]][.!]?", re.DOTALL)
-_ARTICLE = re.compile(r"^(?:the|an?)\s+", re.IGNORECASE)
-_EMPHASIS = str.maketrans("", "", "*`")
-#: The full-width forms of ASCII, and the CJK full stop and comma.
-_WIDE = str.maketrans({0xFEE0 + c: chr(c) for c in range(0x21, 0x7F)} | {"。": ".", "、": ","})
-
-_NONE: frozenset[int] = frozenset()
-#: A letter beside another option's text, or another letter.
-_CONTRADICTION = frozenset({-1})
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+")
+#: Lines of a turn that are read as options; a longer turn's middle is not.
+_LINES = 40
 
 
 def choice(query: Query, rollout: Rollout) -> float:
     """1 where the right option is named, else 0; without options as ``strict``."""
     claim = claim_of(rollout)
-    text = claim.text if claim.boxed is None else claim.boxed
-    if not text or (claim.boxed is not None and len(text) > MAX_ANSWER):
-        return 0.0
     key = key_of(query)
+    if any(len(mark) > MAX_ANSWER for mark in claim.marks):
+        return 0.0
     if not query.choices:
-        return float(claim.boxed is not None and key.accepts(text))
-    named = _boxed(text, query) if claim.boxed is not None else _said(text, query)
-    return float(key.means_right(named))
+        return float(bool(claim.marks) and all(map(key.accepts, claim.marks)))
+    if claim.marks:
+        return float(all(_right(key, _marked(mark, query)) for mark in claim.marks))
+    return float(bool(claim.text) and _right(key, _said(widened(claim.text), query)))
 
 
-def _boxed(text: str, query: Query) -> frozenset[int]:
-    return named_by(text, query, words=True) or _stated(text, query)
+def _right(key: Key, named: frozenset[int]) -> bool:
+    return named != CONTRADICTION and key.means_right(named)
+
+
+def _marked(text: str, query: Query) -> frozenset[int]:
+    named = named_by(text, query, words=True)
+    return named or _stated(widened(text), query) or _first_sentence(text, query)
 
 
 def _said(text: str, query: Query) -> frozenset[int]:
-    last = named_by(last_line(text), query)
+    if (kept := after_retraction(text)) != text:
+        # What a line still says after "Wait" is half a thought; the lines below count.
+        kept = kept.partition("\n")[2]
+    lines = lines_of(kept)
+    if not lines:
+        return _stated(text, query)
+    shown = lines if len(lines) <= _LINES else [*lines[: _LINES // 2], *lines[-_LINES // 2 :]]
+    bare = [named_by(line, query) for line in shown]
     if claimed := _stated(text, query):
-        return _CONTRADICTION if last and not last & claimed else claimed
-    return named_by(text, query, words="\n" not in text) or last
+        others = {named for named in bare if named and not named & claimed}
+        # Options that are listed again speak for none of them.
+        if len(others) == 1 and (bare[-1] in others or bare[0] in others):
+            return CONTRADICTION
+        return claimed
+    if len(lines) == 1:
+        return named_by(lines[0], query, words=True) or _first_sentence(lines[0], query)
+    ends = bare[-1] or bare[0] or named_by(lines[0], query, words=True)
+    named = {*bare, ends} - {NONE}
+    named |= {named_by(line, query, words=True) for line in shown} - {NONE}
+    return ends if len(named) == 1 else NONE
 
 
 def _stated(text: str, query: Query) -> frozenset[int]:
     """The option that all readable statements of a line name, of the last such line; one that
     contradicts spoils all."""
-    for line in stated(text):
-        named = {found for rest in line if (found := named_by(rest, query, words=True))}
+    for line in stated(text, turned=True):
+        named = {found for rest in line if (found := _of_statement(rest, query))}
         if named:
-            return next(iter(named)) if len(named) == 1 else _CONTRADICTION
-    return _NONE
+            return next(iter(named)) if len(named) == 1 else CONTRADICTION
+    return NONE
+
+
+def _of_statement(rest: str, query: Query) -> frozenset[int]:
+    return named_by(rest, query, words=True) or _first_sentence(rest, query)
+
+
+def _first_sentence(text: str, query: Query) -> frozenset[int]:
+    """An option that the first sentence is, others following that name none; "It is ..." may
+    begin it."""
+    sentence, *others = _SENTENCE.split(text[:MAX_ANSWER], maxsplit=1)
+    named = named_by(_IT_IS.sub("", sentence, count=1), query)
+    if not named or named == CONTRADICTION or not others:
+        return named
+    place = min(named)
+    if deny(others[0], place, query) or name_another(others[0], place, query):
+        return CONTRADICTION
+    return named
 
 
 def named_by(text: str, query: Query, *, words: bool = False) -> frozenset[int]:
     """The places of the options that ``text`` names: several where they read alike.
 
-    Empty: it is not the name of any. ``words``: they may follow a letter (4).
+    Empty: it is not the name of any. ``words``: they may follow a letter.
     """
-    if len(text) > MAX_ANSWER and not words:
-        return _NONE
-    key, text = key_of(query), plain(text[:MAX_ANSWER])
-    if named := key.named(text):
-        return named
-    if "*" in text or "`" in text:
-        text = text.translate(_EMPHASIS).strip()
-    if not text.isascii():
-        text = text.translate(_WIDE)
-    found = _LETTERED.fullmatch(text)
-    if found is None:
-        return _letter_last(text, query)
-    place = _place(found["letter"], query)
-    rest = found["rest"].strip()
-    if place is None:
-        return _letter_last(text, query)
-    if not rest:
-        return frozenset({place})
-    if named := key.named(rest) or key.named(_ARTICLE.sub("", rest)):
-        return frozenset({place}) if place in named else _CONTRADICTION
-    if found["glued"]:  # "A.M." is no letter, "A.B" is two
-        return _CONTRADICTION if letter_another(rest, place, query) else _NONE
-    return _with_words(found, place, rest, query) if words else _NONE
+
+    def with_words(found: re.Match[str], place: int, rest: str) -> frozenset[int]:
+        return _with_words(found, place, rest, query)
+
+    return key_of(query).options.named_by(text, with_words if words else None)
 
 
 def _with_words(found: re.Match[str], place: int, rest: str, query: Query) -> frozenset[int]:
     """A letter and words that are no option's text."""
+    listed = "," in found["close"]
+    bare = not found["close"].strip("\"'”’") and not (
+        found["letter"].islower() and rest[:1].islower()
+    )
+    if bare and letter_another(rest, place, query, listed=True):
+        return CONTRADICTION
     capital = found["letter"].isupper() and (found["close"] or REASON.match(rest))
     if not (found["open"] or found["word"] or capital):
-        return _NONE  # "A car": an article
-    if deny(rest, place, query) or name_another(rest, place, query):
-        return _CONTRADICTION
+        return NONE  # "A car": an article
+    if deny(rest, place, query) or name_another(rest, place, query, listed=listed):
+        return CONTRADICTION
     return frozenset({place})
-
-
-def _letter_last(text: str, query: Query) -> frozenset[int]:
-    found = _LETTER_LAST.fullmatch(text)
-    named = key_of(query).named(found[1]) if found else _NONE
-    if not found or not named:
-        return _NONE
-    place = _place(found[2], query)
-    return frozenset({place}) if place in named else _CONTRADICTION
-
-
-def _place(letter: str, query: Query) -> int | None:
-    place = ord(letter.lower()) - ord("a")
-    return place if 0 <= place < len(query.choices) else None

@@ -1,10 +1,14 @@
-"""What a text without a box states as its answer: "the answer is ...", "Answer: ...".
+"""What a text without a box states as its answer: "the answer is ...", "Answer: ...", "答案是".
+
+Three forms, read line by line: what follows "the answer is", "the correct option is", "I
+choose", "Answer:", "答案是", "选"; the next line where nothing follows on its own; and what
+stands before "is the correct answer", "is correct", "正确".
 
 Models correct themselves: what stands before a retraction ("Wait", "Actually", "Or maybe" at
-the beginning of a sentence, "No," of a line) or a denial ("the answer is not ...") is no longer
-stated, and of statements in several lines the last line's count. A statement
-that is only considered ("if the answer is ...", "I can't tell whether the answer is ...") is
-none.
+the beginning of a sentence, "No," of a line, "不对") or a denial ("the answer is not ...") is
+no longer stated, and of statements in several lines the last line's count. A statement that is
+only considered ("if the answer is ...", "I can't tell whether the answer is ...") is none, nor
+is one about another answer ("the wrong answer is ...", "the least likely answer is ...").
 """
 
 from __future__ import annotations
@@ -12,50 +16,144 @@ from __future__ import annotations
 import re
 from itertools import zip_longest
 
+_BE = (
+    r"(?:is|was|would[ \t]+be|should[ \t]+be|must[ \t]+be|has[ \t]+to[ \t]+be|will[ \t]+be"
+    r"|appears[ \t]+to[ \t]+be|seems[ \t]+to[ \t]+be)"
+)
+_LIKELY = (
+    r"(?:[ \t]*\b(?:(?:most[ \t]+)?(?:likely|probably)|clearly|definitely|certainly|simply"
+    r"|indeed|therefore|thus|obviously|just|exactly)\b[ \t]*,?)*"
+)
 _HEAD = re.compile(
-    r"\b(?:answer|(?:correct|right|best)[ \t]+(?:option|choice))"
-    r"(?:[ \t]+(?:is|would[ \t]+be|should[ \t]+be|must[ \t]+be)\b[ \t]*:?|[ \t]*[:=])",
+    r"(?:\b(?:answer|(?:correct|right|best)[ \t]+(?:option|choice)|(?:final|my)[ \t]+choice)"
+    r"(?:[ \t]+(?:to|for|here)\b[^.,\n:;!?]{0,80}?)?"
+    rf"(?:[ \t]+{_BE}\b{_LIKELY}[ \t]*:?|[ \t]*[:=]|[ \t]+[-\u2013\u2014][ \t]|(?=[ \t]*\n))"
+    r"|\bI(?:[ \t]+(?:would|will|have[ \t]+to)|['’](?:d|ll))?[ \t]+"
+    r"(?:choose|pick|select|go[ \t]+with)\b"
+    r"(?:[ \t]+(?:the[ \t]+)?(?:answer|choice))?[ \t]*:?)",
     re.IGNORECASE,
 )
+_CHINESE_HEAD = re.compile(
+    r"(?:(?:正确|最终|最佳)?(?:的)?(?:答案|选项)"
+    r"(?:应该|应当|应|就|很可能|最可能|大概)*(?:是|为|选择|选|:|：)+"
+    r"|(?:我|应该|应当|应|故|所以|因此|则|就|因而|，|,|^|\n|。|\. )\s*选(?:择|项)?"
+    r"(?=\s*[:：]?\s*[\"“(（*]?[A-Za-zＡ-Ｚ])"
+    r")\s*[:：]?",
+)
+#: "B is the correct answer", "Thus, (B) is correct."
+_LEAD = (
+    r"(?:(?:so|thus|therefore|hence|then|and|clearly|overall|in[ ]conclusion|in[ ]summary"
+    r"|finally|(?:among|of|from|out[ ]of)[ ](?:the|these)[ ](?:\w+[ ])?(?:options|choices)"
+    r"|(?:based[ ]on|in|from|given)[ ](?:the|this)[ ](?:image|picture|photo|video)"
+    r"|as[ ]such|i[ ](?:think|believe|conclude|would[ ]say)(?:[ ]that)?"
+    r"|this[ ]means(?:[ ]that)?|we[ ]conclude(?:[ ]that)?)\b[ ,:]{1,3}){0,3}"
+)
+_TURNED = re.compile(
+    rf"\W{{0,3}}{_LEAD}(?P<what>\S.{{0,120}}?),?\s+{_BE}(?:\s+(?:clearly|likely|probably"
+    r"|definitely|indeed|therefore|thus))?\s+(?:the|my|our)\s+(?:(?:only|most|final|single|one)\s+)"
+    r"{0,2}(?:(?:correct|right|best|accurate|appropriate|suitable|proper|true|likely|final)\s+)?"
+    r"(?:answer|option|choice|one)\b",
+    re.IGNORECASE,
+)
+_CORRECT = re.compile(
+    rf"\W{{0,3}}{_LEAD}(?P<what>\S.{{0,120}}?),?\s+{_BE}(?:\s+(?:clearly|indeed|therefore"
+    r"|thus|definitely))?\s+(?:correct|right)\b\s*(?:$|[,;.!]|because\b|since\b|as\b)",
+    re.IGNORECASE,
+)
+_CHINESE_TURNED = re.compile(
+    r"\W{0,3}(?:(?:所以|因此|故|综上|综上所述|那么)[,， ]{0,2})?(?P<what>[^，,。是]{1,60}?)"
+    r"(?:才?是|为)?(?:正确|最合适|最佳|对)的?(?:答案|选项)?\s*(?:[.。!！,，;；]|$)"
+)
+_SENTENCE = re.compile(r"(?<=[.!?;。！？；])\s+")
 _LAST_SENTENCE = re.compile(r"(.*[.!?;])\s", re.DOTALL)
 _RETRACTED = re.compile(
     r"[.!?;\n][\s*\"'“(-]{0,4}(?:(?:oh|but|no|and|well|hm+)\b[,. ]{1,2}){0,2}"
     r"(?:(?:actually|wait|hold[ ]on|correction|sorry|scratch[ ]that|on[ ]second[ ]thoughts?|or)"
-    r"\b)|\n\s{0,3}no,",
+    r"\b)|\n\s{0,3}no,|[.!?;,\n。！？；，]\s{0,3}(?:等等|不对|等一下|更正|稍等)",
     re.IGNORECASE,
+)
+_ADJECTIVES = (
+    "final correct right best appropriate suitable accurate only short overall true actual"
+    " exact numerical numeric direct resulting required single definitive most"
 )
 #: How a statement is introduced that is considered, or denied: what ends where it begins.
 _CONSIDERED = re.compile(
-    r"(?:\b(?:if|whether|unless|not|cannot|never|hardly|doubt)|n['’]t)"
+    r"(?:\b(?:if|whether|unless|not|cannot|never|hardly|doubt|thought|assumed|guessed|suspected"
+    r"|believed|considered)|n['’]t)"
     r"(?:\s+(?:think|believe|say|sure|certain|know|see|tell|clear|that|what|why|if|whether))"
-    r"{0,3}(?:\s+(?:the|my|our|its|this|that|an))?(?:\s+(?:final|correct|right|best))?\s+$",
+    r"{0,3}(?:\s+(?:the|my|our|its|this|that|an))?"
+    rf"(?:\s+(?:{_ADJECTIVES.replace(' ', '|')}|likely)){{0,2}}\s+$"
+    r"|(?:如果|是否|假如|若|不|错误?的?|非|别|排除|误)[^，,。.；;\n]{0,8}$",
     re.IGNORECASE,
 )
+#: Words that may stand right before "answer"; after any other it is another answer.
+_ALLOWED = frozenset(
+    f"{_ADJECTIVES} the my our your so thus hence therefore then and that is this".split()
+)
+_BEFORE = re.compile(r"([^\W_][\w'’-]*)[ \t]+$")
+_LIKELIEST = re.compile(r"\bmost[ \t-]+(?:likely|probable|plausible)[ \t]+$", re.IGNORECASE)
 _REACH = 60
 _DENIED = re.compile(r"\W{0,3}(?:\w{1,20}ly\s)?(?:not|neither)\b", re.IGNORECASE)
 _EMPHASIS = re.compile(r"(\*{1,3}|`{1,3})(?=\S)([^*`]+)(?<=\S)\1")
+#: "Final answer" alone on its line heads the next one.
+_NOUN_LAST = re.compile(r"(?:answer|option|choice)[ \t]*$", re.IGNORECASE)
+_HEADING = re.compile(r"[\s#>*-]*(?:(?:the|my|final|correct|best)\s+){0,3}", re.IGNORECASE)
+_BULLET = re.compile(r"\A\s{0,3}(?:#{1,6}\s|[-*•>]\s)\s*")
 
 
-def stated(text: str) -> list[list[str]]:
+def stated(text: str, *, turned: bool = False) -> list[list[str]]:
     """What follows each "the answer is", "answer:", "the correct option is", without emphasis,
-    by line, the last line first.
+    by line, the last line first; ``turned``: also what "is the correct answer".
 
     A statement goes to the end of its line, or of its sentences where the line states again.
     """
     text = after_retraction(unemphasised(text))
-    heads = [head for head in _HEAD.finditer(text) if not _considered(text, head.start())]
-    lines: list[list[str]] = [[]]
+    heads = [head for head in _heads(text) if not _considered(text, head)]
+    lines: dict[int, list[str]] = {}
     for head, after in zip_longest(heads, heads[1:]):
-        rest, newline, _ = text[head.end() : after and after.start()].partition("\n")
-        if after and not newline and (whole := _LAST_SENTENCE.match(rest)):
-            rest = whole[1]
+        whole = text[head.end() : after and after.start()]
+        rest, newline, below = whole.partition("\n")
+        line = text.count("\n", 0, head.end())
+        if not rest.strip(" \t:：") and newline:
+            skipped = len(below) - len(below.lstrip())
+            rest = below[skipped:].partition("\n")[0]
+            line += 1 + below.count("\n", 0, skipped)
+        elif after and not newline and (sentences := _LAST_SENTENCE.match(rest)):
+            rest = sentences[1]
         if _DENIED.match(rest):
-            lines = [[]]
-        if rest := rest.strip():
-            lines[-1].append(rest)
-        if newline:
-            lines.append([])
-    return [line for line in reversed(lines) if line]
+            lines = {}
+        if rest := _BULLET.sub("", rest, count=1).strip():
+            lines.setdefault(line, []).append(rest)
+    if turned:
+        _add_turned(text, lines)
+    return [lines[number] for number in sorted(lines, reverse=True)]
+
+
+def _heads(text: str) -> list[re.Match[str]]:
+    heads = list(_HEAD.finditer(text))
+    if not text.isascii():
+        heads = sorted([*heads, *_CHINESE_HEAD.finditer(text)], key=re.Match.start)
+        heads = [
+            head
+            for before, head in zip([None, *heads], heads, strict=False)
+            if before is None or before.end() <= head.start()
+        ]
+    return heads
+
+
+def _add_turned(text: str, lines: dict[int, list[str]]) -> None:
+    """What stands before "is the correct answer", by the number of its line."""
+    if not re.search(
+        r"correct|right|answer|option|choice|best|正确|最佳|对", text, re.IGNORECASE
+    ):
+        return
+    for number, line in enumerate(text.split("\n")):
+        for sentence in _SENTENCE.split(line[:1000]):
+            found = _TURNED.match(sentence) or _CORRECT.match(sentence)
+            if found is None and not sentence.isascii():
+                found = _CHINESE_TURNED.match(sentence)
+            if found is not None:
+                lines.setdefault(number, []).append(found["what"].strip())
 
 
 def after_retraction(text: str) -> str:
@@ -74,11 +172,29 @@ def unemphasised(text: str) -> str:
     return text
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines with something on them, without emphasis, headings and bullets."""
+    found = (_BULLET.sub("", line, count=1) for line in unemphasised(text).splitlines())
+    return [line.strip() for line in found if line.strip()]
+
+
 def last_line(text: str) -> str:
     """The last line with something on it, without emphasis."""
-    lines = [line for line in unemphasised(text).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else ""
+    lines = lines_of(text)
+    return lines[-1] if lines else ""
 
 
-def _considered(text: str, start: int) -> bool:
-    return _CONSIDERED.search(text, max(0, start - _REACH), start) is not None
+def _considered(text: str, head: re.Match[str]) -> bool:
+    """Whether a statement is only considered, denied, or about another answer."""
+    start = head.start()
+    if head[0].rstrip()[-1:].isalpha() and _NOUN_LAST.search(head[0]):
+        line = text[text.rfind("\n", 0, start) + 1 : start]
+        return _HEADING.fullmatch(line) is None
+    if _CONSIDERED.search(text, max(0, start - _REACH), start) is not None:
+        return True
+    before = _BEFORE.search(text, max(0, start - _REACH), start)
+    if before is None or before[1].lower() in _ALLOWED or head[0][0] in "Ii":
+        return False
+    if not before[1].isascii():
+        return False
+    return _LIKELIEST.search(text, max(0, start - _REACH), start) is None

@@ -1,4 +1,4 @@
-"""Whole numbers as people write them: in digits and in English words."""
+"""Whole numbers as people write them: in digits, and in English and Chinese words."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import re
 import unicodedata
 from itertools import pairwise, takewhile
 
-_UNITS = """
-    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen
-    fifteen sixteen seventeen eighteen nineteen
-"""
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+from pixel_core.rewards.graders.chinese_counts import chinese_count, is_chinese
+from pixel_core.rewards.number_words import WORDS, leading_number
+
 #: Anywhere, they make of a number a range, a guess, a denial or another number.
 _UNSURE = """
-    couple dozen dozens either few fewer half hundred hundreds least less many million more
-    most neither nor not or pair pairs score several thousand thousands times versus
+    couple dozen dozens either few fewer half hundred hundreds least less many million millions
+    more most neither nor not or pair pairs score several thousand thousands times versus
 """
 #: They do so right before it ("about 2"; "around a table" is no guess).
 _GUESS = """
@@ -49,23 +47,36 @@ _NAMED = re.compile(
 )
 _COMMAND = re.compile(r"\\[a-z]")
 _UNSURE_WORDS, _GUESS_WORDS = frozenset(_UNSURE.split()), frozenset(_GUESS.split())
-_TENS_WORDS = frozenset(_TENS.split())
 _PART_WORDS, _NO_COUNT_WORDS = frozenset(_PARTS.split()), frozenset(_NO_COUNT.split())
 _NONE_WORDS = _NO_COUNT_WORDS | frozenset(_NO_PICTURE.split())
 _BEYOND_WORDS, _VERB_WORDS = frozenset(_BEYOND.split()), frozenset(_VERBS.split())
-_WORDS = {word: value for value, word in enumerate(_UNITS.split())}
-_WORDS |= {word: 10 * value for value, word in enumerate(_TENS.split(), 2)}
+#: A clause with one of these is no mere lead to a count.
+_PLACES = frozenset({"to", "around", "over", "about", "above", "below", "under"})
+_LEADLESS = (_UNSURE_WORDS | _GUESS_WORDS | {"if", "unless", "why"}) - _PLACES
 #: How one says that there are none of something.
 _ABSENT = frozenset({"no", "none", "nothing", "nobody"})
 _DIGITS = re.compile(r"\d{1,9}(?:\.0+)?|\d{1,3}(?:,\d{3}){1,2}(?:\.0+)?", re.ASCII)
-_EDGES = "()[]{}\"'“”‘’.,;:!?*`$\\"
+_EDGES = "()[]{}\"'“”‘’.,;:!?*`$\\#"
+#: Signs that make of a number a guess, a bound or a formula.
+_SIGNS = frozenset("≈≥≤±<>≠→√")
 
 #: What may stand before a bare count.
 _OPENING = re.compile(
-    r"(?:(?:so|thus|hence|therefore|then) )?(?:there(?: is| are| were|'s|’s)"
-    r"|i count|i(?: can)? see|(?:the |a )?(?:total|count)(?: is| of)?)?"
-    r"(?: ?(?:only|exactly|just|a total of))?"
+    r"(?:(?:so|thus|hence|therefore|then|in total|overall) )?"
+    r"(?:(?:in|on|at|from|within|across|based on|looking at) (?:the|this|that)(?: \w+){1,3}? )?"
+    r"(?:there(?: is| are| were|'s|’s)|(?:i|we) count|(?:i|we)(?: can)? see"
+    r"|(?:the |this )?(?:image|picture|photo|scene)(?: clearly)? (?:shows|contains|has|depicts)"
+    r"|(?:the |a )?(?:total |exact |final )?(?:number|count) of (?:\w+ ){1,6}?(?:is|are|equals)"
+    r"|(?:the |a )?(?:total|count|number|final count)(?: is| of)?)?"
+    r"(?: ?(?:only|exactly|just|a total of|clearly|visible))?"
 )
+#: What is said behind a count, part by part: "3 dogs: one on the left, two on the right".
+_PARTED = re.compile(
+    r"(?P<head>[^:(]{1,120}?)(?:\s?\((?P<inside>[^()]*)\)\W*$|:\s(?P<below>.*)$"
+    r"|\s?[,;\u2014\u2013-]\s?(?:with\s)?(?P<listed>(?:\w+)\s(?:\w+\s)?(?:on|in|at|of|near|behind|to|with|under|by|is|are)\b.*)$)",
+    re.DOTALL,
+)
+_ALTERNATIVE = re.compile(r"\b(?:or|not|maybe|perhaps|possibly|if|at least|at most)\b")
 _HEADING = re.compile(
     r"(?:the )?(?:final |total )?(?:count|number|total)(?: of \w+(?: \w+)?)?\s?[:=]\s",
     re.IGNORECASE,
@@ -74,16 +85,19 @@ _NEXT_SENTENCE = re.compile(r"[.!?;:]\s+\S|\n|\?")
 
 #: Characters, and words beside the number ("there are 2 dogs in the picture"); words of the
 #: noun phrase after a bare count.
-MAX_CHARACTERS, MAX_WORDS, MAX_NOUNS = 200, 12, 4
+MAX_CHARACTERS, MAX_WORDS, MAX_NOUNS = 200, 16, 4
 
 
 def whole_number(text: str) -> int | None:
     """The one whole number that ``text`` gives: "2", "two", "Twenty-one", "2.0", "2 dogs",
-    "two (2)", "no dogs", "no one", "there are two". None for anything else: no number, two of
-    them, a range ("2-3", "2 or 3"), a guess ("about 2", "at least 2"), a fraction, a negative
-    one, "2nd", "dozen", "image 2", "no idea", and what a LaTeX command stands in.
+    "two (2)", "no dogs", "no one", "there are two", "one hundred", "3 dogs: one on the left
+    ...", "#9", "3个". None for anything else: no number, two of them, a range ("2-3", "2 or
+    3"), a guess ("about 2", "at least 2"), a fraction, a negative one, "2nd", "dozen", "image
+    2", "no idea", and what a LaTeX command stands in.
     """
-    found = _count(text)
+    if is_chinese(text):
+        return chinese_count(text)
+    found = _count(_without_parts(text))
     return None if found is None else found[0]
 
 
@@ -92,7 +106,9 @@ def bare_count(text: str) -> int | None:
     are" or "Count:" before it and a short noun phrase after it. None for other sentences ("Let
     me look at 2 dogs", "There is no way to tell"), whatever ``whole_number`` finds in them.
     """
-    text = _without_heading(text.strip())
+    if is_chinese(text):
+        return chinese_count(text)
+    text = _without_parts(_without_heading(_without_lead(text.strip())))
     if len(text) > MAX_CHARACTERS or _NEXT_SENTENCE.search(text):
         return None
     if (found := _count(text)) is None:
@@ -102,6 +118,17 @@ def bare_count(text: str) -> int | None:
     if len(_phrase(after)) > MAX_NOUNS or not _VERB_WORDS.isdisjoint(after):
         return None
     return value if _OPENING.fullmatch(" ".join(before)) else None
+
+
+def _without_lead(text: str) -> str:
+    """What follows "After zooming in, ": a clause without a number, doubt or condition."""
+    lead, comma, rest = text.partition(", ")
+    words = [word.strip(_EDGES) for word in _simple(lead).split()]
+    if not comma or len(words) > 10 or not rest.strip() or any(c.isdigit() for c in lead):
+        return text
+    if any(word in _LEADLESS or _is_number(word) for word in words):
+        return text
+    return rest
 
 
 def _less_their_state(after: list[str]) -> list[str]:
@@ -118,12 +145,28 @@ def _without_heading(text: str) -> str:
     return text[heading.end() :] if heading else text
 
 
+def _without_parts(text: str) -> str:
+    """ "3 dogs" of "3 dogs: one on the left and two on the right"; the text where nothing is
+    parted, or what follows may be another count ("2 (or 3)", "two (3)", "2: dogs")."""
+    if len(text) > MAX_CHARACTERS * 2 or (found := _PARTED.fullmatch(text.strip())) is None:
+        return text
+    behind = found["inside"] or found["below"] or found["listed"] or ""
+    counted = _count(found["head"])
+    if counted is None or len(behind.split()) < 2 or _ALTERNATIVE.search(behind.lower()):
+        return text
+    if found["inside"] is None and not counted[2]:
+        return text
+    if found["listed"] is not None and leading_number(_simple(behind).split()) is None:
+        return text if not behind[:1].isdigit() else found["head"]
+    return found["head"]
+
+
 def _count(text: str) -> tuple[int, list[str], list[str]] | None:
     """The number, and the words before and after it."""
     if len(text) > MAX_CHARACTERS:
         return None
     simple = _simple(text)
-    if _COMMAND.search(simple) or _names_a_thing(simple):
+    if _COMMAND.search(simple) or _names_a_thing(simple) or not _SIGNS.isdisjoint(simple):
         return None
     words = [word.strip(_EDGES) for word in simple.split()]
     words = _joined([word for word in words if word])
@@ -150,7 +193,7 @@ def _count(text: str) -> tuple[int, list[str], list[str]] | None:
 def _said_twice(values: list[tuple[int, int]], words: list[str]) -> bool:
     """ "two (2)", "2 (two)": in digits and in words, side by side."""
     (first, one), (second, other) = values[:2]
-    forms = {words[first].isdecimal(), words[second].isdecimal()}
+    forms = {words[first][0].isdecimal(), words[second][0].isdecimal()}
     return len(values) == 2 and one == other and second == first + 1 and len(forms) == 2
 
 
@@ -183,31 +226,35 @@ def _simple(text: str) -> str:
 
 
 def _joined(words: list[str]) -> list[str]:
-    """ "twenty one" as "twenty-one", "no one" as "nobody"."""
+    """ "twenty one" as "=21", "one hundred" as "=100", "no one" as "nobody"."""
     joined: list[str] = []
-    for word in words:
-        if joined and joined[-1] in _TENS_WORDS and 1 <= _WORDS.get(word, 0) <= 9:
-            joined[-1] += f"-{word}"
-        elif word == "one" and joined and joined[-1] == "no":
+    place = 0
+    while place < len(words):
+        word = words[place]
+        number = leading_number(words[place : place + 8])
+        if word == "one" and joined and joined[-1] == "no":
             joined[-1] = "nobody"
+        elif number is not None:
+            joined.append(f"={number[0]}")
+            place += number[1] - 1
         else:
             joined.append(word)
+        place += 1
     return joined
 
 
 def _value(word: str) -> int | None:
-    if word in _WORDS:
-        return _WORDS[word]
+    if word in WORDS:
+        return WORDS[word]
     if word in _ABSENT:
         return 0
+    if word[0] == "=" and word[1:].isdecimal():
+        return int(word[1:])
     if word[0].isdigit():
         return int(word.partition(".")[0].replace(",", "")) if _DIGITS.fullmatch(word) else None
-    tens, dash, unit = word.partition("-")
-    if dash and tens in _TENS_WORDS and 1 <= _WORDS.get(unit, 0) <= 9:
-        return _WORDS[tens] + _WORDS[unit]
     return None
 
 
 def _in_parts(word: str) -> bool:
     """Whether one of the words that a dash joins is a number ("two-three", "two-door")."""
-    return any(part in _WORDS or part in _UNSURE_WORDS for part in word.split("-"))
+    return any(part in WORDS or part in _UNSURE_WORDS for part in word.split("-"))
