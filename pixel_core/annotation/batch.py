@@ -186,7 +186,7 @@ class _Rounds(Generic[T]):
         if not again and digest not in fetched:
             return self._till.recall(request)
         fetched.discard(digest)
-        body = self._till.ledger.recall(bytes.fromhex(digest))
+        body = self._till.answer(digest)
         return None if body is None else read_reply(body)
 
     def _ask(self, request: Request, folder: Path) -> None:

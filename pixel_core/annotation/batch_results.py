@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +12,9 @@ from typing import Any
 from pixel_core.endpoints.completion import is_answer, refusal_body
 from pixel_core.endpoints.failures import REFUSALS
 from pixel_core.nesting import loads
+
+#: The request's id in a line, as we gave it.
+_WHOSE = re.compile(rb'"custom_id"\s*:\s*"([0-9a-f]{64})"')
 
 
 class Ending(StrEnum):
@@ -44,6 +48,12 @@ def read_results(lines: Iterable[bytes]) -> Iterator[LineResult | None]:
             continue
         digest = value.get("custom_id") if isinstance(value, dict) else None
         yield _result(digest, value) if isinstance(digest, str) else None
+
+
+def garbled_digest(line: bytes) -> str:
+    """Whose answer stands in a line that can't be read; "" where that is lost, too."""
+    found = _WHOSE.search(line)
+    return found[1].decode() if found else ""
 
 
 def _result(digest: str, value: dict[str, Any]) -> LineResult:

@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from pixel_core.annotation.batch_api import BatchApi, BatchState
 from pixel_core.annotation.batch_notes import Submission
 from pixel_core.annotation.batch_requests import KeptRequests
-from pixel_core.annotation.batch_results import Ending, LineResult, read_results
+from pixel_core.annotation.batch_results import (
+    Ending,
+    LineResult,
+    garbled_digest,
+    read_results,
+)
 from pixel_core.annotation.till import Till
 from pixel_core.config import OpenAIConfig
-from pixel_core.errors import BudgetSpent, EndpointError
+from pixel_core.errors import EndpointError
 from pixel_core.stage import Progress, UnsharedNotes
 
 #: How often one request is handed in, when it fails for reasons that pass.
@@ -43,11 +48,8 @@ class Settling:
         """Reserve for what an earlier run handed in."""
         till = self._till_of(submission)
         for request in requests:
-            if till.ledger.recall(bytes.fromhex(till.digest(request))) is None:
-                try:
-                    till.reserve(request, batch=True)
-                except BudgetSpent:
-                    return  # it is sent already: nothing can be held back any more
+            if till.answer(till.digest(request)) is None:
+                till.reserve(request, batch=True, sent=True)
 
     def settle(
         self, submission: Submission, state: BatchState, requests: KeptRequests
@@ -61,7 +63,7 @@ class Settling:
         open_: dict[str, int] = {}
         for place, request in enumerate(requests):
             digest = till.digest(request)
-            if till.ledger.recall(bytes.fromhex(digest)) is None:
+            if till.answer(digest) is None:
                 open_[digest] = place
             else:
                 self.fetched.add(digest)  # recorded before the run was cut off
@@ -80,6 +82,9 @@ class Settling:
     ) -> Iterator[LineResult]:
         """Yield what failed; take the answered out of ``open_``."""
         group: dict[str, LineResult] = {}
+        garbled: set[str] = set()
+        failed: set[str] = set()
+        unknown = 0
 
         def record() -> None:
             pairs = [(requests[open_[digest]], one.body) for digest, one in group.items()]
@@ -92,16 +97,49 @@ class Settling:
             group.clear()
 
         for file in filter(None, (state.output_file, state.error_file)):
-            for result in read_results(self._api.fetch(file).splitlines()):
-                if result is None or result.digest not in open_ or result.digest in group:
-                    continue  # cut off, asked by nobody, or there twice
+            lines = [line for line in self._api.fetch(file).splitlines() if line.strip()]
+            for line, result in zip(lines, read_results(lines), strict=True):
+                if result is None:
+                    if file == state.output_file:
+                        digest = garbled_digest(line)
+                        unknown += not digest
+                        garbled.add(digest)
+                    continue
+                if result.digest not in open_ or result.digest in group:
+                    continue  # asked by nobody, or there twice
                 if result.ending in (Ending.ANSWERED, Ending.UNUSABLE):
                     group[result.digest] = result
                     if len(group) >= _TOGETHER:
                         record()
                 else:
+                    failed.add(result.digest)
                     yield result
         record()
+        self._count_garbled(till, state, requests, open_, garbled, unknown, failed)
+
+    def _count_garbled(
+        self,
+        till: Till,
+        state: BatchState,
+        requests: KeptRequests,
+        open_: dict[str, int],
+        garbled: set[str],
+        unknown: int,
+        failed: set[str],
+    ) -> None:
+        """Answers that can't be read were charged for all the same, and are asked again.
+        Of lines that don't even say whose they are, the dearest that they can be count."""
+        lost = [digest for digest in open_ if digest in garbled]
+        nameless = [digest for digest in open_ if digest not in garbled | failed]
+        nameless.sort(key=lambda digest: till.most(requests[open_[digest]]), reverse=True)
+        lost += nameless[:unknown]
+        for digest in lost:
+            till.garbled(requests[open_[digest]], state.id)
+        if lost:
+            self._progress.note(
+                f"batch {state.id}: {len(lost)} answers can't be read and are asked again; "
+                "they count against the budget"
+            )
 
     def _trouble(
         self,

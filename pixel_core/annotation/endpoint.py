@@ -18,4 +18,6 @@ def endpoint_of(config: OpenAIConfig) -> Endpoint:
         retries_setting="max_retries",
         at_once_setting="concurrency",
         takes="pictures and a JSON schema",
+        max_wait_s=config.max_wait_s,
+        omit=config.omit,
     )

@@ -19,7 +19,13 @@ from pathlib import Path
 
 from pixel_core.annotation import compaction
 from pixel_core.annotation.indexing import INDEX, SEGMENTS, in_step
-from pixel_core.annotation.ledger_index import Found, LedgerIndex, Totals, remove_files
+from pixel_core.annotation.ledger_index import (
+    RESERVED,
+    Found,
+    LedgerIndex,
+    Totals,
+    remove_files,
+)
 from pixel_core.annotation.segments import Entry, Facts, pack_all
 from pixel_core.errors import PixelError, StorageError
 from pixel_core.stage import Progress, SharedNotes, SilentProgress
@@ -95,6 +101,10 @@ class Ledger:
     def totals(self, *, owner: str = "", model: str = "", task: str = "") -> Totals:
         """Sums over the answers on record; "" for any."""
         return self._index.totals(owner=owner, model=model, task=task)
+
+    def unsettled(self, *, owner: str) -> int:
+        """Picodollars this owner has reserved and not settled."""
+        return max(0, self._index.totals(owner=owner, task=RESERVED).price)
 
     def record(self, digest: bytes, body: bytes, facts: Facts) -> None:
         """Keep an answer; returns once it is durable.

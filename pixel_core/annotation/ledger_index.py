@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixel_core.annotation.segments import Entry, Facts
+from pixel_core.endpoints.completion import is_answer
 
+#: The task of entries that are no answers but reservations (``reservations``).
+RESERVED = "reserved"
 #: Raised with the tables; an index of another version is made anew.
 _VERSION = 1
 #: Bytes of the file that may be mapped.
@@ -50,10 +53,23 @@ END;
 """
 
 _FIND = "SELECT body, price, total FROM answers WHERE digest = ?"
+#: What is there stays, unless an older version kept what is no answer: that gives way to one.
 _ADD = (
-    "INSERT OR IGNORE INTO answers (digest, total, price, prompt, cached, completion, body) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO answers (digest, total, price, prompt, cached, completion, body) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET total = excluded.total, "
+    "price = excluded.price, prompt = excluded.prompt, cached = excluded.cached, "
+    "completion = excluded.completion, body = excluded.body "
+    "WHERE length(body) AND NOT is_answer(body) AND is_answer(excluded.body)"
 )
+#: What was paid for the other stays counted.
+_COUNT_REPLACED = """
+CREATE TRIGGER IF NOT EXISTS counted_anew AFTER UPDATE OF body ON answers BEGIN
+    UPDATE totals SET
+        requests = requests + 1, price = price + new.price, prompt = prompt + new.prompt,
+        cached = cached + new.cached, completion = completion + new.completion
+    WHERE id = new.total;
+END;
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +108,7 @@ class LedgerIndex:
         self._db = sqlite3.connect(
             ":memory:" if path is None else path, timeout=60.0, check_same_thread=False
         )
+        self._db.create_function("is_answer", 1, is_answer, deterministic=True)
         self._db.isolation_level = None  # transactions are begun by hand
         # The log is written ahead: a kill leaves the state before or after, never between.
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -104,6 +121,7 @@ class LedgerIndex:
                     self._db.execute(statement)
             elif version != _VERSION:
                 raise sqlite3.DatabaseError(f"index of version {version}")
+            self._db.execute(_COUNT_REPLACED)
 
     @property
     def identity(self) -> str:
@@ -159,10 +177,14 @@ class LedgerIndex:
             self._db.executemany("DELETE FROM segments WHERE name = ?", names)
 
     def totals(self, *, owner: str = "", model: str = "", task: str = "") -> Totals:
-        """Sums over the answers of an owner, a model, a task; "" for any."""
+        """Sums over the answers of an owner, a model, a task; "" for any. Reservations are
+        no answers: they are summed where their task is asked for."""
         wanted = {"owner": owner, "model": model, "task": task}
         given = {name: value for name, value in wanted.items() if value}
-        where = " AND ".join(f"{name} = :{name}" for name in given) or "1"
+        conditions = [f"{name} = :{name}" for name in given]
+        if not task:
+            conditions.append(f"task <> '{RESERVED}'")
+        where = " AND ".join(conditions)
         sums = ", ".join(
             f"COALESCE(SUM({name}), 0)"
             for name in ("requests", "price", "prompt", "cached", "completion")

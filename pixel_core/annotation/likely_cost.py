@@ -20,7 +20,7 @@ from pixel_core.annotation.procedure import annotate_seed
 from pixel_core.annotation.request_digest import request_digest
 from pixel_core.annotation.requests import Request
 from pixel_core.config import OpenAIConfig
-from pixel_core.endpoints.completion import read_reply
+from pixel_core.endpoints.completion import is_answer, read_reply
 from pixel_core.records import Seed, Split
 from pixel_core.stage import Prediction
 
@@ -70,7 +70,9 @@ def _played(
     known = 0
     try:
         request = next(procedure)
-        while found := index.find(request_digest(config.model, request)):
+        while (
+            found := index.find(request_digest(config.model, request))
+        ) is not None and is_answer(found.body):
             known += 1
             request = procedure.send(read_reply(found.body))
     except StopIteration:

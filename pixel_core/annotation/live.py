@@ -21,7 +21,7 @@ from pixel_core.annotation.shown_views import ShownViews
 from pixel_core.annotation.till import Till
 from pixel_core.annotation.wire import request_json
 from pixel_core.endpoints.completion import Reply
-from pixel_core.endpoints.connection import Connection
+from pixel_core.endpoints.connection import Connection, Terms
 from pixel_core.endpoints.throttle import Stopped, Throttle
 from pixel_core.errors import BudgetSpent
 from pixel_core.stage import StageContext
@@ -166,7 +166,8 @@ class _Crew(Generic[T]):
             mine.set()
 
     def _asked(self, request: Request) -> Reply:
-        self._reserve(request)
+        paid = _Paid(self._till, self._throttle, request)
+        paid.ready()
         try:
             model = self._config.model
             data = request_json(request, model, self._views.urls(request))
@@ -176,22 +177,15 @@ class _Crew(Generic[T]):
                 wait = max(self._requests.take(), self._tokens.take(tokens))
                 self._throttle.sleep(wait)
 
-            answer = self._connected().ask(data, self._throttle, before, self._progress.note)
+            answer = self._connected().ask(
+                data, self._throttle, before, self._progress.note, paid
+            )
         except BaseException:
             self._till.release(request)
             raise
-        return self._till.record(request, answer.body, seconds=answer.seconds)
-
-    def _reserve(self, request: Request) -> None:
-        """Wait for money as long as answers under way may leave some over."""
-        while True:
-            self._throttle.sleep(0)
-            try:
-                return self._till.reserve(request)
-            except BudgetSpent as error:
-                if error.final:
-                    raise
-            self._throttle.sleep(_MONEY_S)
+        return self._till.record(
+            request, answer.body, seconds=answer.seconds, changes=answer.changes
+        )
 
     def _connected(self) -> Connection:
         """Opened when first needed: what is all on record takes no client and no key."""
@@ -199,3 +193,32 @@ class _Crew(Generic[T]):
             if self._connection is None:
                 self._connection = Connection(endpoint_of(self._config))
             return self._connection
+
+
+class _Paid(Terms):
+    """Money is set aside for each try of a request, and on record once it is sent."""
+
+    def __init__(self, till: Till, throttle: Throttle, request: Request) -> None:
+        self._till = till
+        self._throttle = throttle
+        self._request = request
+
+    def ready(self) -> None:
+        """Wait for money as long as answers under way may leave some over."""
+        while True:
+            self._throttle.sleep(0)
+            try:
+                return self._till.reserve(self._request)
+            except BudgetSpent as error:
+                if error.final:
+                    raise
+            self._throttle.sleep(_MONEY_S)
+
+    def sending(self) -> None:
+        self._till.commit(self._request)
+
+    def unanswered(self, body: bytes | None) -> None:
+        if body is None:
+            self._till.lose(self._request)
+        else:
+            self._till.waste(self._request, body)

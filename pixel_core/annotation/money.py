@@ -11,7 +11,12 @@ from fractions import Fraction
 from pixel_core.annotation.picture_tokens import picture_tokens, view_size
 from pixel_core.annotation.requests import Request
 from pixel_core.config import Prices
-from pixel_core.endpoints.completion import Reply
+from pixel_core.endpoints.completion import (
+    Reply,
+    is_metered,
+    likely_completion_tokens,
+    read_reply,
+)
 
 PICO = 10**12
 _PER = 10**6  #: Tokens that prices are stated for.
@@ -54,6 +59,20 @@ def reply_price(prices: Prices, reply: Reply, *, batch: bool = False) -> int:
         completion=reply.completion_tokens,
         batch=batch,
     )
+
+
+def unusable_price(prices: Prices, model: str, request: Request, body: bytes) -> int:
+    """Picodollars for a body that came in place of an answer: what it says that it took;
+    where it was cut before it said so, about what was written; for what no model wrote,
+    such as a proxy's page, nothing."""
+    if is_metered(body):
+        return reply_price(prices, read_reply(body))
+    written = likely_completion_tokens(body)
+    if not written:
+        return 0
+    prompt = expected_tokens(model, request)
+    completion = min(written, request.max_tokens)
+    return price(prices, prompt=prompt, completion=completion)
 
 
 def most_tokens(model: str, request: Request) -> int:

@@ -43,6 +43,8 @@ class Facts:
     seconds: float = 0.0
     #: Seconds since the epoch.
     at: float = 0.0
+    #: How the request was changed for the endpoint's sake: "-temperature|max_tokens>...".
+    changes: str = ""
 
     @classmethod
     def read(cls, data: bytes) -> Self:

@@ -2,24 +2,33 @@
 
 The budget bounds what one computation (an artifact's key) pays, runs that were interrupted
 included: how much that is stands in the ledger with each answer. Before a request is sent
-the most that its answer can cost is reserved, so the budget is never exceeded.
+the most that its answer can cost is reserved, on record too, so the budget is never exceeded:
+what a killed run had sent, and a broken connection may have cost, counts as spent.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from pixel_core.annotation.ledger import Ledger, open_ledger
-from pixel_core.annotation.money import dollars, most_price, picodollars, reply_price
+from pixel_core.annotation.money import (
+    dollars,
+    most_price,
+    picodollars,
+    reply_price,
+    unusable_price,
+)
 from pixel_core.annotation.request_digest import request_digest
 from pixel_core.annotation.requests import Request
+from pixel_core.annotation.reservations import Reservation
 from pixel_core.annotation.segments import Entry, Facts
 from pixel_core.config import OpenAIConfig
 from pixel_core.endpoints.completion import Reply, is_answer, is_metered, read_reply
@@ -37,6 +46,12 @@ def open_till(context: StageContext) -> Iterator[Till]:
     config = context.config.annotate.openai
     with open_ledger(context.shared, context.cache, context.progress) as ledger:
         till = Till(ledger, config, context.work)
+        if till.unsettled_usd:
+            context.progress.note(
+                f"up to ${till.unsettled_usd:.4f} may have been charged for requests whose "
+                "answers never came (a run was killed, or a connection broke); the budget "
+                "counts it as spent"
+            )
         try:
             yield till
         finally:
@@ -56,7 +71,8 @@ class Counters:
     completion_tokens: int = 0
     #: Answers that were on record.
     remembered: int = 0
-    #: Answers that did not say what they cost; they count as the most they can have.
+    #: Answers that did not say what they cost: they count as the most they can have, and
+    #: cut ones that were asked again as about what was written.
     unmetered: int = 0
 
 
@@ -68,8 +84,9 @@ class Till:
         self._config = config
         self._work = work
         self._lock = threading.Lock()
-        self._reserved: dict[bytes, int] = {}
+        self._reserved: dict[bytes, Reservation] = {}
         self._set_aside = 0
+        self._unsettled = ledger.unsettled(owner=ledger.owner)
         self._recalled: set[bytes] = set()
         self._written = time.monotonic()
         budget = config.budget_usd
@@ -94,6 +111,12 @@ class Till:
         return dollars(self.counters.spent)
 
     @property
+    def unsettled_usd(self) -> float:
+        """The most that may have been charged without an answer: by runs that were killed,
+        and for requests of this one that were sent and lost."""
+        return dollars(self._unsettled)
+
+    @property
     def saved_usd(self) -> float:
         """What the answers that others paid for, and this run used, had cost."""
         return dollars(self.counters.saved)
@@ -108,10 +131,11 @@ class Till:
         return request_digest(self._config.model, request).hex()
 
     def recall(self, request: Request) -> Reply | None:
-        """The answer on record, free; None: it was never answered."""
+        """The answer on record, free; None: it was never answered (an older version kept
+        what is no answer, too)."""
         digest = request_digest(self._config.model, request)
         found = self._ledger.find(digest)
-        if found is None:
+        if found is None or not is_answer(found.body):
             return None
         with self._lock:
             self.counters.remembered += 1
@@ -120,65 +144,142 @@ class Till:
                 self.counters.saved += found.price
         return read_reply(found.body)
 
-    def reserve(self, request: Request, batch: bool = False) -> None:
+    def answer(self, digest: str) -> bytes | None:
+        """The body on record for a digest, nothing counted; None: never answered."""
+        found = self._ledger.find(bytes.fromhex(digest))
+        return found.body if found is not None and is_answer(found.body) else None
+
+    def reserve(self, request: Request, batch: bool = False, *, sent: bool = False) -> None:
         """Set aside the most this request's answer can cost; nothing for one that is set
         aside for already.
 
-        Raises ``BudgetSpent``, with nothing set aside, when that is more than is left. Not
+        ``sent``: it is handed in already, and nothing can be held back any more. Raises
+        ``BudgetSpent``, with nothing set aside, when that is more than is left. Not
         ``final``: answers that are still outstanding may leave some of theirs over.
         """
         digest = request_digest(self._config.model, request)
-        most = 0
-        if self._budget is not None:
-            prices, model = self._config.prices, self._config.model
-            most = most_price(prices, model, request, batch=batch)
+        most = most_price(self._config.prices, self._config.model, request, batch=batch)
         with self._lock:
             if digest in self._reserved:
                 return
-            left = None if self._budget is None else self._left()
+            left = None if self._budget is None or sent else self._left()
             if left is not None and most > left:
                 raise self._spent(most)
-            self._reserved[digest] = most
+            self._reserved[digest] = Reservation(most)
             self._set_aside += most
 
-    def release(self, request: Request) -> None:
-        """There will be no answer: what was set aside is free again."""
+    def commit(self, request: Request) -> None:
+        """Put what is set aside on record; returns once that is durable, so that the request
+        can be sent. A batch needs none: its own notes say what was handed in.
+
+        Raises ``StorageError`` and ``LeaseLost``.
+        """
+        digest = request_digest(self._config.model, request)
         with self._lock:
-            self._forget(request_digest(self._config.model, request))
+            held = self._reserved[digest]
+            if held.token or not held.most:
+                return
+            held = self._reserved[digest] = held.on_record()
+        self._ledger.submit([held.opened(self._ledger.owner, self._config.model)]).result()
+
+    def release(self, request: Request) -> None:
+        """Nothing was charged, and there will be no answer: what was set aside is free."""
+        with self._lock:
+            held = self._forget(request_digest(self._config.model, request))
+        if held is not None and held.token:
+            # Who is left behind by a closed ledger leaves its reservation standing.
+            with suppress(ValueError):
+                self._ledger.submit(held.settled(self._ledger.owner, self._config.model))
+
+    def lose(self, request: Request) -> None:
+        """It was sent, and no answer will come: what was set aside counts as spent."""
+        with self._lock:
+            held = self._forget(request_digest(self._config.model, request))
+            self._unsettled += 0 if held is None else held.most
+
+    def waste(self, request: Request, body: bytes) -> None:
+        """What came is no answer: what it cost is kept, what was set aside is free.
+        Returns once that is durable. Raises as ``record``."""
+        model, prices = self._config.model, self._config.prices
+        cost = unusable_price(prices, model, request, body)
+        if not cost:
+            self.release(request)
+            return
+        entry = self._entry(request, read_reply(body), cost, secrets.token_bytes(32))
+        stored = self._keep([request], [entry])
+        self._after(stored, request, read_reply(body), entry, is_metered(body)).result()
+
+    def garbled(self, request: Request, batch: str) -> None:
+        """Its answer came in this batch, and can't be read: it counts as the most it can
+        have cost, once however often the batch is fetched. Returns once that is durable."""
+        digest = request_digest(self._config.model, request)
+        kept_as = hashlib.sha256(b"garbled" + batch.encode() + digest).digest()
+        if self._ledger.find(kept_as) is None:
+            nothing = read_reply(b"")
+            entry = self._entry(request, nothing, self.most(request), kept_as, batch=True)
+            stored = self._keep([request], [entry])
+            self._after(stored, request, nothing, entry, metered=False).result()
+
+    def most(self, request: Request) -> int:
+        """Picodollars that the request's answer can cost at most in a batch."""
+        return most_price(self._config.prices, self._config.model, request, batch=True)
 
     def record(
-        self, request: Request, body: bytes, batch: bool = False, *, seconds: float = 0.0
+        self,
+        request: Request,
+        body: bytes,
+        batch: bool = False,
+        *,
+        seconds: float = 0.0,
+        changes: tuple[str, ...] = (),
     ) -> Reply:
         """Keep an answer and return it once it is durable; frees what was set aside.
 
-        ``seconds``: how long the answer took. A body that is no chat completion counts as
-        paid, but is not kept as an answer.
+        ``seconds``: how long the answer took; ``changes``: how its request was changed for
+        the endpoint's sake. A body that is no answer is not kept as one; what it cost is.
         Raises ``StorageError`` and ``LeaseLost``.
         """
-        return self.submit([(request, body)], batch, seconds)[0].result()
+        return self.submit([(request, body)], batch, seconds, changes)[0].result()
 
     def submit(
         self,
         answers: Iterable[tuple[Request, bytes]],
         batch: bool = False,
         seconds: float = 0.0,
+        changes: tuple[str, ...] = (),
     ) -> list[Future[Reply]]:
         """As ``record`` for many answers, written together; each is done once durable."""
+        model, prices = self._config.model, self._config.prices
         entries: list[Entry] = []
         waiting: list[tuple[Request, Reply, Entry, bool]] = []
         for request, body in answers:
-            reply = read_reply(body)
-            entry, metered = self._entry(request, body, reply, batch, seconds)
+            reply, metered = read_reply(body), is_metered(body)
+            # What bought nothing is kept under a digest that no request has.
+            kept_as = secrets.token_bytes(32)
+            if is_answer(body):
+                kept_as = request_digest(model, request)
+            # In a batch a line that was completed was charged for, whatever is in it.
+            if is_answer(body) or batch:
+                cost = (
+                    reply_price(prices, reply, batch=batch)
+                    if metered
+                    else most_price(prices, model, request, batch=batch)
+                )
+            else:
+                cost = unusable_price(prices, model, request, body)
+            entry = self._entry(
+                request, reply, cost, kept_as, body, batch, seconds, "|".join(changes)
+            )
             entries.append(entry)
             waiting.append((request, reply, entry, metered))
-        stored = self._ledger.submit(entries)
+        stored = self._keep([request for request, *_ in waiting], entries)
         return [self._after(stored, *item) for item in waiting]
 
     def write_costs(self) -> None:
         """Put the costs table where the runner finds it."""
         with self._lock:
             now = self.counters
-            table = {
+            table: dict[str, float] = {
                 "usd": self.spent_usd,
                 "saved_usd": self.saved_usd,
                 "requests": now.requests,
@@ -188,23 +289,25 @@ class Till:
                 "completion_tokens": now.completion_tokens,
                 "unmetered": now.unmetered,
             }
+            if self._unsettled:
+                table["unsettled_usd"] = self.unsettled_usd
             self._written = time.monotonic()
         self._work.put(COSTS, json.dumps(table).encode())
 
     def _entry(
-        self, request: Request, body: bytes, reply: Reply, batch: bool, seconds: float
-    ) -> tuple[Entry, bool]:
-        model, prices = self._config.model, self._config.prices
-        digest = request_digest(model, request)
-        metered = is_metered(body)
-        cost = (
-            reply_price(prices, reply, batch=batch)
-            if metered
-            else most_price(prices, model, request, batch=batch)
-        )
+        self,
+        request: Request,
+        reply: Reply,
+        cost: int,
+        kept_as: bytes,
+        body: bytes = b"",
+        batch: bool = False,
+        seconds: float = 0.0,
+        changes: str = "",
+    ) -> Entry:
         facts = Facts(
             owner=self._ledger.owner,
-            model=model,
+            model=self._config.model,
             task=request.task.value,
             batch=batch,
             price=cost,
@@ -213,10 +316,17 @@ class Till:
             completion_tokens=reply.completion_tokens,
             seconds=round(seconds, 3),
             at=round(time.time(), 3),
+            changes=changes,
         )
-        # Money that bought nothing is kept under a digest that no request has.
-        kept_as = digest if is_answer(body) else secrets.token_bytes(32)
-        return Entry(kept_as, body, facts), metered
+        return Entry(kept_as, body, facts)
+
+    def _keep(self, requests: Iterable[Request], entries: list[Entry]) -> Future[None]:
+        """Put entries on record together with what settles the requests' reservations."""
+        model, owner = self._config.model, self._ledger.owner
+        with self._lock:
+            held = [self._reserved.get(request_digest(model, request)) for request in requests]
+        settled = [entry for one in held if one for entry in one.settled(owner, model)]
+        return self._ledger.submit([*entries, *settled])
 
     def _after(
         self, stored: Future[None], request: Request, reply: Reply, entry: Entry, metered: bool
@@ -246,17 +356,27 @@ class Till:
 
     def _left(self) -> int:
         assert self._budget is not None
-        return self._budget - self.counters.spent - self._set_aside
+        return self._budget - self.counters.spent - self._unsettled - self._set_aside
 
-    def _forget(self, digest: bytes) -> None:
-        self._set_aside -= self._reserved.pop(digest, 0)
+    def _forget(self, digest: bytes) -> Reservation | None:
+        held = self._reserved.pop(digest, None)
+        if held is not None:
+            self._set_aside -= held.most
+        return held
 
     def _spent(self, most: int) -> BudgetSpent:
         counters = self.counters
+        lost = ""
+        if self._unsettled:
+            lost = (
+                f", up to ${self.unsettled_usd:.4f} may have been charged for requests whose "
+                "answers never came"
+            )
         return BudgetSpent(
             f"the next answer may cost ${dollars(most):.4f} and would exceed the budget of "
             f"${self._config.budget_usd:g}: ${self.spent_usd:.4f} are spent on "
-            f"{counters.requests} answers, which are kept; raise annotate.openai.budget_usd "
-            "and run again: it goes on from here and pays for nothing twice",
+            f"{counters.requests} answers, which are kept{lost}; raise "
+            "annotate.openai.budget_usd and run again: it goes on from here and pays for "
+            "nothing twice",
             final=not self._reserved,
         )

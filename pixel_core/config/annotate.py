@@ -73,6 +73,11 @@ class OpenAIConfig(Section):
     api_key_env: Annotated[str, Placement()] = "OPENAI_API_KEY"
     timeout_s: Annotated[Rate, Placement()] = 60.0
     max_retries: Annotated[Count, Placement()] = 4
+    #: Seconds that a request may wait, in all, while the endpoint says that it is asked too
+    #: much (HTTP 429); longer waits that it asks for end the run.
+    max_wait_s: Annotated[Weight, Placement()] = 1800.0
+    #: Not sent, for endpoints that refuse it; one that does so is met without it anyway.
+    omit: Annotated[tuple[Literal["temperature"], ...], Placement()] = ()
     concurrency: Annotated[Positive, Placement()] = 8
     #: 0: as many as the endpoint takes.
     requests_per_minute: Annotated[Count, Placement()] = 0

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pixel_core.config.section import Count, Placement, Positive, Section, Share
+from pixel_core.config.section import Count, Placement, Positive, Section, Share, Weight
 
 
 class VllmConfig(Section):
@@ -44,6 +44,16 @@ class EndpointEngineConfig(Section):
     in_flight: Annotated[Positive, Placement()] = 16
     timeout_s: Annotated[float, Field(gt=0), Placement()] = 120.0
     attempts: Annotated[Positive, Placement()] = 6
+    #: Seconds that a request may wait, in all, while the endpoint says that it is asked too
+    #: much (HTTP 429); longer waits that it asks for end the run.
+    max_wait_s: Annotated[Weight, Placement()] = 1800.0
+    #: Not sent, for endpoints that refuse it; ``max_tokens`` is then kept to here alone.
+    omit: tuple[Literal["max_tokens", "temperature", "top_p"], ...] = ()
+    #: Send ``max_completion_tokens``, where the endpoint takes no ``max_tokens``.
+    max_completion_tokens: Annotated[bool, Placement()] = False
+
+    def idle_fields(self) -> frozenset[str]:
+        return frozenset() if self.omit else frozenset({"omit"})
 
 
 class EngineConfig(Section):

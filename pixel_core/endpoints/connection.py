@@ -13,16 +13,17 @@ from typing import Any
 
 from pixel_core.endpoints import failures
 from pixel_core.endpoints.api_key import key_of
-from pixel_core.endpoints.completion import refusal_body
+from pixel_core.endpoints.completion import is_answer, refusal_body
 from pixel_core.endpoints.endpoint import Endpoint
+from pixel_core.endpoints.parameters import Learned
 from pixel_core.endpoints.throttle import Throttle
 from pixel_core.errors import EndpointError
 
 #: Seconds before the first retry, doubled for each further one up to the most.
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 30.0
-#: Seconds that an endpoint may ask to wait; one that asks for more is not there today.
-_PATIENCE = 300.0
+#: Seconds that are waited at least where the endpoint asks for less, doubled up to 1 s.
+_LEAST_WAIT = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,26 @@ class Answer:
 
     body: bytes
     seconds: float
+    #: How its request was changed for the endpoint's sake (``Parameters.changes``).
+    changes: tuple[str, ...] = ()
+
+
+class Terms:
+    """What whoever asks wants to know of each try. As it stands here: nothing."""
+
+    def ready(self) -> None:
+        """Called before each try, outside the slots; it may raise to send nothing more."""
+
+    def sending(self) -> None:
+        """Called right before each try is sent, in its slot."""
+
+    def is_answer(self, body: bytes) -> bool:
+        """Whether a body that came with HTTP 200 is what was asked for."""
+        return is_answer(body)
+
+    def unanswered(self, body: bytes | None) -> None:
+        """A try was sent for nothing. ``body``: what came with HTTP 200 and is no answer;
+        None: the connection broke, and nobody knows whether it was charged for."""
 
 
 class Connection:
@@ -44,6 +65,7 @@ class Connection:
 
         self._endpoint = endpoint
         self._key = key_of(endpoint)
+        self._learned = Learned(endpoint.omit, endpoint.max_completion_tokens)
         # No header at all without a key: a proxy may take any for a wrong one.
         self._headers: Any = {} if self._key else {"Authorization": openai.Omit()}
         self._client = openai.OpenAI(
@@ -60,19 +82,27 @@ class Connection:
         throttle: Throttle,
         before: Callable[[], None],
         say: Callable[[str], None],
+        terms: Terms | None = None,
     ) -> Answer:
         """The endpoint's answer to a chat completion's JSON ``body``, the key taken out.
 
-        A content refusal that came as an HTTP error is an answer too. What is transient is
-        tried again ``retries`` times; ``before`` is called before each try. Raises
-        ``EndpointError`` when there is no answer to be had, ``Stopped`` when the throttle
-        stopped while this waited.
+        A content refusal that came as an HTTP error is an answer too. What is transient,
+        such as HTTP 200 with something else than an answer, is tried again ``retries``
+        times; where the endpoint is asked too much (HTTP 429), for ``max_wait_s``.
+        ``before`` is called before each try, in its slot. Raises ``EndpointError`` when
+        there is no answer to be had, ``Stopped`` when the throttle stopped while this
+        waited, and what ``terms`` raise.
         """
         import openai
 
-        number = 0
+        terms = terms or Terms()
+        number = busy = 0
+        #: When this request was first told that it is one too many.
+        since: float | None = None
         while True:
+            terms.ready()
             throttle.wait()
+            sent = self._learned.now
             # A slot a try: who waits for the next one leaves it to others.
             try:
                 with throttle.slot():
@@ -80,20 +110,42 @@ class Connection:
                         continue
                     before()
                     throttle.wait()
-                    began = time.monotonic()
-                    answer = self._send(body)
+                    terms.sending()
+                    sent, began = self._learned.now, time.monotonic()
+                    received = self._send(sent.applied(body))
             except openai.APIError as error:
                 if code := failures.refusal_code(error):
                     throttle.answered()
-                    return Answer(refusal_body(code), time.monotonic() - began)
+                    return Answer(refusal_body(code), time.monotonic() - began, sent.changes)
+                if failures.was_lost(error):
+                    terms.unanswered(None)
+                if self._learned.learn(error, sent, body):
+                    self._tell_learned(say)
+                    continue
+                if failures.is_rate_limit(error):
+                    since = began if since is None else since
+                    self._wait_out(error, busy, time.monotonic() - since, throttle, say)
+                    busy += 1
+                    continue
                 if number == self._endpoint.retries or not failures.is_transient(error):
                     throttle.stop()  # before the slot's next owner sends anything
                     raise self._failure(error, number + 1) from None
                 self._wait(error, number, throttle, say)
             else:
-                throttle.answered()
-                body = failures.redacted(answer, self._key)
-                return Answer(body, time.monotonic() - began)
+                received = failures.redacted(received, self._key)
+                if terms.is_answer(received):
+                    throttle.answered()
+                    return Answer(received, time.monotonic() - began, sent.changes)
+                terms.unanswered(received)
+                if number == self._endpoint.retries:
+                    throttle.stop()
+                    raise failures.no_answer(received, self._endpoint, number + 1)
+                if throttle.hold_back(seconds := _own_wait(number)) and seconds > 1.0:
+                    say(
+                        "the endpoint answers HTTP 200 with something that is no answer: "
+                        f"waiting {seconds:.0f} s"
+                    )
+                throttle.wait()
             number += 1
 
     def close(self) -> None:
@@ -120,24 +172,72 @@ class Connection:
         self, error: Any, number: int, throttle: Throttle, say: Callable[[str], None]
     ) -> None:
         """Wait before the next try; when the endpoint is overloaded, everyone does."""
-        response = getattr(error, "response", None)
-        asked = None if response is None else failures.retry_after(response.headers)
-        if asked is not None and asked > _PATIENCE:
-            raise EndpointError(
-                f"{self._endpoint.where} asks to wait {asked:.0f} s; what was answered "
-                "is kept: run again later"
-            )
-        own = min(_LONGEST_WAIT, _FIRST_WAIT * 2**number) * random.uniform(0.5, 1.0)
-        seconds = own if asked is None else asked * random.uniform(1.0, 1.1)
+        asked = failures.asked_wait(error)
+        if asked is not None and asked > self._endpoint.max_wait_s:
+            raise self._too_long(asked)
+        seconds = _own_wait(number) if asked is None else _a_little_more(asked, number)
         if failures.is_overload(error):
-            if throttle.hold_back(seconds) and seconds > 1.0:
-                say(
-                    f"the endpoint is asked too much (HTTP {error.status_code}): waiting "
-                    f"{seconds:.0f} s, then at most {throttle.allowed} requests at once"
-                )
-            throttle.wait()
+            self._hold_back(error, seconds, throttle, say)
         else:
             throttle.sleep(seconds)
+
+    def _wait_out(
+        self,
+        error: Any,
+        number: int,
+        waited: float,
+        throttle: Throttle,
+        say: Callable[[str], None],
+    ) -> None:
+        """Wait as long as an endpoint that is asked too much wants, as long as that is
+        within ``max_wait_s`` in all; else raise ``EndpointError``."""
+        asked = failures.asked_wait(error)
+        if asked is not None and waited + asked > self._endpoint.max_wait_s:
+            throttle.stop()
+            raise self._too_long(asked, waited)
+        seconds = _own_wait(number) if asked is None else _a_little_more(asked, number)
+        if waited + seconds > self._endpoint.max_wait_s and asked is None:
+            throttle.stop()
+            raise failures.storm(error, self._endpoint, self._key, waited)
+        self._hold_back(error, seconds, throttle, say)
+
+    def _hold_back(
+        self, error: Any, seconds: float, throttle: Throttle, say: Callable[[str], None]
+    ) -> None:
+        if throttle.hold_back(seconds) and seconds > 1.0:
+            say(
+                f"the endpoint is asked too much (HTTP {error.status_code}): waiting "
+                f"{seconds:.0f} s, then at most {throttle.allowed} requests at once; it is "
+                f"given up after {self._endpoint.max_wait_s:g} s of waiting"
+            )
+        throttle.wait()
+
+    def _too_long(self, asked: float, waited: float = 0.0) -> EndpointError:
+        before = f" after {waited:.0f} s of waiting" if waited >= 1 else ""
+        return EndpointError(
+            f"{self._endpoint.where} asks to wait {asked:.0f} s{before}, longer than "
+            f"{self._endpoint.section}max_wait_s ({self._endpoint.max_wait_s:g}) allows; what "
+            "was answered is kept: run again later"
+        )
+
+    def _tell_learned(self, say: Callable[[str], None]) -> None:
+        if unasked := self._learned.unasked:
+            say(
+                "the endpoint refuses a parameter, so requests are changed for it: "
+                f"{', '.join(unasked)}; set {self._endpoint.section}omit to send it so from "
+                "the start"
+            )
+
+
+def _own_wait(number: int) -> float:
+    """Seconds before the next try where nobody says how long."""
+    return min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(number, 16)) * random.uniform(0.5, 1.0)
+
+
+def _a_little_more(asked: float, number: int) -> float:
+    """Seconds somewhat above what was asked for, and more each time: an endpoint that asks
+    for nothing, over and over, is not to be hammered."""
+    return max(asked * random.uniform(1.0, 1.1), min(1.0, _LEAST_WAIT * 2 ** min(number, 16)))
 
 
 def _limits(at_once: int) -> Any:

@@ -24,6 +24,12 @@ class Endpoint:
     at_once_setting: str
     #: What the model must be able to take, in words.
     takes: str
+    #: Seconds that one request may wait, in all, for an endpoint that is asked too much.
+    max_wait_s: float = 1800.0
+    #: Parameters that are not sent.
+    omit: tuple[str, ...] = ()
+    #: ``max_tokens`` goes under its newer name.
+    max_completion_tokens: bool = False
 
     @property
     def where(self) -> str:

@@ -6,13 +6,10 @@ may hold headers.
 
 from __future__ import annotations
 
-import email.utils
-import math
-import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pixel_core.endpoints.endpoint import Endpoint
+from pixel_core.endpoints.waits import told_wait
 from pixel_core.errors import EndpointError
 
 if TYPE_CHECKING:
@@ -37,7 +34,7 @@ def is_transient(error: openai.APIError) -> bool:
     status = _status(error)
     if status is None:
         return True  # a time-out, or a connection that broke
-    if _codes(error) & _NO_MONEY:
+    if _codes(error) & _NO_MONEY or _is_too_large(error):
         return False
     return status in _TRANSIENT or status >= 500
 
@@ -47,21 +44,30 @@ def is_overload(error: openai.APIError) -> bool:
     return _status(error) in (429, 503, 529)
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the endpoint asks to wait: in ms, in seconds, or until a date; None
-    where it does not say, or not in a way that can be read."""
-    for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers[name]) * scale
-        except (KeyError, ValueError):
-            continue
-        if math.isfinite(seconds):
-            return max(0.0, seconds)
-    try:
-        date = email.utils.parsedate_tz(headers.get("retry-after", ""))
-        return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
-    except (ValueError, OverflowError, OSError):
-        return None
+def is_rate_limit(error: openai.APIError) -> bool:
+    """Whether waiting alone mends it: a 429 that is neither an empty account nor a request
+    which is larger than what is ever allowed at once."""
+    return _status(error) == 429 and not _codes(error) & _NO_MONEY and not _is_too_large(error)
+
+
+def asked_wait(error: openai.APIError) -> float | None:
+    """Seconds that the endpoint asks to wait; None where it does not say."""
+    response = getattr(error, "response", None)
+    return None if response is None else told_wait(response.headers, error.body)
+
+
+def was_lost(error: openai.APIError) -> bool:
+    """Whether the request may have been answered, and charged for, without our hearing it:
+    it was sent, and the connection broke or took too long."""
+    import httpx2
+
+    unsent: tuple[type[Exception], ...] = (
+        httpx2.ConnectError,
+        httpx2.ConnectTimeout,
+        httpx2.PoolTimeout,
+        httpx2.UnsupportedProtocol,
+    )
+    return _status(error) is None and not isinstance(error.__cause__, unsent)
 
 
 def refusal_code(error: openai.APIError) -> str:
@@ -99,6 +105,12 @@ def failure(error: openai.APIError, endpoint: Endpoint, key: str, tries: int) ->
             f"{place} says that the account behind {endpoint.api_key_env} has no money left "
             f"(HTTP {status}): {said}; what was answered is kept: top it up and run again"
         )
+    if _is_too_large(error):
+        return EndpointError(
+            f"{place} never takes a request of this size (HTTP 429): {said}; what was "
+            "answered is kept: ask for a higher limit of tokens a minute, or send smaller "
+            "pictures"
+        )
     if status == 404:
         return EndpointError(
             f"{place} does not know the model {endpoint.model!r} or the path (HTTP 404); check "
@@ -114,6 +126,33 @@ def failure(error: openai.APIError, endpoint: Endpoint, key: str, tries: int) ->
         f"{place} refuses the request (HTTP {status}); the model {endpoint.model!r} must take "
         f"{endpoint.takes}; it said: {said}"
     )
+
+
+def storm(error: openai.APIError, endpoint: Endpoint, key: str, waited: float) -> EndpointError:
+    """The error to end with when waiting did not help an endpoint that is asked too much."""
+    said = redacted(str(error.message).encode(), key).decode("utf-8", "replace")[:300]
+    return EndpointError(
+        f"{endpoint.where} still answers HTTP {_status(error)} after {waited:.1f} s of "
+        f"waiting; what was answered is kept: try later, lower "
+        f"{endpoint.section}{endpoint.at_once_setting} or raise max_wait_s "
+        f"({endpoint.max_wait_s:g}); it said: {said}"
+    )
+
+
+def no_answer(body: bytes, endpoint: Endpoint, tries: int) -> EndpointError:
+    """The error to end with when HTTP 200 came with something that is no answer."""
+    shown = repr(body[:120].decode("utf-8", "replace"))
+    times = f"{tries} times for one request" if tries > 1 else "once"
+    return EndpointError(
+        f"{endpoint.where} answers without a text ({shown}), {times}, though with HTTP 200; "
+        f"what was answered is kept: run again when it works again, and check "
+        f"{endpoint.section}base_url, and that its server does not take tool calls or "
+        "thoughts out of the text"
+    )
+
+
+def _is_too_large(error: openai.APIError) -> bool:
+    return _status(error) == 429 and "request too large" in str(error.message).lower()
 
 
 def _status(error: openai.APIError) -> int | None:

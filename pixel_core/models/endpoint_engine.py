@@ -21,16 +21,12 @@ from pixel_core.dialogue.engine import Completion
 from pixel_core.dialogue.transcript import Transcript
 from pixel_core.dialogue.vocabulary import TURN_END, Vocabulary
 from pixel_core.endpoints.completion import Reply, is_metered, read_reply
-from pixel_core.endpoints.connection import Connection
+from pixel_core.endpoints.connection import Connection, Terms
 from pixel_core.endpoints.endpoint import Endpoint
 from pixel_core.endpoints.throttle import Stopped, Throttle
 from pixel_core.endpoints.together import together
 from pixel_core.errors import EndpointError
 from pixel_core.models.endpoint_messages import PictureUrls, Speaker
-
-#: Seconds before a request is repeated whose answer could not be read, doubled each time.
-_FIRST_WAIT = 0.1
-_LONGEST_WAIT = 10.0
 
 
 class EndpointEngine:
@@ -73,7 +69,8 @@ class EndpointEngine:
 
     def take_usage(self) -> Mapping[str, int]:
         """Requests answered, refusals among them, and tokens as the endpoint counts them,
-        since this was last asked."""
+        since this was last asked; ``changed``, where there are any: requests that were sent
+        without a parameter, or with it under another name, as the endpoint takes them."""
         with self._lock:
             taken, self._usage = self._usage, Counter()
         return dict(taken)
@@ -120,24 +117,18 @@ class EndpointEngine:
         return Completion([*tokens, self.vocabulary.turn_end], None, finished=True)
 
     def _answered(self, body: bytes) -> Reply:
-        """The endpoint's reply, asked for again while it is out of contract."""
-        for number in range(self._endpoint.retries + 1):
-            if number:
-                self._throttle.sleep(min(_LONGEST_WAIT, _FIRST_WAIT * 2**number))
-            answer = self._connection.ask(body, self._throttle, lambda: None, self._say)
-            reply = read_reply(answer.body)
-            self._count(reply, is_metered(answer.body))
-            if reply.content is not None or reply.refusal:
-                return reply
-        raise EndpointError(
-            f"{self._endpoint.where} answers without a text ({_shown(answer.body)}), "
-            f"{self._endpoint.retries + 1} times for one request; check "
-            f"{self._endpoint.section}base_url, and that its server does not take tool calls "
-            "or thoughts out of the text"
+        answer = self._connection.ask(
+            body, self._throttle, lambda: None, self._say, _Spoken(self._count)
         )
+        reply = read_reply(answer.body)
+        self._count(answer.body, changed=bool(answer.changes))
+        return reply
 
-    def _count(self, reply: Reply, metered: bool) -> None:
+    def _count(self, body: bytes, changed: bool = False) -> None:
+        reply, metered = read_reply(body), is_metered(body)
         with self._lock:
+            if changed:
+                self._usage["changed"] += 1
             self._usage.update(
                 requests=1,
                 prompt_tokens=reply.prompt_tokens,
@@ -148,5 +139,17 @@ class EndpointEngine:
             )
 
 
-def _shown(body: bytes) -> str:
-    return repr(body[:120].decode("utf-8", "replace"))
+class _Spoken(Terms):
+    """A reply must hold a text, though it may be empty, or a refusal, or be cut off. Those
+    that don't are counted: their tokens were paid."""
+
+    def __init__(self, count: Callable[[bytes], None]) -> None:
+        self._count = count
+
+    def is_answer(self, body: bytes) -> bool:
+        reply = read_reply(body)
+        return reply.content is not None or bool(reply.refusal) or reply.truncated
+
+    def unanswered(self, body: bytes | None) -> None:
+        if body is not None and is_metered(body):
+            self._count(body)

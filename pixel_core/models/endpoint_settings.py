@@ -19,4 +19,7 @@ def endpoint_of(config: EndpointEngineConfig, section: str) -> Endpoint:
         retries_setting="attempts",
         at_once_setting="in_flight",
         takes="pictures in its messages, and as many tokens as the dialogue allows",
+        max_wait_s=config.max_wait_s,
+        omit=config.omit,
+        max_completion_tokens=config.max_completion_tokens,
     )

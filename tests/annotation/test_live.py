@@ -21,6 +21,7 @@ from endpoint import FakeEndpoint, Reply, Seen, chat, failure
 from pixel_core.annotation.endpoint import endpoint_of
 from pixel_core.annotation.live import drive
 from pixel_core.annotation.requests import Procedure
+from pixel_core.annotation.segments import Facts
 from pixel_core.annotation.till import open_till
 from pixel_core.endpoints.connection import Connection
 from pixel_core.errors import EndpointError
@@ -181,18 +182,77 @@ def test_an_endpoint_that_asks_for_an_hour_is_not_waited_for(tmp_path: Path) -> 
 
 def test_an_endless_storm_is_one_error_and_what_was_answered_is_kept(tmp_path: Path) -> None:
     def respond(seen: Seen, number: int) -> Reply:
-        return chat("yes") if seen.question == "0" else failure(429)
+        if seen.question == "0":
+            return chat("yes")
+        told = failure(429)
+        del told.headers["retry-after-ms"]
+        return told
 
     with FakeEndpoint(respond) as endpoint:
-        run = context(tmp_path, endpoint.url, concurrency=1)
-        with pytest.raises(EndpointError, match="HTTP 429 after 3 retries"):
+        run = context(tmp_path, endpoint.url, concurrency=1, max_wait_s=0.6)
+        with pytest.raises(EndpointError, match=r"HTTP 429 after .* of waiting.*max_wait_s"):
             drive_all(run, [ask("0"), ask("1")])
-        assert len(endpoint.requests) == 5
+        assert 2 <= len(endpoint.requests) <= 4
         endpoint.respond = echo
         endpoint.requests.clear()
         results, _ = drive_all(run, [ask("0"), ask("1")])
     assert results == {0: ["yes"], 1: ["said 1"]}
     assert [seen.question for seen in endpoint.requests] == ["1"]
+
+
+def test_a_long_storm_is_waited_out_however_often_it_says_no(tmp_path: Path) -> None:
+    def stormy(seen: Seen, number: int) -> Reply:
+        return failure(429) if number < 9 else chat("yes")
+
+    with FakeEndpoint(stormy) as endpoint:
+        run = context(tmp_path, endpoint.url, max_retries=0)
+        assert drive_all(run, [ask("a")])[0] == {0: ["yes"]}
+
+
+def test_a_storm_that_tells_of_waits_ends_with_the_bound(tmp_path: Path) -> None:
+    def respond(seen: Seen, number: int) -> Reply:
+        return failure(429, **{"retry-after-ms": "100"})
+
+    with FakeEndpoint(respond) as endpoint:
+        run = context(tmp_path, endpoint.url, max_wait_s=0.35)
+        with pytest.raises(EndpointError, match=r"longer than annotate\.openai\.max_wait_s"):
+            drive_all(run, [ask("a")])
+        assert 2 <= len(endpoint.requests) <= 4
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"x-ratelimit-reset-tokens": "300ms", "x-ratelimit-remaining-tokens": "0"}, "no"),
+        ({"x-ratelimit-reset-requests": "0.3"}, "no"),
+        ({}, "Rate limit reached. Please try again in 300ms. Visit https://example.org"),
+        ({"retry-after": "1e12"}, "retry after 0.3 seconds"),
+    ],
+    ids=["duration", "seconds", "body", "absurd"],
+)
+def test_a_wait_is_heeded_wherever_it_is_told(
+    tmp_path: Path, headers: dict[str, str], body: str
+) -> None:
+    at: list[float] = []
+
+    def once(seen: Seen, number: int) -> Reply:
+        at.append(time.monotonic())
+        busy = failure(429, body, **headers)
+        del busy.headers["retry-after-ms"]
+        return busy if number == 0 else chat("yes")
+
+    with FakeEndpoint(once) as endpoint:
+        drive_all(context(tmp_path, endpoint.url), [ask("a")])
+    assert 0.29 < at[1] - at[0] < 1.5
+
+
+def test_a_request_larger_than_the_limit_is_not_waited_for(tmp_path: Path) -> None:
+    said = "Request too large for test on tokens per min (TPM): Limit 10, Requested 20."
+    with (
+        FakeEndpoint(lambda seen, n: failure(429, said)) as endpoint,
+        pytest.raises(EndpointError, match=r"never takes a request of this size.*Limit 10"),
+    ):
+        drive_all(context(tmp_path, endpoint.url), [ask("a")])
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -290,17 +350,111 @@ def test_a_refusal_by_an_error_is_an_answer_and_costs_nothing(tmp_path: Path) ->
         assert till.spent_usd == 0
 
 
-@pytest.mark.parametrize("page", [b"<html>busy</html>", b"", b'{"choices": [{"mess', b"[1]"])
-def test_what_is_no_answer_is_handed_on_but_not_kept(tmp_path: Path, page: bytes) -> None:
+RUBBISH = {
+    "html": b"<html>busy</html>",
+    "nothing": b"",
+    "cut": b'{"choices": [{"mess',
+    "a list": b"[1]",
+    "an error": b'{"error": {"message": "overloaded", "code": 502}}',
+    "no choices": b'{"id": "x", "choices": [], "model": "test"}',
+    "nulls": b'{"id": null, "choices": null, "usage": null}',
+    "null content": b'{"choices": [{"message": {"content": null}, "finish_reason": null}]}',
+    "blank": b'{"choices": [{"message": {"content": " "}}], "usage": {"completion_tokens": 0}}',
+    "no bytes of JSON": b"\xff\xfe{",
+}
+
+
+@pytest.mark.parametrize("page", RUBBISH.values(), ids=RUBBISH.keys())
+def test_rubbish_is_an_outage_and_neither_kept_nor_charged(tmp_path: Path, page: bytes) -> None:
     with FakeEndpoint(lambda seen, n: Reply(page)) as endpoint:
-        results, till = drive_all(context(tmp_path, endpoint.url), [ask("a")])
-        assert results == {0: [None]}
-        # Nobody knows whether it was billed, so the budget takes it as if it was.
-        assert till.counters.unmetered == 1
-        assert till.spent_usd > 0
+        run = context(tmp_path, endpoint.url, max_retries=1, concurrency=8)
+        with pytest.raises(EndpointError, match=r"without a text .*2 times for one request"):
+            drive_all(run, [ask(str(n)) for n in range(20)])
+        # One at a time until something is answered.
+        assert endpoint.most_at_once == 1
+        tries = len(endpoint.requests)
+        assert tries <= 20
         endpoint.respond = echo
-        results, _ = drive_all(context(tmp_path, endpoint.url, "second"), [ask("a")])
-    assert results == {0: ["said a"]}
+        results, till = drive_all(run, [ask(str(n)) for n in range(20)])
+    assert results == {n: [f"said {n}"] for n in range(20)}
+    real = 20 * 0.00045
+    # A cut completion was written by somebody: about what is seen of it counts.
+    assert real <= till.spent_usd <= real + tries * 0.0004
+    assert (till.spent_usd > real + 1e-9) == (page == RUBBISH["cut"])
+    assert till.unsettled_usd == 0
+
+
+def test_rubbish_that_passes_is_asked_again_and_costs_what_it_says(tmp_path: Path) -> None:
+    billed = {"choices": [], "usage": {"prompt_tokens": 1000, "completion_tokens": 0}}
+
+    def once(seen: Seen, number: int) -> Reply:
+        return Reply(billed) if number == 0 else chat("yes")
+
+    with FakeEndpoint(once) as endpoint:
+        results, till = drive_all(context(tmp_path, endpoint.url), [ask("a")])
+        assert results == {0: ["yes"]}
+        assert till.spent_usd == pytest.approx(0.0025 + 0.00045)
+        assert till.counters.requests == 2
+        # An answer without words, for which tokens were paid, is one.
+        endpoint.respond = lambda seen, n: chat(None)
+        for _ in range(2):
+            results, _ = drive_all(context(tmp_path, endpoint.url), [ask("b")])
+            assert results == {0: [None]}
+        assert len(endpoint.requests) == 3
+
+
+def test_a_record_of_rubbish_is_not_believed(tmp_path: Path) -> None:
+    """As older versions kept it: a healthy endpoint is asked, and its answer stays."""
+    run = context(tmp_path, "http://127.0.0.1:9/v1")
+    with open_till(run) as till:
+        digest = bytes.fromhex(till.digest(request("a")))
+        till.ledger.record(digest, b'{"choices": []}', Facts("first", "test", "look", price=5))
+    with FakeEndpoint(echo) as endpoint:
+        for _ in range(2):
+            run = context(tmp_path, endpoint.url)
+            results, till = drive_all(run, [ask("a")])
+            assert results == {0: ["said a"]}
+            assert till.spent_usd == pytest.approx(0.00045)
+        assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("refusal", "name"),
+    [
+        (
+            "Unsupported value: 'temperature' does not support 0.0 with this model.",
+            "temperature",
+        ),
+        ("`temperature` is deprecated for this model.", "temperature"),
+        ("Unrecognized request argument supplied: max_completion_tokens", "max_tokens"),
+    ],
+)
+def test_a_refused_parameter_is_left_out_once_for_all(
+    tmp_path: Path, refusal: str, name: str
+) -> None:
+    def picky(seen: Seen, number: int) -> Reply:
+        sent = "temperature" if name == "temperature" else "max_completion_tokens"
+        return failure(400, refusal) if sent in seen.body else echo(seen, number)
+
+    with FakeEndpoint(picky) as endpoint:
+        run = context(tmp_path, endpoint.url)
+        results, _ = drive_all(run, [ask(str(n)) for n in range(6)])
+        assert len(results) == 6
+        assert 7 <= len(endpoint.requests) <= 9  # refused by whoever went first
+        assert (name in endpoint.requests[-1].body) == (name == "max_tokens")
+    assert isinstance(run.progress, Told)
+    assert any("refuses a parameter" in note for note in run.progress.notes)
+    # With each answer stands how its request was changed.
+    told = b"-temperature" if name == "temperature" else b"max_completion_tokens>max_tokens"
+    written = b"".join(p.read_bytes() for p in tmp_path.rglob("segments/*") if p.is_file())
+    assert written.count(told) >= 5
+
+
+def test_what_is_omitted_by_a_setting_is_never_sent(tmp_path: Path) -> None:
+    with FakeEndpoint(echo) as endpoint:
+        drive_all(context(tmp_path, endpoint.url, omit=["temperature"]), [ask("a")])
+        assert "temperature" not in endpoint.requests[0].body
+        assert "max_completion_tokens" in endpoint.requests[0].body
 
 
 def test_an_error_of_a_procedure_is_raised_and_neighbours_are_kept(tmp_path: Path) -> None:
