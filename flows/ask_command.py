@@ -43,6 +43,7 @@ class Asked:
     question: str = ""
     example: int = 0
     model: str = "policy"
+    base: str = ""
     profile: str | None = None
     overrides: tuple[str, ...] = ()
     store: str | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from flows.request import Request
 from pixel_core.config import PipelineConfig
+from pixel_core.errors import ConfigError
 from pixel_core.inference.latest_model import is_model_name, model_path
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ class AskedModel(Protocol):
     @property
     def model(self) -> str:
         """A model of the pipeline, a folder, or NAME@COMMIT on the hub."""
+
+    @property
+    def base(self) -> str:
+        """What a LoRA adapter is merged into; "": the model it names."""
 
     @property
     def profile(self) -> str | None: ...
@@ -57,6 +62,11 @@ def load_reasoner(
     path: str | Path = asked.model
     revision = ""
     of_pipeline = is_model_name(asked.model)
+    if of_pipeline and asked.base:
+        raise ConfigError(
+            f"--base {asked.base!r} is what a LoRA adapter is merged into, and {asked.model!r} "
+            "is a whole model of the store: leave it out"
+        )
     if of_pipeline:
         path = model_path(request_of(asked).open_store(config), asked.model)
     elif not Path(asked.model).exists():
@@ -65,6 +75,7 @@ def load_reasoner(
     return Reasoner.load(
         path,
         revision=revision,
+        base=asked.base,
         profile=config if own else None,
         engine=config.benchmarks.answers.engine if own else None,
         device=asked.device,

@@ -9,6 +9,7 @@ import typer
 
 from flows.cli_options import (
     AsJson,
+    Base,
     Debug,
     Overrides,
     StoreUri,
@@ -46,10 +47,11 @@ def ask(
         typer.Option(
             "--model",
             metavar="NAME|PATH|ID",
-            help="base, warm_start or policy of the store; a model's folder; a hub id at a "
-            "commit (NAME@COMMIT).",
+            help="base, warm_start or policy of the store; the folder of a model or of a LoRA "
+            "adapter; a hub id at a commit (NAME@COMMIT).",
         ),
     ] = "policy",
+    base: Base = "",
     store: StoreUri = None,
     choices: Annotated[
         str, typer.Option("--choices", metavar="A,B", help="To choose the answer from.")
@@ -95,6 +97,7 @@ def ask(
                 question=question,
                 example=example,
                 model=model,
+                base=base,
                 profile=profile,
                 overrides=tuple(overrides or ()),
                 store=store,
@@ -128,10 +131,11 @@ def demo(
         typer.Option(
             "--model",
             metavar="NAME|PATH|ID",
-            help="base, warm_start or policy of the store; a model's folder; a hub id at a "
-            "commit (NAME@COMMIT).",
+            help="base, warm_start or policy of the store; the folder of a model or of a LoRA "
+            "adapter; a hub id at a commit (NAME@COMMIT).",
         ),
     ] = "policy",
+    base: Base = "",
     store: StoreUri = None,
     host: Annotated[
         str,
@@ -151,7 +155,17 @@ def demo(
         from flows.demo_command import Wanted, serve_demo
 
         serve_demo(
-            Wanted(profile, tuple(overrides or ()), store, model, host, port, examples, device)
+            Wanted(
+                profile=profile,
+                overrides=tuple(overrides or ()),
+                store=store,
+                model=model,
+                base=base,
+                host=host,
+                port=port,
+                examples=examples,
+                device=device,
+            )
         )
 
 
@@ -171,10 +185,11 @@ def serve(
         typer.Option(
             "--model",
             metavar="NAME|PATH|ID",
-            help="base, warm_start or policy of the store; a model's folder; a hub id at a "
-            "commit (NAME@COMMIT).",
+            help="base, warm_start or policy of the store; the folder of a model or of a LoRA "
+            "adapter; a hub id at a commit (NAME@COMMIT).",
         ),
     ] = "policy",
+    base: Base = "",
     name: Annotated[
         str, typer.Option("--name", help="What clients call it. Default: as --model has it.")
     ] = "",
@@ -233,16 +248,17 @@ def serve(
         )
         serve_model(
             Wanted(
-                profile,
-                tuple(overrides or ()),
-                store,
-                model,
-                name,
-                host,
-                port,
-                tuple(allow_url or ()),
-                operations,
-                device,
-                limits,
+                profile=profile,
+                overrides=tuple(overrides or ()),
+                store=store,
+                model=model,
+                base=base,
+                name=name,
+                host=host,
+                port=port,
+                allow_urls=tuple(allow_url or ()),
+                operations=operations,
+                device=device,
+                limits=limits,
             )
         )

@@ -26,6 +26,15 @@ StoreUri = Annotated[
         "Default: the profile's runtime.store.",
     ),
 ]
+Base = Annotated[
+    str,
+    typer.Option(
+        "--base",
+        metavar="PATH|ID",
+        help="Where --model is a LoRA adapter: the model to merge it into, a folder or "
+        "NAME@COMMIT. Default: the one that the adapter names.",
+    ),
+]
 ForceFrom = Annotated[
     str | None,
     typer.Option("--from", metavar="STAGE", help="Make this stage and what follows anew."),

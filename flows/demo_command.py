@@ -43,6 +43,7 @@ class Wanted:
     overrides: tuple[str, ...] = ()
     store: str | None = None
     model: str = "policy"
+    base: str = ""
     host: str = "127.0.0.1"
     port: int = 7860
     examples: bool = True

@@ -46,6 +46,7 @@ class Wanted:
     overrides: tuple[str, ...] = ()
     store: str | None = None
     model: str = "policy"
+    base: str = ""
     name: str = ""
     host: str = "127.0.0.1"
     port: int = 8000

@@ -108,10 +108,15 @@ class PerceptionPhase(Section):
 
 
 class PretrainedConfig(Section):
-    """A local folder or a hub id; a hub id needs the revision (a commit) it is pinned to."""
+    """A local folder or a hub id; a hub id needs the revision (a commit) it is pinned to.
+
+    It may hold a LoRA adapter, which is merged into ``base``.
+    """
 
     path: Annotated[str, Placement()] = ""
     revision: str = ""
+    #: What an adapter is merged into, a folder or NAME@COMMIT; "": what its settings name.
+    base: Annotated[str, Placement()] = ""
 
 
 class BaseModelConfig(Section):

@@ -42,7 +42,9 @@ class TurnReader:
         try:
             return Said(text, parse_turn(text, zoom, frames))
         except CallError as error:
-            return Said(text, error)
+            # Another one, never raised: a traceback holds every frame up to the caller's, and
+            # so the pictures of all episodes of the batch, until garbage is collected.
+            return Said(text, CallError(error.kind, error.message))
 
 
 def _refused(text: str) -> CallError | None:

@@ -4,7 +4,9 @@ model of the hub."""
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from pydantic import ValidationError
 
 from pixel_core.config import DialogueConfig, PixelBudget, PretrainedConfig
 from pixel_core.errors import DataError
+from pixel_core.models.adapter import Adapter, is_adapter, read_adapter
 from pixel_core.nesting import loads
 from pixel_core.store.manifest import Manifest, ManifestError, parse
 
@@ -41,20 +44,60 @@ class ModelFolder:
     dialogue: DialogueConfig | None
     #: For people: the stage with its key's beginning, or the path or id.
     name: str
+    #: To be merged into the model before it answers (``whole_model``).
+    adapter: Adapter | None = None
 
     @property
     def files(self) -> Path:
         return self.artifact / self.folder
 
 
-def find_model(where: str | Path, revision: str = "") -> ModelFolder:
+def find_model(where: str | Path, revision: str = "", base: str = "") -> ModelFolder:
     """A model's folder, looked through but not loaded; one of the hub is fetched first.
 
     ``where``: a stage's artifact (the folder of its key, of its files, or ``model`` in it), a
-    folder that transformers reads, or a hub id, whose ``revision`` is a commit. Raises
+    folder that transformers reads, or a hub id, whose ``revision`` is a commit. It may hold a
+    LoRA adapter: then the model is its base, or ``base`` (a folder, or NAME@COMMIT). Raises
     ``DataError`` for what is no whole Qwen2.5-VL model and ``EndpointError`` where the hub
     does not give it.
     """
+    found = _found(where, revision)
+    if is_adapter(found.files):
+        adapter = read_adapter(found.files)
+        below = adapter.base_model(base)
+        model = _found(below.path, below.revision)
+        if is_adapter(model.files):
+            raise DataError(
+                f"{model.files} holds a LoRA adapter, and an adapter is merged into a whole "
+                "model: name that one with --base, or merge the first adapter with peft"
+            )
+        check_files(model.files)
+        return replace(model, name=f"{found.name} on {model.name}", adapter=adapter)
+    if base:
+        raise DataError(
+            f"{where} is a whole model, and --base {base!r} is what an adapter is merged into: "
+            "leave it out"
+        )
+    check_files(found.files)
+    return found
+
+
+@contextmanager
+def whole_model(found: ModelFolder) -> Iterator[ModelFolder]:
+    """The model, or its copy with the adapter merged in, which is removed afterwards: engines
+    read all of it when they are opened."""
+    if found.adapter is None:
+        yield found
+        return
+    from pixel_core.models.merging import merged
+    from pixel_core.stage import SilentProgress
+
+    with merged(found.adapter, found.files, SilentProgress()) as folder:
+        yield replace(found, artifact=folder, folder="", adapter=None)
+
+
+def _found(where: str | Path, revision: str) -> ModelFolder:
+    """Where it is; what is in the folder is not looked through."""
     path = Path(where)
     if not path.exists():
         if not _HUB_ID.fullmatch(str(where)):
@@ -65,9 +108,7 @@ def find_model(where: str | Path, revision: str = "") -> ModelFolder:
         return _of_the_hub(str(where), revision)
     if not path.is_dir():
         raise DataError(f"{path} is a file: give the folder of a model")
-    found = _of_a_stage(path) or ModelFolder(path, "", None, str(path))
-    check_files(found.files)
-    return found
+    return _of_a_stage(path) or ModelFolder(path, "", None, str(path))
 
 
 def _of_the_hub(name: str, revision: str) -> ModelFolder:
@@ -80,7 +121,6 @@ def _of_the_hub(name: str, revision: str) -> ModelFolder:
     from pixel_core.stage import SilentProgress
 
     folder = download(PretrainedConfig(path=name, revision=revision), SilentProgress())
-    check_files(folder)
     return ModelFolder(folder, "", None, f"{name}@{revision[:12]}")
 
 

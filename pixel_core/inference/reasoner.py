@@ -17,7 +17,7 @@ from pixel_core.errors import ConfigError
 from pixel_core.inference.answer import Answer, AnswerStep
 from pixel_core.inference.conductor import Conductor
 from pixel_core.inference.media import Media, MediaLimits, Seen, read_media
-from pixel_core.inference.model_folder import PAPER, ModelFolder, find_model
+from pixel_core.inference.model_folder import PAPER, ModelFolder, find_model, whole_model
 from pixel_core.inference.question import Question, open_question
 from pixel_core.inference.ticket import Ticket
 from pixel_core.vision.deadline import Deadline
@@ -67,6 +67,7 @@ class Reasoner:
         path_or_id: str | Path,
         *,
         revision: str = "",
+        base: str = "",
         dialogue: DialogueConfig | None = None,
         profile: PipelineConfig | str | None = None,
         device: str = "cpu",
@@ -76,7 +77,9 @@ class Reasoner:
         waiting: int = 256,
     ) -> Self:
         """A stage's artifact, a folder as transformers writes it, or a hub id at a commit
-        (``revision``; ``HF_ENDPOINT`` and ``HF_TOKEN`` count).
+        (``revision``; ``HF_ENDPOINT`` and ``HF_TOKEN`` count). A LoRA adapter is merged into
+        the model it names, or into ``base`` (a folder, or NAME@COMMIT); the merged copy needs
+        room in the temporary folder while it is loaded.
 
         The dialogue is, first that is there: ``dialogue``; the one the model was trained
         with, under the evaluation settings of ``profile``; that profile's own; the paper's.
@@ -87,17 +90,17 @@ class Reasoner:
         """
         from pixel_core.models.engines import open_engine
 
-        found = find_model(path_or_id, revision)
+        found = find_model(path_or_id, revision, base)
         chosen = dialogue or _dialogue(found, profile)
-        settings = engine or EngineConfig()
-        opened = open_engine(
-            settings,
-            found.artifact,
-            chosen,
-            section="engine",
-            device=device,
-            folder_name=found.folder,
-        )
+        with whole_model(found) as whole:
+            opened = open_engine(
+                engine or EngineConfig(),
+                whole.artifact,
+                chosen,
+                section="engine",
+                device=device,
+                folder_name=whole.folder,
+            )
         conductor = Conductor(opened, at_once=at_once, waiting=waiting)
         return cls(conductor, chosen, name=found.name, limits=limits)
 

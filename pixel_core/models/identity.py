@@ -11,6 +11,7 @@ from typing import Any
 from pixel_core.config import PipelineConfig, PretrainedConfig
 from pixel_core.drawn.scene import World
 from pixel_core.errors import ConfigError
+from pixel_core.models.adapter import given_base, is_adapter, read_adapter
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -31,6 +32,11 @@ def fingerprint(config: PipelineConfig) -> dict[str, Any]:
 
 def model_files(folder: Path) -> list[Path]:
     """The files of a local model folder, in a stable order."""
+    if is_adapter(folder):
+        raise ConfigError(
+            f"{folder} holds a LoRA adapter, and an adapter is merged into a whole model: name "
+            "that one, or merge the first adapter with peft"
+        )
     files = sorted(file for file in folder.iterdir() if file.is_file())
     if not any(file.name == "config.json" for file in files):
         raise ConfigError(f"{folder} holds no config.json: it is not a model folder")
@@ -38,9 +44,29 @@ def model_files(folder: Path) -> list[Path]:
 
 
 def _pretrained(config: PretrainedConfig) -> dict[str, Any]:
-    """The files' digests, or the hub id and the commit it is pinned to."""
+    """The files' digests, or the hub id and the commit it is pinned to; of an adapter, also
+    those of the model it is merged into."""
     if not config.path:
         raise ConfigError("base_model.pretrained.path is empty: name a folder or a hub id")
+    folder = Path(config.path)
+    if folder.is_dir() and is_adapter(folder):
+        adapter = read_adapter(folder)
+        below = _identity(adapter.base_model(config.base))
+        return {"pretrained_adapter": adapter.digest(), "pretrained_base": below}
+    known = _identity(config)
+    if not config.base:
+        return known
+    if folder.is_dir():
+        raise ConfigError(
+            f"base_model.pretrained.base {config.base!r} is what a LoRA adapter is merged "
+            f"into, and {folder} is a whole model: leave it out"
+        )
+    # Whether the hub's is an adapter shows when it is here.
+    return known | {"pretrained_base": _identity(given_base(config.base))}
+
+
+def _identity(config: PretrainedConfig) -> dict[str, Any]:
+    """Of a whole model, or of whatever the hub has at a commit."""
     folder = Path(config.path)
     if folder.is_dir():
         digest = hashlib.sha256()

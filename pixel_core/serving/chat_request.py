@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pixel_core.serving.limits import Limits
 from pixel_core.serving.messages import MediaPart, Message, read_messages
+from pixel_core.serving.parameters import has_no_effect
 from pixel_core.serving.refusal import Refusal, bad_request
 
 
@@ -27,6 +28,7 @@ class Strict(BaseModel):
 class StreamOptions(Strict):
     include_usage: bool = False
     include_obfuscation: bool = False
+    continuous_usage_stats: Literal[False] = False
 
 
 class PixelOptions(Strict):
@@ -72,42 +74,6 @@ class ChatRequest:
     stream: bool
     include_usage: bool
     ignored: tuple[str, ...]
-
-
-#: Parameters that change no answer here.
-_IGNORED = frozenset(
-    {
-        "metadata",
-        "parallel_tool_calls",
-        "prompt_cache_key",
-        "prompt_cache_retention",
-        "safety_identifier",
-        "service_tier",
-        "store",
-        "user",
-    }
-)
-#: Parameters of the API that can't be honoured, the values that ask for nothing, and why.
-_REFUSED: Mapping[str, tuple[tuple[Any, ...], str]] = {
-    "tools": (([],), "the model has its own operations, and the server carries them out"),
-    "tool_choice": (("none", "auto"), "there are no tools to choose from"),
-    "functions": (([],), "the model has its own operations"),
-    "function_call": (("none", "auto"), "there are no functions"),
-    "response_format": (({"type": "text"},), "answers are text"),
-    "stop": (([], ""), "a turn ends where the model ends it"),
-    "logprobs": ((False,), "an answer of several turns has no one list of them"),
-    "top_logprobs": ((0,), "log-probabilities are not given"),
-    "logit_bias": (({},), "tokens can't be made likelier"),
-    "frequency_penalty": ((0, 0.0), "the model is sampled as it was trained"),
-    "presence_penalty": ((0, 0.0), "the model is sampled as it was trained"),
-    "modalities": ((["text"],), "answers are text"),
-    "audio": ((), "answers are text"),
-    "prediction": ((), "there are no predicted outputs"),
-    "reasoning_effort": ((), "the model thinks as much as it was trained to"),
-    "verbosity": ((), "the model writes as much as it was trained to"),
-    "web_search_options": ((), "there is no search"),
-    "moderation": ((), "there is no moderation"),
-}
 
 
 def read_request(body: Mapping[str, Any], model: str, limits: Limits) -> ChatRequest:
@@ -158,25 +124,8 @@ def _sorted_out(body: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...
     for name, value in body.items():
         if name in Body.model_fields:
             honoured[name] = value
-        elif name in _IGNORED:
+        elif has_no_effect(name, value):
             ignored.append(name)
-        elif name in _REFUSED:
-            neutral, why = _REFUSED[name]
-            # By type too: 0 is no False, and True no 1.
-            if value is not None and not any(
-                type(value) is type(one) and value == one for one in neutral
-            ):
-                raise bad_request(
-                    f"{name} is not supported: {why}; leave it out",
-                    name,
-                    "unsupported_parameter",
-                )
-        else:
-            raise bad_request(
-                f"there is no parameter {name[:60]!r}: leave it out",
-                name[:60],
-                "unknown_parameter",
-            )
     return honoured, tuple(sorted(ignored))
 
 

@@ -9,6 +9,7 @@ from pixel_core.inference.conductor import Conductor
 from pixel_core.inference.fetching import UrlLimits
 from pixel_core.serving.access import Access
 from pixel_core.serving.app import build_app
+from pixel_core.serving.free_memory import FreeMemory
 from pixel_core.serving.gate import Gate
 from pixel_core.serving.hosted import Hosted
 from pixel_core.serving.limits import Limits
@@ -35,11 +36,13 @@ class Endpoint:
         say: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         limits = limits or Limits()
-        self.gate = Gate(limits)
+        self._memory = FreeMemory()
+        self.gate = Gate(limits, self._memory.look)
         self.hosted = Hosted(name, conductor, dialogue, limits, urls or UrlLimits())
         app = build_app(self.hosted, limits, access, self.gate, Metrics())
         self.server = Server(app, self.gate, limits, say)
 
     def close(self) -> None:
-        """End the threads that decode."""
+        """End the threads beside the server's."""
         self.hosted.close()
+        self._memory.close()

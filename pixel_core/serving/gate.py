@@ -7,6 +7,7 @@ so that those who send slowly keep nobody from an idle engine.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
@@ -16,9 +17,11 @@ from pixel_core.serving.refusal import Refusal
 
 
 class Gate:
-    """Belongs to one event loop. Places to run are given in the order of asking."""
+    """Belongs to one event loop. Places to run are given in the order of asking. ``freed`` is
+    called when a request has ended and no thread works for it any more."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, freed: Callable[[], None] = lambda: None) -> None:
+        self.freed = freed
         self._room = limits.max_running + limits.max_waiting
         self._max_reading = limits.max_reading
         self._max_reading_bytes = limits.max_reading_bytes
@@ -153,6 +156,7 @@ class Place:
             self._free()
 
     def _free(self) -> None:
+        self._gate.freed()
         if self not in self._gate._inside:
             return
         self._gate._inside.discard(self)

@@ -50,6 +50,7 @@ class Limits:
 
 
 def limits_of(*, picture_bytes: int, **changes: Any) -> Limits:
-    """The limits with these changes; a body has room for its pictures in base64."""
-    body = picture_bytes * 4 // 3 + MEBIBYTE
+    """The limits with these changes; a body has room for its pictures in base64, also in lines
+    of 76 characters whose ends are escaped (``\\r\\n``)."""
+    body = picture_bytes * 4 * 80 // (3 * 76) + MEBIBYTE
     return Limits(max_picture_bytes=picture_bytes, max_body_bytes=body, **changes)

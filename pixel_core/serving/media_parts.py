@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import replace
+from urllib.parse import unquote_to_bytes
 
 from PIL import Image
 
@@ -21,6 +22,9 @@ from pixel_core.vision.video import VideoLimits
 #: A video's bytes are bounded by the request's; this only keeps out what states nonsense.
 _VIDEO_S = 4 * 3600.0
 _VIDEO_FRAMES = 500_000
+
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+_WHITE = b" \t\n\r\f\v"
 
 
 def bytes_of(part: MediaPart, room: int, urls: UrlLimits) -> bytes:
@@ -39,13 +43,21 @@ def bytes_of(part: MediaPart, room: int, urls: UrlLimits) -> bytes:
             part.param,
             "invalid_url",
         )
-    if not head.lower().endswith(";base64"):
+    if "base64" not in [word.strip() for word in head.lower().split(";")[1:]]:
         raise bad_request(
             f"{part.param} holds no base64: write data:image/png;base64,...",
             part.param,
             "invalid_base64",
         )
-    if len(data) // 4 * 3 > room + 2:
+    try:
+        held = base64_text(data)
+    except ValueError as error:
+        raise bad_request(
+            f"{part.param} is no base64: {error}; encode the file's bytes again",
+            part.param,
+            "invalid_base64",
+        ) from None
+    if len(held) // 4 * 3 > room + 2:
         raise Refusal(
             413,
             f"{part.param}: the pictures of a request are larger than is allowed in all; "
@@ -54,11 +66,33 @@ def bytes_of(part: MediaPart, room: int, urls: UrlLimits) -> bytes:
             param=part.param,
         )
     try:
-        return base64.b64decode(data, validate=True)
+        return base64.b64decode(held, validate=True)
     except (binascii.Error, ValueError) as error:
         raise bad_request(
-            f"{part.param} is no base64: {error}", part.param, "invalid_base64"
+            f"{part.param} is no base64: {error}; encode the file's bytes again",
+            part.param,
+            "invalid_base64",
         ) from None
+
+
+def base64_text(data: str) -> bytes:
+    """Base64 as clients write it, in the standard form: without white space, in the alphabet of
+    ``+`` and ``/``, padded.
+
+    As browsers read it (WHATWG, Infra Standard, "forgiving-base64 decode", after the URL's
+    percent signs are resolved), and the URL-safe alphabet too. What is no base64 at all stays
+    for the decoder to refuse. Raises ``ValueError`` for letters beyond ASCII and for a length
+    that no bytes have.
+    """
+    if not data.isascii():
+        raise ValueError("it holds characters beyond ASCII")
+    text = data.encode()
+    if b"%" in text:
+        text = unquote_to_bytes(text)
+    text = text.translate(_STANDARD, _WHITE).rstrip(b"=")
+    if len(text) % 4 == 1:
+        raise ValueError(f"{len(text):,} characters can't be whole bytes: some are missing")
+    return text + b"=" * (-len(text) % 4)
 
 
 def images_of(

@@ -156,7 +156,7 @@ class _Content:
                 "unsupported_content",
             )
         what: Literal["picture", "video"] = "picture" if kind == "image_url" else "video"
-        self.media.append(MediaPart(what, url, f"{place}.{kind}.url"))
+        self.media.append(MediaPart(what, url.strip(), f"{place}.{kind}.url"))
 
 
 def _check_text(text: str, limits: Limits) -> None:

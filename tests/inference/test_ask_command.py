@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from kept_models import make
+from kept_models import adapter_of, make
 from memorised import memorised
 from PIL import Image
 from typer.testing import CliRunner, Result
@@ -47,6 +47,25 @@ def test_each_step_is_told_and_then_the_answer(place: Path) -> None:
     assert lines[5] == "3  \\boxed{yes}"
     assert lines[6] == "answer: yes"
     assert "3 turns, 1 operation, 1 refused" in lines[7]
+
+
+def test_an_adapter_is_merged_into_the_model_it_names_or_that_is_named(
+    place: Path, tmp_path: Path
+) -> None:
+    base = make(tmp_path / "store", "sft", "before_adapter").local()
+    words = (str(place / "2.png"), question(2), "--model")
+    without = pixel(place, *words, str(base))
+    assert "answer: yes" not in without.output
+    told = pixel(place, *words, str(adapter_of(base, tmp_path / "lora")))
+    assert "answer: yes" in told.stdout, told.output
+    moved = str(adapter_of("somebody/base", tmp_path / "moved"))
+    refused = pixel(place, *words, moved)
+    assert refused.exit_code == 2
+    assert "--base" in refused.output
+    assert "answer: yes" in pixel(place, *words, moved, "--base", str(base)).stdout
+    idle = pixel(place, *words, "policy", "--base", str(base))
+    assert idle.exit_code == 2
+    assert "leave it out" in idle.output
 
 
 def test_json_is_all_that_a_program_reads(place: Path) -> None:
