@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from io import StringIO
 
 import boto3
@@ -71,9 +70,9 @@ def test_too_little_room_is_told_without_a_job(ray_cluster, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def mixed(ray_cluster, s3_endpoint, tmp_path_factory) -> Iterator[Examination]:
+def mixed(ray_cluster, s3_endpoint, tmp_path_factory) -> Examination:
     """What is found when the store is on S3 and only one node, the one with three CPUs, was
-    given the way to it."""
+    given the way to it. That node and these variables are gone before another test runs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_ENDPOINT", f"http://user:{SECRET}@hub.example:8080/{SECRET}")
         patch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
@@ -103,9 +102,10 @@ def mixed(ray_cluster, s3_endpoint, tmp_path_factory) -> Iterator[Examination]:
             },
         )
         try:
-            yield examine(config, Store.open("s3://asked/here"), [ANSWERS])
+            return examine(config, Store.open("s3://asked/here"), [ANSWERS])
         finally:
             ray_cluster.cluster.remove_node(node)
+            ray_cluster.cluster.wait_for_nodes()
 
 
 def _found(examination: Examination, part: str) -> tuple[str, str]:

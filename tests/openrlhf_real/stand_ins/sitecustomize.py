@@ -58,11 +58,10 @@ def declare_operators() -> None:
     import torch
 
     library = torch.library.Library("torchvision", "FRAGMENT")
-    for schema in (
-        "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-        "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    ):
-        library.define(schema)
+    for name in ("nms", "qnms"):
+        # Beside the CUDA build of torch, which PyPI has, they are all there.
+        if not hasattr(torch.ops.torchvision, name):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     _kept.append(library)
 
 
