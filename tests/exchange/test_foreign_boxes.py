@@ -224,3 +224,12 @@ def test_targets_among_pictures_count_all_that_were_shown() -> None:
         call = our_call(body(target=target, bbox_2d=[0, 0, 0.5, 1]), shown, 0, PARTS).call
         assert isinstance(call, ZoomCall)
         assert call.target == target
+
+
+def test_an_operation_of_our_own_name_has_our_coordinates() -> None:
+    zoomed = ZoomConfig(name="look", coordinates="pixel", padding=0.0)
+    ours = PIXELS.model_copy(update={"zoom": zoomed})
+    call = our_call(body("look", bbox_2d=[56, 56, 168, 450]), [picture()], 0, ours).call
+    assert call == ZoomCall((56, 56, 168, 448), 1)
+    with pytest.raises(Rejected, match="is no operation"):
+        our_call(body("look", bbox_2d=[0, 0, 1, 1]), [picture()], 0, PIXELS)

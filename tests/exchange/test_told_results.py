@@ -153,3 +153,28 @@ def test_a_picture_that_no_model_is_shown_is_left_out(folder: Path) -> None:
     Image.new("RGB", (2000, 8)).save(folder / "strip.png")
     strip = record({"image": "strip.png"})
     assert imported(folder, [strip, GOOD]) == (1, {"picture_shape": 1})
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_our_records_without_our_key_keep_every_call(tmp_path: Path, format: Format) -> None:
+    """As another program hands them on: the same calls, to the last digit, and their crops."""
+    config = full_config()
+    inputs = run_stages(tmp_path / "run", config)
+    out = tmp_path / "out"
+    export_job(inputs, config, format).run(out, QUIET)
+    lines = []
+    for line in (out / "trajectories.jsonl").read_text(encoding="utf-8").split("\n"):
+        if "zoom_in" in line or "select_frames" in line:
+            values = json.loads(line)
+            del values["pixel_reasoner"]
+            lines.append(json.dumps(values) + "\n")
+    (out / "plain.jsonl").write_text("".join(lines))
+    job = ImportJob(out / "plain.jsonl", format, out, config.dialogue)
+    counts = job.run(tmp_path / "in", QUIET)
+    refused = {"no_answer", "repeated", "bad_call"}  # a chat's frames are pictures, not a video
+    assert set(counts["rejected"]) <= refused
+    before = {turn.text for one in all_trajectories(inputs) for turn in one.turns}
+    made = list(read_jsonl(tmp_path / "in" / "trajectories.jsonl", Trajectory))
+    calls = {turn.text for one in made for turn in one.turns if "<tool_call>" in turn.text}
+    assert len(calls) >= 3
+    assert calls <= before
