@@ -39,7 +39,7 @@ _HEAD = re.compile(
 _CHINESE_HEAD = re.compile(
     r"(?:(?:正确|最终|最佳)?(?:的)?(?:答案|选项)"
     r"(?:应该|应当|应|就|很可能|最可能|大概)*(?:是|为|选择|选|:|：)+"
-    r"|(?:我|本题|此题|该题|这题|应该|应当|应|故|所以|因此|则|就|因而|，|,|^|\n|。|\. )"
+    r"|\[(?:正确)?答案\]|(?:我|本题|此题|该题|这题|应该|应当|应|故|所以|因此|则|就|因而|，|,|^|\n|。|\. )"
     r"\s*选(?:择|项)?"
     r"(?=\s*[:：]?\s*[\"“(（*]?[A-Za-zＡ-Ｚ])"
     r")\s*[:：]?",
@@ -99,6 +99,7 @@ _LIKELIEST = re.compile(r"\bmost[ \t-]+(?:likely|probable|plausible)[ \t]+$", re
 _REACH = 60
 _DENIED = re.compile(r"\W{0,3}(?:\w{1,20}ly\s)?(?:not|neither)\b", re.IGNORECASE)
 _EMPHASIS = re.compile(r"(\*{1,3}|`{1,3})(?=\S)([^*`]+)(?<=\S)\1")
+_TURNS = re.compile(r"correct|right|answer|option|choice|best|正确|最佳|对", re.IGNORECASE)
 #: "Final answer" alone on its line heads the next one.
 _NOUN_LAST = re.compile(r"(?:answer|option|choice)[ \t]*$", re.IGNORECASE)
 _HEADING = re.compile(r"[\s#>*-]*(?:(?:the|my|final|correct|best)\s+){0,3}", re.IGNORECASE)
@@ -147,9 +148,7 @@ def _heads(text: str) -> list[re.Match[str]]:
 
 def _add_turned(text: str, lines: dict[int, list[str]]) -> None:
     """What stands before "is the correct answer", by the number of its line."""
-    if not re.search(
-        r"correct|right|answer|option|choice|best|正确|最佳|对", text, re.IGNORECASE
-    ):
+    if not _TURNS.search(text):
         return
     for number, line in enumerate(text.split("\n")):
         for sentence in _SENTENCE.split(line[:1000]):
