@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from pixel_core.records import Query
 from pixel_core.rewards.answer_marks import MAX_ANSWER, extract_boxed, marked
@@ -76,7 +76,7 @@ class Key:
         found = [i for i, choice in enumerate(self.choices) if same(choice.normal, said)]
         return frozenset(found if len(found) < 2 else _nearest(text, found, self.choices))
 
-    @property
+    @cached_property
     def options(self) -> Options:
         return Options(self.named, len(self.choices))
 

@@ -231,7 +231,7 @@ def _encloses(text: str) -> bool:
 
 def _squash(text: str) -> str:
     """Without the white space and punctuation that do not count."""
-    if text.isalnum():
+    if text.isalnum() and not _PARTED.search(text):
         return text
     if _DIGIT.search(text):
         text = _CLOCK.sub("", text)

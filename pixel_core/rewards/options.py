@@ -31,7 +31,7 @@ CONTRADICTION = frozenset({-1})
 LETTERED = re.compile(
     r"[^\w(\[{]{0,3}(?:(?P<word>(?i:option|choice|answer)|选项|选择|选|答案)\s{0,9})?"
     r"(?P<open>[(\[{])?\s{0,9}"
-    r"(?P<letter>[a-zA-Z])\s{0,9}(?P<close>\\?[)\]}]?[.:,;)\]}\"'”’$!-]*)"
+    r"(?P<letter>[a-zA-Z])(?:选?项)?\s{0,9}(?P<close>\\?[)\]}]?[.:,;)\]}\"'”’$!-]*)"
     r"(?P<rest>(?:\s.*)?|(?<=[.:,)\]}])(?P<glued>\S.*))",
     re.DOTALL,
 )

@@ -18,7 +18,7 @@ from itertools import zip_longest
 
 _BE = (
     r"(?:is|was|would[ \t]+be|should[ \t]+be|must[ \t]+be|has[ \t]+to[ \t]+be|will[ \t]+be"
-    r"|appears[ \t]+to[ \t]+be|seems[ \t]+to[ \t]+be)"
+    r"|(?:appears[ \t]+|seems[ \t]+)?to[ \t]+be)"
 )
 _LIKELY = (
     r"(?:[ \t]*\b(?:(?:most[ \t]+)?(?:likely|probably)|clearly|definitely|certainly|simply"
@@ -27,7 +27,10 @@ _LIKELY = (
 _HEAD = re.compile(
     r"(?:\b(?:answer|(?:correct|right|best)[ \t]+(?:option|choice)|(?:final|my)[ \t]+choice)"
     r"(?:[ \t]+(?:to|for|here)\b[^.,\n:;!?]{0,80}?)?"
-    rf"(?:[ \t]+{_BE}\b{_LIKELY}[ \t]*:?|[ \t]*[:=]|[ \t]+[-\u2013\u2014][ \t]|(?=[ \t]*\n))"
+    r"(?:,[ \t]*[a-z]{2,12}[ \t]*,)?"
+    rf"(?:['’]s\b|[ \t]+{_BE}\b{_LIKELY}[ \t]*:?|[ \t]*[:=]|[ \t]+[-\u2013\u2014][ \t]"
+    r"|(?=[ \t]*\n))"
+    r"|\b(?:ans|choice|(?:selected|chosen)[ \t]+(?:option|choice|answer))[ \t]*[:=]"
     r"|\bI(?:[ \t]+(?:would|will|have[ \t]+to)|['’](?:d|ll))?[ \t]+"
     r"(?:choose|pick|select|go[ \t]+with)\b"
     r"(?:[ \t]+(?:the[ \t]+)?(?:answer|choice))?[ \t]*:?)",
@@ -36,7 +39,8 @@ _HEAD = re.compile(
 _CHINESE_HEAD = re.compile(
     r"(?:(?:正确|最终|最佳)?(?:的)?(?:答案|选项)"
     r"(?:应该|应当|应|就|很可能|最可能|大概)*(?:是|为|选择|选|:|：)+"
-    r"|(?:我|应该|应当|应|故|所以|因此|则|就|因而|，|,|^|\n|。|\. )\s*选(?:择|项)?"
+    r"|\[(?:正确)?答案\]|(?:我|本题|此题|该题|这题|应该|应当|应|故|所以|因此|则|就|因而|，|,|^|\n|。|\. )"
+    r"\s*选(?:择|项)?"
     r"(?=\s*[:：]?\s*[\"“(（*]?[A-Za-zＡ-Ｚ])"
     r")\s*[:：]?",
 )
@@ -79,7 +83,7 @@ _ADJECTIVES = (
 #: How a statement is introduced that is considered, or denied: what ends where it begins.
 _CONSIDERED = re.compile(
     r"(?:\b(?:if|whether|unless|not|cannot|never|hardly|doubt|thought|assumed|guessed|suspected"
-    r"|believed|considered)|n['’]t)"
+    r"|believed|considered|unlikely|impossible|doubtful|incorrect|false)|n['’]t)"
     r"(?:\s+(?:think|believe|say|sure|certain|know|see|tell|clear|that|what|why|if|whether))"
     r"{0,3}(?:\s+(?:the|my|our|its|this|that|an))?"
     rf"(?:\s+(?:{_ADJECTIVES.replace(' ', '|')}|likely)){{0,2}}\s+$"
@@ -95,6 +99,7 @@ _LIKELIEST = re.compile(r"\bmost[ \t-]+(?:likely|probable|plausible)[ \t]+$", re
 _REACH = 60
 _DENIED = re.compile(r"\W{0,3}(?:\w{1,20}ly\s)?(?:not|neither)\b", re.IGNORECASE)
 _EMPHASIS = re.compile(r"(\*{1,3}|`{1,3})(?=\S)([^*`]+)(?<=\S)\1")
+_TURNS = re.compile(r"correct|right|answer|option|choice|best|正确|最佳|对", re.IGNORECASE)
 #: "Final answer" alone on its line heads the next one.
 _NOUN_LAST = re.compile(r"(?:answer|option|choice)[ \t]*$", re.IGNORECASE)
 _HEADING = re.compile(r"[\s#>*-]*(?:(?:the|my|final|correct|best)\s+){0,3}", re.IGNORECASE)
@@ -143,9 +148,7 @@ def _heads(text: str) -> list[re.Match[str]]:
 
 def _add_turned(text: str, lines: dict[int, list[str]]) -> None:
     """What stands before "is the correct answer", by the number of its line."""
-    if not re.search(
-        r"correct|right|answer|option|choice|best|正确|最佳|对", text, re.IGNORECASE
-    ):
+    if not _TURNS.search(text):
         return
     for number, line in enumerate(text.split("\n")):
         for sentence in _SENTENCE.split(line[:1000]):

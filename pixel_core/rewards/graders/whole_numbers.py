@@ -64,13 +64,15 @@ _SIGNS = frozenset("≈≥≤±<>≠→√")
 _OPENING = re.compile(
     r"(?:(?:so|thus|hence|therefore|then|in total|overall) )?"
     r"(?:(?:in|on|at|from|within|across|based on|looking at) (?:the|this|that)(?: \w+){1,3}? )?"
-    r"(?:there(?: is| are| were|'s|’s)|(?:i|we) count|(?:i|we)(?: can)? see"
+    r"(?:there(?: is| are| were|'s|’s| (?:seem|appear)s? to be)"
+    r"|(?:i|we) count|(?:i|we)(?: can)? see"
     r"|(?:the |this )?(?:image|picture|photo|scene)(?: clearly)? (?:shows|contains|has|depicts)"
     r"|(?:the |a )?(?:total |exact |final )?(?:number|count) of (?:\w+ ){1,6}?(?:is|are|equals)"
     r"|(?:the |a )?(?:total|count|number|final count)(?: is| of)?)?"
     r"(?: ?(?:only|exactly|just|a total of|clearly|visible))?"
 )
 #: What is said behind a count, part by part: "3 dogs: one on the left, two on the right".
+_NOT_ANY = re.compile(r"\b(?:are|is)(?:n['’]t| not) any\b")
 _PARTED = re.compile(
     r"(?P<head>[^:(]{1,120}?)(?:\s?\((?P<inside>[^()]*)\)\W*$|:\s(?P<below>.*)$"
     r"|\s?[,;\u2014\u2013-]\s?(?:with\s)?(?P<listed>(?:\w+)\s(?:\w+\s)?(?:on|in|at|of|near|behind|to|with|under|by|is|are)\b.*)$)",
@@ -134,7 +136,7 @@ def _without_lead(text: str) -> str:
 def _less_their_state(after: list[str]) -> list[str]:
     """ "2 people" of "2 people are visible in the picture"."""
     for place, pair in enumerate(pairwise(after)):
-        if pair[0] in ("is", "are") and pair[1] in _STATES:
+        if pair[0] in ("is", "are", "can") and pair[1] in _STATES | {"be"}:
             return after[:place]
     return after
 
@@ -154,7 +156,7 @@ def _without_parts(text: str) -> str:
     counted = _count(found["head"])
     if counted is None or len(behind.split()) < 2 or _ALTERNATIVE.search(behind.lower()):
         return text
-    if found["inside"] is None and not counted[2]:
+    if found["below"] is not None and not counted[2]:
         return text
     if found["listed"] is not None and leading_number(_simple(behind).split()) is None:
         return text if not behind[:1].isdigit() else found["head"]
@@ -222,7 +224,7 @@ def _simple(text: str) -> str:
     text = text if text.isascii() else unicodedata.normalize("NFKC", text)
     for dash in "‐‑‒–—−":
         text = text.replace(dash, "-")
-    return text.lower().replace("/", "-")
+    return _NOT_ANY.sub("are no", text.lower().replace("/", "-"))
 
 
 def _joined(words: list[str]) -> list[str]:
