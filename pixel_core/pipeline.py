@@ -23,7 +23,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "annotate",
-        1,
+        2,
         ("annotate",),
         ("ingest",),
         "pixel_core.annotation.annotate:run",
