@@ -184,9 +184,16 @@ def _rebuilt(pending: Sequence[str]) -> str:
 
 
 def _warning(stage: Stage, config: PipelineConfig, artifact: Artifact) -> str:
+    # What the stage itself said about what it made stays said.
+    made = artifact.metrics.get("warning")
+    warnings = [made] if isinstance(made, str) and made else []
     rooms = changed_rooms(artifact.manifest.source, source_hashes(stage, config))
-    if not rooms:
-        return ""
+    if rooms:
+        warnings.append(_changed_code(stage, rooms))
+    return "; ".join(warnings)
+
+
+def _changed_code(stage: Stage, rooms: Sequence[str]) -> str:
     return (
         f"the code of {', '.join(rooms)} changed since this was made; reused all the same: "
         f"raise the stage's version if its meaning changed, or run with --from {stage.name}"

@@ -170,6 +170,23 @@ def test_changed_source_warns_but_does_not_rebuild(
     assert plan(small(), store, stages=(stage,))[0].warning == outcome.warning
 
 
+def test_what_a_stage_warned_of_is_said_whenever_it_is_reused(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "warning_stage.py"
+    module.write_text(
+        "def run(context):\n"
+        "    (context.out / 'file').write_text('x')\n"
+        "    return {'warning': '3 of 4 seeds are lost'}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    stage = Stage("warned", 1, ("evaluate",), (), "warning_stage:run", "")
+    run_stage(stage, small(), {}, store)
+    (decision,) = plan(small(), store, stages=(stage,))
+    assert (decision.action, decision.warning) == ("reuse", "3 of 4 seeds are lost")
+    assert run_stage(stage, small(), {}, store).warning == "3 of 4 seeds are lost"
+
+
 def test_forcing_reaches_down_and_not_up() -> None:
     assert forced_stages("numbers", STAGES) == {"numbers", "squares", "total"}
     assert forced_stages("squares", STAGES) == {"squares", "total"}

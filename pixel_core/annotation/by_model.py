@@ -22,6 +22,10 @@ from pixel_core.errors import EndpointError
 from pixel_core.records import Annotation, SecondLook
 from pixel_core.stage import StageContext
 
+#: The share of seeds that may be dropped for want of a usable answer, and how many of them
+#: say nothing of an endpoint, where no setting says so.
+_DROPPED_SHARE, _FEW = 0.5, 10
+
 Made = tuple[Iterator[Annotation], dict[str, Any]]
 
 
@@ -61,18 +65,37 @@ def _asked(seeds: Path, found: Survey, context: StageContext, results: InOrder) 
                     summary.add(outcome)
                     if outcome.annotation is not None:
                         results.put(number, outcome.annotation.model_dump_json().encode())
+                    till.dropped_seeds = summary.unanswered.total()
                     _show(summary, found, till, context)
+                    _check_share(summary, found, context)
         except EndpointError:
             context.progress.note(
                 f"{summary.done} of {found.train} seeds are annotated, and every answer is "
                 "kept: the next run goes on from there"
             )
             raise
+        if warning := summary.warning():
+            context.progress.note(f"warning: {warning}")
         if remembered := till.counters.remembered:
             context.progress.note(
                 f"{remembered} answers were on record and cost nothing (${till.saved_usd:.2f})"
             )
     return summary
+
+
+def _check_share(summary: Summary, found: Survey, context: StageContext) -> None:
+    """Stop as soon as more seeds are lost than may be, whatever the rest will say."""
+    config = context.config.annotate.openai
+    share, least = config.max_dropped_share, 0
+    if share is None:
+        share, least = _DROPPED_SHARE, _FEW
+    if summary.unanswered.total() > max(least, share * found.train):
+        raise EndpointError(
+            f"{summary.warning()}, more than max_dropped_share ({share:g}) "
+            f"of all {found.train} allows; check that the model {config.model!r} sees pictures "
+            "and follows a JSON schema, or raise annotate.openai.max_dropped_share and run "
+            "again: what is on record costs nothing"
+        )
 
 
 def _driver(mode: str) -> Callable[..., Generator[tuple[int, Outcome], None, None]]:

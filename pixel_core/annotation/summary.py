@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from pixel_core.annotation.verdict import Outcome, Reason, Tally
+from pixel_core.annotation.verdict import REJECTED, Outcome, Reason, Tally
 from pixel_core.records import SecondLook
 
 #: Kinds of question listed one by one; the rarer ones are summed up.
@@ -43,6 +43,23 @@ class Summary:
         self.looks.update(fate for fate in fates if fate in _LOOKS)
         self._kinds.setdefault(outcome.kind, Counter()).update(fates)
 
+    @property
+    def unanswered(self) -> Counter[str]:
+        """Seeds that were dropped because no answer could be used, by reason."""
+        rejected = {reason.value for reason in REJECTED}
+        return Counter({why: n for why, n in self.dropped.items() if why not in rejected})
+
+    def warning(self) -> str:
+        """What a person should know before this is built upon; "" for nothing."""
+        unanswered = self.unanswered
+        if not unanswered:
+            return ""
+        reasons = ", ".join(f"{n} {why}" for why, n in sorted(unanswered.items()))
+        return (
+            f"{unanswered.total()} of {self.done} train seeds were dropped because no answer "
+            f"to them could be used ({reasons})"
+        )
+
     def metrics(self) -> dict[str, Any]:
         """JSON values that follow from the seeds and the replies alone.
 
@@ -50,7 +67,9 @@ class Summary:
         its 95 % Wilson interval.
         """
         tally = self._tally
+        warning = self.warning()
         return {
+            **({"warning": warning} if warning else {}),
             "asked": self.done,
             "dropped": self.dropped.total(),
             "dropped_by": dict(sorted(self.dropped.items())),

@@ -88,6 +88,8 @@ class Till:
         self._set_aside = 0
         self._unsettled = ledger.unsettled(owner=ledger.owner)
         self._recalled: set[bytes] = set()
+        #: Told by the run: seeds for which no answer could be used.
+        self.dropped_seeds = 0
         self._written = time.monotonic()
         budget = config.budget_usd
         self._budget = None if budget is None else picodollars(budget)
@@ -291,6 +293,8 @@ class Till:
             }
             if self._unsettled:
                 table["unsettled_usd"] = self.unsettled_usd
+            if self.dropped_seeds:
+                table["dropped_seeds"] = self.dropped_seeds
             self._written = time.monotonic()
         self._work.put(COSTS, json.dumps(table).encode())
 

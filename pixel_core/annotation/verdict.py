@@ -33,6 +33,10 @@ class Reason(StrEnum):
     LOOK_FAILED = "look_failed"  #: looking again did not give the answer
 
 
+#: What a seed is meant to be dropped for: the answers were in order.
+REJECTED = frozenset({Reason.NOT_VALID, Reason.LOOK_FAILED})
+
+
 class Unusable(Exception):
     """An answer that can't be used; the text tells the model what was wrong with it."""
 

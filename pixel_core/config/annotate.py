@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pixel_core.config.section import Count, Placement, Positive, Rate, Section, Weight
+from pixel_core.config.section import Count, Placement, Positive, Rate, Section, Share, Weight
 
 #: A number on a command line is a version's name too.
 Version = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, int) else v)]
@@ -84,6 +84,10 @@ class OpenAIConfig(Section):
     tokens_per_minute: Annotated[Count, Placement()] = 0
     batch: Annotated[BatchConfig, Placement()] = BatchConfig()
     prices: Annotated[Prices, Placement()] = Prices()
+    #: The share of the train seeds that may be dropped because no answer to them could be
+    #: used; of more the run stops. Seeds that the model or the second look rejects don't count.
+    #: None: half, once more than ten are dropped; fewer say little of an endpoint.
+    max_dropped_share: Annotated[Share | None, Placement()] = None
     #: What all answers of a run may cost; None: no bound.
     budget_usd: Annotated[Weight | None, Placement()] = None
 

@@ -82,6 +82,7 @@ def look_table(material: Material) -> Table | None:
 #: What the annotating stage's costs mean, in the order they are shown.
 _COSTS = {
     "usd": "paid, US dollars",
+    "unsettled_usd": "at most: charged for answers that never came, US dollars",
     "saved_usd": "saved: on record already, US dollars",
     "requests": "answers paid for",
     "remembered": "answers on record",
@@ -89,6 +90,7 @@ _COSTS = {
     "cached_tokens": "of them cached",
     "completion_tokens": "completion tokens",
     "unmetered": "answers that did not say their price",
+    "dropped_seeds": "warning: seeds dropped because no answer could be used",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -190,3 +191,28 @@ def test_nothing_usable_at_all_is_an_error(make: Make, server: AnnotatorServer) 
     behave(server, Rule(do=Fault.REFUSAL))
     with pytest.raises(EndpointError, match=r"none of 10 train seeds.*'refused': 10"):
         annotate.run(make())
+
+
+def test_a_share_of_dropped_seeds_stops_and_a_smaller_one_is_told(
+    make: Make, server: AnnotatorServer, drawn: Path
+) -> None:
+    seeds = [s for s in read_jsonl(drawn / "seeds.jsonl", Seed) if s.split is Split.TRAIN]
+    question = seeds[0].question
+    lost = sum(seed.question == question for seed in seeds)
+    assert lost < len(seeds)
+    behave(server, Rule(do=Fault.REFUSAL, schema_name="locate", containing=question))
+    with pytest.raises(EndpointError, match=r"max_dropped_share \(0\) of all 10"):
+        annotate.run(make(max_dropped_share=0.0))
+    # Nothing is lost: with another bound the rest is asked.
+    context = make(max_dropped_share=0.95)
+    warning = annotate.run(context)["warning"]
+    assert warning.startswith(f"{lost} of 10 train seeds were dropped because no answer")
+    assert f"warning: {warning}" in told(context).notes
+    assert json.loads(context.work.get("costs.json") or b"{}")["dropped_seeds"] == lost
+
+
+def test_seeds_that_are_rejected_are_no_outage(make: Make, server: AnnotatorServer) -> None:
+    behave(server, Rule(do=Fault.WRONG, schema_name="locate", rate=0.5))
+    metrics = annotate.run(make(max_dropped_share=0.0))
+    assert metrics["dropped"] > 0
+    assert "warning" not in metrics

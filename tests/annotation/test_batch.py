@@ -161,6 +161,19 @@ def test_a_garbled_line_is_asked_again(runs: Runs) -> None:
         assert server.journal.count("line") == SEEDS + 1
 
 
+def test_a_garbled_answer_counts_against_the_budget(runs: Runs) -> None:
+    config = runs.context("http://127.0.0.1").config.annotate.openai
+    asked = [locate_request(seed, config) for seed in runs.seeds]
+    most = [dollars(most_price(config.prices, config.model, one, batch=True)) for one in asked]
+    rule = {"do": "line_garbled", "route": "line", "first": 0}
+    with AnnotatorServer(script=script(rule)) as server:
+        with pytest.raises(BudgetSpent):
+            runs(server.url, budget_usd=sum(most) * 1.01)
+        # All were answered once, and there is no money to hear it again.
+        assert server.journal.count("line") == SEEDS
+    assert runs.usd == pytest.approx(sum(most))
+
+
 def test_what_never_passes_is_an_error_after_three_batches(runs: Runs) -> None:
     rule = {"do": "server_error", "route": "line", "rate": 0.5}
     with AnnotatorServer(script=script(rule)) as server:

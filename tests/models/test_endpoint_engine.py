@@ -166,6 +166,65 @@ def test_a_cut_turn_is_unfinished_however_it_was_cut() -> None:
         assert seen.requests[0].body["max_tokens"] == 8
 
 
+def test_an_answer_cut_before_its_first_word_is_one_and_paid_once() -> None:
+    """As reasoning models give it whose thoughts took all of the tokens."""
+
+    def thinking(seen: Seen, number: int) -> Reply:
+        reply = chat(None)
+        reply.body["choices"][0]["finish_reason"] = "length"
+        return reply
+
+    (episode,), usage, endpoint = answered(thinking, limit=8)
+    assert episode.stop is StopReason.TRUNCATED
+    assert episode.sampled == 0
+    assert usage["requests"] == len(endpoint.requests) == 1
+
+
+def test_chunks_of_text_are_the_answer_and_thoughts_are_not() -> None:
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "\\boxed{8}"}]}
+    chunks = [thought, {"type": "text", "text": "\\boxed"}, {"type": "text", "text": "{7}"}]
+    (episode,), _, endpoint = answered(lambda seen, n: chat(chunks))  # type: ignore[arg-type]
+    assert (episode.answer, len(endpoint.requests)) == ("7", 1)
+
+
+def test_thoughts_alone_are_no_answer_and_their_tokens_are_counted() -> None:
+    def once(seen: Seen, number: int) -> Reply:
+        return chat(None if number == 0 else "\\boxed{7}")
+
+    (episode,), usage, _ = answered(once)
+    assert episode.answer == "7"
+    assert usage["completion_tokens"] == 40
+
+
+def test_a_refused_parameter_is_left_out_and_that_is_counted() -> None:
+    said = "Unsupported parameter: 'max_tokens' is not supported with this model. Use ..."
+
+    def picky(seen: Seen, number: int) -> Reply:
+        if "max_tokens" in seen.body:
+            return failure(400, said)
+        if "top_p" in seen.body:
+            return failure(400, "`temperature` and `top_p` cannot both be specified")
+        return chat("\\boxed{7}")
+
+    episodes, usage, endpoint = answered(picky, samples=4)
+    assert [one.answer for one in episodes] == ["7"] * 4
+    last = endpoint.requests[-1].body
+    assert "max_completion_tokens" in last
+    assert "temperature" in last
+    assert usage["changed"] == 4
+
+
+def test_settings_say_what_is_sent_from_the_start() -> None:
+    settings = {"omit": ["temperature", "top_p"], "max_completion_tokens": True}
+    _, usage, endpoint = answered(lambda seen, n: chat("\\boxed{7}"), **settings)
+    (request,) = endpoint.requests
+    assert not {"temperature", "top_p", "max_tokens"} & set(request.body)
+    assert request.body["max_completion_tokens"] == 32
+    assert usage["changed"] == 1
+    _, _, endpoint = answered(lambda seen, n: chat("\\boxed{7}"), omit=["max_tokens"])
+    assert "max_tokens" not in endpoint.requests[0].body
+
+
 def test_a_refusal_is_an_answer_without_words() -> None:
     blocked = failure(400, "no", "content_filter")
     for reply in (blocked, chat(None, refusal="I can't help with that")):
