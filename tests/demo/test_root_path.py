@@ -11,7 +11,9 @@ import pytest
 from asking_gradio import ask, named, upload
 from demo_world import World, served
 from memorised import memorised
+from playwright.sync_api import Browser, expect
 from stripping_proxy import proxied
+from visits import Visit
 
 PREFIX = "/tools/pixel"
 PUBLIC = "https://pictures.example"
@@ -56,3 +58,16 @@ def test_its_public_name_is_one_of_its_names_and_no_other_is(prefixed: World) ->
         place = f"{prefixed.url}/gradio_api/queue/join"
         refused = httpx.post(place, json=body, headers=elsewhere | {"Host": host}, timeout=20)
         assert refused.status_code == 403
+
+
+@pytest.mark.ci
+def test_a_person_asks_behind_the_prefix(browser: Browser) -> None:
+    with served(PREFIX) as world, proxied(world.url, PREFIX) as url:
+        visit = Visit(browser, f"{url}/")
+        visit.pick(0, memorised().openings[0].query.question)
+        visit.ask()
+        expect(visit.notice).to_contain_text("The right answer is")
+        expect(visit.looking.locator(".verdict")).to_be_visible()
+        # Gradio's page asks for /manifest.json, which says nothing here, beside the prefix.
+        assert [text for text in visit.complaints if "404 (Not Found)" not in text] == []
+        assert [place for place in visit.requests if not place.startswith(url)] == []
