@@ -12,6 +12,7 @@ from flows.cli_options import (
     Base,
     Debug,
     Overrides,
+    RootPathOption,
     StoreUri,
 )
 from flows.endings import clear_endings
@@ -144,6 +145,7 @@ def demo(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")
     ] = 7860,
+    root_path: RootPathOption = "",
     examples: Annotated[
         bool, typer.Option("--examples/--no-examples", help="Pictures to begin with.")
     ] = True,
@@ -163,6 +165,7 @@ def demo(
                 base=base,
                 host=host,
                 port=port,
+                root_path=root_path,
                 examples=examples,
                 device=device,
             )
@@ -207,6 +210,16 @@ def serve(
             "--allow-url", metavar="HOST", help="Fetch pictures from this host; repeatable."
         ),
     ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin",
+            metavar="ORIGIN",
+            help="Pages of this origin may ask from a browser (CORS), such as "
+            "https://app.example.org; *: all; repeatable.",
+        ),
+    ] = None,
+    root_path: RootPathOption = "",
     max_running: Annotated[
         int, typer.Option("--max-running", min=1, help="Requests answered at once.")
     ] = 16,
@@ -257,6 +270,8 @@ def serve(
                 host=host,
                 port=port,
                 allow_urls=tuple(allow_url or ()),
+                allow_origins=tuple(allow_origin or ()),
+                root_path=root_path,
                 operations=operations,
                 device=device,
                 limits=limits,

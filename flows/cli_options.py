@@ -35,6 +35,15 @@ Base = Annotated[
         "NAME@COMMIT. Default: the one that the adapter names.",
     ),
 ]
+RootPathOption = Annotated[
+    str,
+    typer.Option(
+        "--root-path",
+        metavar="PATH|URL",
+        help="Where a proxy puts the server: /prefix, or https://name/prefix as browsers see "
+        "it.",
+    ),
+]
 ForceFrom = Annotated[
     str | None,
     typer.Option("--from", metavar="STAGE", help="Make this stage and what follows anew."),

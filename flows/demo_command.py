@@ -15,6 +15,7 @@ from flows.consoles import plain_console
 from flows.endings import errors
 from pixel_core.config import PipelineConfig
 from pixel_core.pages.wording import MODEL_NAMES
+from pixel_core.serving.origins import RootPath
 from pixel_core.serving.server import bind
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Wanted:
     base: str = ""
     host: str = "127.0.0.1"
     port: int = 7860
+    root_path: str = ""
     examples: bool = True
     device: str = "cpu"
 
@@ -54,13 +56,14 @@ def serve_demo(wanted: Wanted) -> None:
     """Serve until Ctrl-C. Raises ``ConfigError`` for a taken port, ``DataError`` where there
     is no such model."""
     config = request_of(wanted).config()
+    root = RootPath.of(wanted.root_path)
     with (
         bind(wanted.host, wanted.port) as bound,
         errors.status("loading the model") as wait,
         load_reasoner(wanted, config, limits=_limits()) as reasoner,
     ):
         wait.update("making the page")
-        _serve(wanted, config, reasoner, bound, wait)
+        _serve(wanted, config, reasoner, bound, root, wait)
 
 
 def _limits() -> MediaLimits:
@@ -76,6 +79,7 @@ def _serve(
     config: PipelineConfig,
     reasoner: Reasoner,
     bound: socket.socket,
+    root: RootPath,
     wait: Status,
 ) -> None:
     from pixel_core.demo.examples import draw_examples
@@ -102,6 +106,7 @@ def _serve(
         name=reasoner.name,
         hint=_TINY if named and config.base_model.source == "tiny" else "",
         bounds=Bounds(upload=UPLOAD),
+        root=root,
         ready=ready,
     ) as server:
         server.serve_until_ended()

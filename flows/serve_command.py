@@ -25,6 +25,7 @@ from flows.endings import errors, say
 from pixel_core.config import PipelineConfig
 from pixel_core.serving.access import VARIABLE, Access, is_loopback, key_from_environment
 from pixel_core.serving.limits import Limits
+from pixel_core.serving.origins import Origins, RootPath
 
 if TYPE_CHECKING:
     from pixel_core.inference.reasoner import Reasoner
@@ -51,6 +52,8 @@ class Wanted:
     host: str = "127.0.0.1"
     port: int = 8000
     allow_urls: tuple[str, ...] = ()
+    allow_origins: tuple[str, ...] = ()
+    root_path: str = ""
     operations: bool = True
     device: str = "cpu"
     limits: Limits = field(default_factory=Limits)
@@ -63,6 +66,7 @@ def serve(wanted: Wanted) -> None:
     model, and ``KeyboardInterrupt`` after Ctrl-C.
     """
     key = key_from_environment()
+    origins, root = Origins(wanted.allow_origins), RootPath.of(wanted.root_path)
     config = request_of(wanted).config()
     with errors.status("loading the model"):
         from pixel_core.serving.server import bind
@@ -72,7 +76,10 @@ def serve(wanted: Wanted) -> None:
         with errors.status("loading the model"):
             reasoner = load_reasoner(wanted, config, at_once=wanted.limits.max_running)
         try:
-            interrupted = _serve(wanted, config, reasoner, bound, key, Path(folder))
+            access = Access(key, is_loopback(wanted.host), root.host)
+            interrupted = _serve(
+                wanted, config, reasoner, bound, access, origins, root, Path(folder)
+            )
         finally:
             reasoner.close()
     if interrupted:
@@ -84,7 +91,9 @@ def _serve(
     config: PipelineConfig,
     reasoner: Reasoner,
     bound: socket.socket,
-    key: str,
+    access: Access,
+    origins: Origins,
+    root: RootPath,
     folder: Path,
 ) -> bool:
     """Whether it was Ctrl-C that ended it."""
@@ -99,12 +108,14 @@ def _serve(
         name,
         reasoner.conductor,
         reasoner.dialogue_for(operations=wanted.operations),
-        Access(key, only_loopback=local),
+        access,
         limits=wanted.limits,
         urls=UrlLimits(hosts=wanted.allow_urls),
+        origins=origins,
+        root=root,
         say=lambda sentence: say("serve", "cyan", sentence),
     )
-    if not (local or key):
+    if not (local or access.asks_key):
         say(
             "warning",
             "yellow",
@@ -119,7 +130,7 @@ def _serve(
         model=reasoner.name,
         at_once=wanted.limits.max_running,
         waiting=wanted.limits.max_waiting,
-        curl=_curl(url, _example(folder, name, config), bool(key)),
+        curl=_curl(url, _example(folder, name, config), access.asks_key),
     )
     bound.listen()  # who takes the next line at its word waits, and is not turned away
     try:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from pixel_core.demo.uploads import NOT_UPLOADED, Uploads
+from pixel_core.serving.origins import RootPath
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -52,10 +53,18 @@ _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?")
 class Door:
     """ASGI middleware. ``upload``: bytes of the largest upload; ``room``: of all of
     ``uploads`` together. ``only_here``: the page is asked for by this machine's own names
-    alone, so that no other site can lead a browser here under its own."""
+    alone, so that no other site can lead a browser here under its own; and by that of
+    ``root``, where a proxy puts it."""
 
     def __init__(
-        self, app: App, uploads: Uploads, *, upload: int, room: int, only_here: bool
+        self,
+        app: App,
+        uploads: Uploads,
+        *,
+        upload: int,
+        room: int,
+        only_here: bool,
+        root: RootPath,
     ) -> None:
         self._app = app
         self._uploads = uploads
@@ -64,6 +73,7 @@ class Door:
         #: Bytes of uploads that are under way.
         self._coming = 0
         self._only_here = only_here
+        self._root = root
         self._closing = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,6 +81,7 @@ class Door:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
+        scope = self._root.inside(scope)
         refused = self._refused(scope)
         if refused is not None:
             await _answer(send, *refused)
@@ -96,9 +107,14 @@ class Door:
     def _refused(self, scope: Scope) -> tuple[int, str] | None:
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1")
-        if self._only_here and not _LOOPBACK.fullmatch(host):
+        proxied = bool(host) and host.lower() == self._root.host
+        if self._only_here and not proxied and not _LOOPBACK.fullmatch(host):
             return 421, "this page is asked for as localhost"
-        if _from_elsewhere(scope, headers, host):
+        # Many proxies ask by the server's own name, whatever the browser asked for.
+        through = (
+            bool(self._root.origin) and headers.get(b"origin") == self._root.origin.encode()
+        )
+        if not through and _from_elsewhere(scope, headers, host):
             return 403, "another site may send nothing here"
         path = scope["path"]
         if not _PATHS.fullmatch(path):

@@ -20,6 +20,7 @@ from pixel_core.demo.door import Door
 from pixel_core.demo.uploads import Uploads
 from pixel_core.demo.visit import Demo
 from pixel_core.garbage import garbage_kept
+from pixel_core.serving.origins import RootPath
 
 #: Seconds that open pages are given when the server ends.
 _FAREWELL_S = 1
@@ -55,13 +56,14 @@ def page_server(
     name: str,
     hint: str,
     bounds: Bounds,
+    root: RootPath | None = None,
     ready: Callable[[], None] = lambda: None,
 ) -> Iterator[PageServer]:
     """A server at the ``bound`` socket, to be run; ``ready`` is called when the page can be
-    opened. What visitors uploaded is removed at the end."""
+    opened. ``root``: where a proxy puts it. What visitors uploaded is removed at the end."""
     with _private_uploads() as folder:
         demo.uploads = Uploads(folder)
-        door = _door(demo, demo.uploads, bound, name, hint, bounds)
+        door = _door(demo, demo.uploads, bound, name, hint, bounds, root or RootPath())
         config = uvicorn.Config(
             door,
             log_level="warning",
@@ -126,7 +128,13 @@ class PageServer(uvicorn.Server):
 
 
 def _door(
-    demo: Demo, uploads: Uploads, bound: socket.socket, name: str, hint: str, bounds: Bounds
+    demo: Demo,
+    uploads: Uploads,
+    bound: socket.socket,
+    name: str,
+    hint: str,
+    bounds: Bounds,
+    root: RootPath,
 ) -> Door:
     import fastapi
 
@@ -145,6 +153,7 @@ def _door(
         fastapi.FastAPI(openapi_url=None, docs_url=None, redoc_url=None),
         page,
         path="/",
+        root_path=root.url or None,
         server_name=host,
         server_port=port,
         footer_links=[],
@@ -169,6 +178,7 @@ def _door(
         upload=bounds.upload + 100_000,
         room=bounds.uploads,
         only_here=ip_address(host).is_loopback,
+        root=root,
     )
 
 

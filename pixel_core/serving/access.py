@@ -43,19 +43,27 @@ def is_loopback(host: str) -> bool:
 class Access:
     """``key``: "" lets everybody ask. ``only_loopback``: the request must be addressed to
     this machine by a name of loopback, so that no web page reaches it by a name of its own
-    that resolves to here (DNS rebinding)."""
+    that resolves to here (DNS rebinding); ``host``: one more name, that of a proxy."""
 
-    def __init__(self, key: str, only_loopback: bool) -> None:
+    def __init__(self, key: str, only_loopback: bool, host: str = "") -> None:
         self._key = key.encode()
         self._only_loopback = only_loopback
+        self._host = host
+
+    @property
+    def asks_key(self) -> bool:
+        return bool(self._key)
 
     def check_host(self, request: Request) -> None:
         """Raises ``Refusal`` 421."""
-        if self._only_loopback and not is_loopback(_name(request.headers.get("host", ""))):
+        host = request.headers.get("host", "")
+        if self._host and host.lower() == self._host:
+            return
+        if self._only_loopback and not is_loopback(_name(host)):
             raise Refusal(
                 421,
                 "the server answers to localhost and 127.0.0.1 only: use one of them, or start "
-                "it with --host",
+                "it with --host or, behind a proxy, --root-path https://NAME",
                 code="host_not_allowed",
             )
 

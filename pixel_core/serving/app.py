@@ -15,6 +15,7 @@ from pixel_core.serving.front import Front, refused
 from pixel_core.serving.gate import Gate
 from pixel_core.serving.limits import Limits
 from pixel_core.serving.metrics import CONTENT_TYPE, Metrics
+from pixel_core.serving.origins import Origins, RootPath
 from pixel_core.serving.refusal import Refusal
 from pixel_core.serving.work import Model
 
@@ -29,7 +30,13 @@ class Served(Model, Protocol):
 
 
 def build_app(
-    model: Served, limits: Limits, access: Access, gate: Gate, metrics: Metrics
+    model: Served,
+    limits: Limits,
+    access: Access,
+    gate: Gate,
+    metrics: Metrics,
+    origins: Origins,
+    root: RootPath,
 ) -> Front:
     """The whole endpoint as an ASGI application. ``gate``: closing it stops the serving."""
     # Pages of documentation would fetch scripts from elsewhere.
@@ -96,4 +103,4 @@ def build_app(
         return refused(Refusal(500, text, code="internal_error"))
 
     paths = frozenset(getattr(route, "path", "") for route in app.routes)
-    return Front(app, access, metrics, paths)
+    return Front(app, access, metrics, paths, origins, root)

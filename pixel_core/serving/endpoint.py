@@ -14,12 +14,14 @@ from pixel_core.serving.gate import Gate
 from pixel_core.serving.hosted import Hosted
 from pixel_core.serving.limits import Limits
 from pixel_core.serving.metrics import Metrics
+from pixel_core.serving.origins import Origins, RootPath
 from pixel_core.serving.server import Server
 
 
 class Endpoint:
-    """``name``: what clients call the model. ``dialogue``: how it is asked. ``say`` hears how
-    the server stops. The conductor is the caller's to close, after the server has ended.
+    """``name``: what clients call the model. ``dialogue``: how it is asked. ``origins``: of
+    pages that may ask. ``root``: where a proxy puts it. ``say`` hears how the server stops.
+    The conductor is the caller's to close, after the server has ended.
 
     Run ``server.serve([socket])`` in an event loop, with a socket of ``server.bind``.
     """
@@ -33,13 +35,23 @@ class Endpoint:
         *,
         limits: Limits | None = None,
         urls: UrlLimits | None = None,
+        origins: Origins | None = None,
+        root: RootPath | None = None,
         say: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         limits = limits or Limits()
         self._memory = FreeMemory()
         self.gate = Gate(limits, self._memory.look)
         self.hosted = Hosted(name, conductor, dialogue, limits, urls or UrlLimits())
-        app = build_app(self.hosted, limits, access, self.gate, Metrics())
+        app = build_app(
+            self.hosted,
+            limits,
+            access,
+            self.gate,
+            Metrics(),
+            origins or Origins(),
+            root or RootPath(),
+        )
         self.server = Server(app, self.gate, limits, say)
 
     def close(self) -> None:

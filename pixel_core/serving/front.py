@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 import time
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pixel_core.serving.access import Access
 from pixel_core.serving.metrics import Metrics
+from pixel_core.serving.origins import Origins, RootPath
 from pixel_core.serving.refusal import Refusal
 from pixel_core.serving.upload import Upload
 
@@ -29,20 +30,32 @@ _AT_ONCE = frozenset({408, 503})
 
 
 class Front:
-    """``routes``: the paths there are."""
+    """``routes``: the paths there are; ``origins``: of pages that may ask; ``root``: what a
+    proxy puts before the paths."""
 
     def __init__(
-        self, app: ASGIApp, access: Access, metrics: Metrics, routes: frozenset[str]
+        self,
+        app: ASGIApp,
+        access: Access,
+        metrics: Metrics,
+        routes: frozenset[str],
+        origins: Origins,
+        root: RootPath,
     ) -> None:
         self._app = app
         self._access = access
         self._metrics = metrics
         self._routes = routes
+        self._origins = origins
+        self._root = root
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["path"] not in self._routes:
+            scope = self._root.inside(scope)
+        origin = Headers(scope=scope).get("origin", "")
         route = scope["path"] if scope["path"] in self._routes else "other"
         status = CLIENT_GONE
         began = time.monotonic()
@@ -53,6 +66,7 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                MutableHeaders(scope=message).update(self._origins.headers(origin))
                 if not await upload.over(wait=status not in _AT_ONCE):
                     # What comes of it yet is not read as a request.
                     MutableHeaders(scope=message)["Connection"] = "close"
@@ -75,12 +89,21 @@ class Front:
         request = Request(scope)
         try:
             self._access.check_host(request)
+            if _is_preflight(request):
+                allowed = self._origins.preflight(request.headers["origin"], request.headers)
+                await Response(status_code=204, headers=allowed)(scope, receive, send)
+                return
             if route not in OPEN:
                 self._access.check_key(request)
         except Refusal as refusal:
             await refused(refusal)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+def _is_preflight(request: Request) -> bool:
+    asks = "access-control-request-method" in request.headers
+    return request.method == "OPTIONS" and asks and "origin" in request.headers
 
 
 def refused(refusal: Refusal) -> JSONResponse:

@@ -22,6 +22,7 @@ from pixel_core.inference.question import Question
 from pixel_core.inference.reasoner import Reasoner
 from pixel_core.inference.ticket import Ticket
 from pixel_core.models.engine import EmbeddedEngine
+from pixel_core.serving.origins import RootPath
 from pixel_core.serving.server import bind
 
 #: Of the four, by what the model does.
@@ -128,14 +129,20 @@ def import_gradio() -> None:
 
 
 @contextmanager
-def served() -> Iterator[World]:
+def served(root: str = "") -> Iterator[World]:
     import_gradio()
     ready = threading.Event()
     with (
         opened() as world,
         bind("127.0.0.1", 0) as bound,
         page_server(
-            world.demo, bound, name="tiny", hint=HOSTILE, bounds=BOUNDS, ready=ready.set
+            world.demo,
+            bound,
+            name="tiny",
+            hint=HOSTILE,
+            bounds=BOUNDS,
+            root=RootPath.of(root),
+            ready=ready.set,
         ) as server,
     ):
         thread = threading.Thread(target=server.serve_until_ended)

@@ -8,7 +8,7 @@ import io
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +25,7 @@ from pixel_core.serving.access import Access
 from pixel_core.serving.endpoint import Endpoint
 from pixel_core.serving.gate import Gate
 from pixel_core.serving.limits import Limits
+from pixel_core.serving.origins import Origins, RootPath
 from pixel_core.serving.server import Server, bind
 
 MODEL = "tiny-policy"
@@ -76,6 +77,8 @@ def serving(
     key: str = "",
     urls: UrlLimits | None = None,
     dialogue: DialogueConfig | None = None,
+    origins: Sequence[str] = (),
+    root: str = "",
 ) -> Iterator[Running]:
     limits = limits or Limits()
     world = memorised().world
@@ -86,9 +89,11 @@ def serving(
         MODEL,
         conductor,
         dialogue or world.prompts.dialogue,
-        Access(key, only_loopback=True),
+        Access(key, only_loopback=True, host=RootPath.of(root).host),
         limits=limits,
         urls=urls,
+        origins=Origins(origins),
+        root=RootPath.of(root),
         say=said.append,
     )
     bound = bind("127.0.0.1", 0)
