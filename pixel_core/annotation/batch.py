@@ -196,6 +196,8 @@ class _Rounds(Generic[T]):
         self._till.reserve(request, batch=True)
         self._asked.add(digest)
         body = request_body(request, self._config.model, self._views.urls(request))
+        for name in self._config.omit:
+            body.pop(name, None)
         if self._input is not None and not self._input.add(digest, request, body):
             self._hand_in()
         if self._input is None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ import pytest
 from asking import KEY, VARIABLE, Told, ask, context, drive_all, request
 from endpoint import FakeEndpoint, Reply, Seen, chat
 
+from pixel_core.annotation import compaction
 from pixel_core.annotation.batch_results import garbled_digest
+from pixel_core.annotation.indexing import SEGMENTS
 from pixel_core.annotation.money import dollars, most_price
 from pixel_core.annotation.till import open_till
 from pixel_core.config import Prices
 from pixel_core.errors import BudgetSpent, EndpointError, PixelError
+from pixel_core.store import Store
 from pixel_core.store.shared_notes import StoredNotes
 
 #: What an answer of the fake endpoint costs.
@@ -112,6 +116,29 @@ def test_what_is_released_or_answered_is_settled_for_the_next_run(tmp_path: Path
         with open_till(run) as till:
             assert till.unsettled_usd == 0
         for path in tmp_path.rglob("ledger.sqlite*"):
+            path.unlink()
+
+
+def test_reservations_stand_in_any_store_and_outlast_merging(
+    tmp_path: Path, store_uri: str
+) -> None:
+    store = Store.open(store_uri)
+    run = context(tmp_path, "http://127.0.0.1:9/v1")
+    run = replace(run, shared=store.notes("annotate", "one"), cache=store.cache("annotate"))
+    with open_till(run) as till:
+        for text in ("000", "111"):
+            till.reserve(request(text))
+            till.commit(request(text))
+        till.release(request("000"))
+    names = [name for name in run.shared.names() if name.startswith(SEGMENTS)]
+    data, replaced, _ = compaction.merged(run.shared, names)
+    run.shared.put(f"{SEGMENTS}zz-merged", data)
+    for name in replaced[:1]:  # a kill in between leaves the others
+        run.shared.delete(name)
+    for _ in range(2):
+        with open_till(run) as till:
+            assert till.unsettled_usd == pytest.approx(MOST)
+        for path in store.cache("annotate").glob("ledger.sqlite*"):
             path.unlink()
 
 
