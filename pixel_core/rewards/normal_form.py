@@ -220,7 +220,9 @@ def _encloses(text: str) -> bool:
     opening, closing = text[0], text[-1]
     inside = text[1:-1]
     if opening == closing:
-        return opening not in inside
+        # Quotes in quotes, or the sign for inches; not so in "one" and "two".
+        before = inside[: inside.find(opening)] if inside.count(opening) > 1 else ""
+        return not any(char.isalnum() for char in before)
     depth = 0
     for char in inside:
         depth += (char == opening) - (char == closing)

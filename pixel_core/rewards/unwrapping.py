@@ -30,6 +30,8 @@ _SHORT_FRACTION = re.compile(r"\\[dtc]?frac\s*(\d)\s*(\d)(?!\d)")
 _MIXED = re.compile(r"(?<=\d)\s*(?=\\[dtc]?frac)")
 _ROOT = re.compile(r"\\sqrt\s*\{([^{}]*)\}")
 _POWER = re.compile(r"([\^_])\{([^{}]*)\}")
+#: ``\\boxed {7}``: the blank is TeX's.
+_COMMAND_BLANK = re.compile(r"(\\[A-Za-z]+)\s+(?=\{)")
 _BARE_GROUP = re.compile(r"(?<![A-Za-z}\]])(\s*)\{([^{}]*)\}")
 _SWITCH = re.compile(
     r"\\(?:displaystyle|textstyle|bf|rm|it|sf|tt|bfseries|itshape|normalfont|large|Large|huge"
@@ -125,6 +127,7 @@ def _without_latex(text: str) -> str:
 
 def _without_groups(text: str) -> str:
     """The innermost first."""
+    text = _COMMAND_BLANK.sub(r"\1", text)
     for _ in range(_DEPTH):
         before = text
         text = _SWITCH.sub("", _GROUP.sub(r"\1", text)) if "\\" in text else text
