@@ -153,11 +153,12 @@ def test_everyone_waits_as_long_as_the_endpoint_asks(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_retry_after_is_read_in_each_form(tmp_path: Path, form: str) -> None:
-    # A date has whole seconds: between one and two from now.
-    said = "1" if form == "seconds" else email.utils.formatdate(time.time() + 2, usegmt=True)
     at: list[float] = []
 
     def once(seen: Seen, number: int) -> Reply:
+        # A date has whole seconds: between one and two from now.
+        date = email.utils.formatdate(time.time() + 2, usegmt=True)
+        said = "1" if form == "seconds" else date
         at.append(time.monotonic())
         busy = failure(429, **{"retry-after": said})
         del busy.headers["retry-after-ms"]
