@@ -11,6 +11,7 @@ from flows.cli_options import (
     AsJson,
     Base,
     Debug,
+    Model,
     Overrides,
     RootPathOption,
     StoreUri,
@@ -43,15 +44,7 @@ def ask(
         ),
     ] = None,
     overrides: Overrides = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            metavar="NAME|PATH|ID",
-            help="base, warm_start or policy of the store; the folder of a model or of a LoRA "
-            "adapter; a hub id at a commit (NAME@COMMIT).",
-        ),
-    ] = "policy",
+    model: Model = "policy",
     base: Base = "",
     store: StoreUri = None,
     choices: Annotated[
@@ -127,15 +120,7 @@ def demo(
         ),
     ] = None,
     overrides: Overrides = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            metavar="NAME|PATH|ID",
-            help="base, warm_start or policy of the store; the folder of a model or of a LoRA "
-            "adapter; a hub id at a commit (NAME@COMMIT).",
-        ),
-    ] = "policy",
+    model: Model = "policy",
     base: Base = "",
     store: StoreUri = None,
     host: Annotated[
@@ -183,15 +168,7 @@ def serve(
         ),
     ] = None,
     overrides: Overrides = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            metavar="NAME|PATH|ID",
-            help="base, warm_start or policy of the store; the folder of a model or of a LoRA "
-            "adapter; a hub id at a commit (NAME@COMMIT).",
-        ),
-    ] = "policy",
+    model: Model = "policy",
     base: Base = "",
     name: Annotated[
         str, typer.Option("--name", help="What clients call it. Default: as --model has it.")

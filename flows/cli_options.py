@@ -26,6 +26,15 @@ StoreUri = Annotated[
         "Default: the profile's runtime.store.",
     ),
 ]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="NAME|PATH|ID",
+        help="base, warm_start or policy of the store; the folder of a model or of a LoRA "
+        "adapter; a hub id at a commit (NAME@COMMIT).",
+    ),
+]
 Base = Annotated[
     str,
     typer.Option(
