@@ -80,7 +80,7 @@ def _boxes(text: str) -> set[str]:
     held: set[str] = set()
     place = 0
     while found := _BOX.search(text, place):
-        end = _closed(text, found.end())
+        end = closing_brace(text, found.end())
         if end is None:
             return set()
         held.add(text[found.end() + 1 : end].strip())
@@ -88,12 +88,14 @@ def _boxes(text: str) -> set[str]:
     return held
 
 
-def _closed(text: str, start: int) -> int | None:
-    """Where the brace that opens at ``start`` closes; escaped ones do not count."""
+def closing_brace(text: str, start: int, stop: int | None = None) -> int | None:
+    """Where the brace that opens at ``start`` closes, before ``stop``; escaped ones do not
+    count. None where there is no such brace."""
     if text[start : start + 1] != "{":
         return None
+    end = len(text) if stop is None else min(len(text), stop)
     depth, place = 0, start
-    while place < len(text):
+    while place < end:
         char = text[place]
         if char == "\\":
             place += 1
@@ -109,7 +111,7 @@ def _closed(text: str, start: int) -> int | None:
 
 def _without_group(text: str) -> str:
     """Without braces around all of it, which group and say nothing."""
-    while text.startswith("{") and _closed(text, 0) == len(text) - 1:
+    while text.startswith("{") and closing_brace(text, 0) == len(text) - 1:
         text = text[1:-1].strip()
     return text
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from pixel_core.boxed_answers import closing_brace
+
 #: Characters between the braces; more than this is not an answer.
 MAX_ANSWER = 512
 
@@ -43,25 +45,10 @@ def extract_boxed(text: str) -> str | None:
     start = text.rfind(_BOX)
     while start >= 0:
         if opened := _OPEN.match(text, start + len(_BOX)):
-            return _inside(text, opened.end())
+            inside = opened.end()
+            end = closing_brace(text, inside - 1, inside + MAX_ANSWER + 1)
+            return None if end is None else text[inside:end].strip()
         start = text.rfind(_BOX, 0, start)
-    return None
-
-
-def _inside(text: str, start: int) -> str | None:
-    depth, place = 1, start
-    end = min(len(text), start + MAX_ANSWER + 1)
-    while place < end:
-        char = text[place]
-        if char == "\\":
-            place += 1
-        elif char == "{":
-            depth += 1
-        elif char == "}":
-            depth -= 1
-            if depth == 0:
-                return text[start:place].strip()
-        place += 1
     return None
 
 
