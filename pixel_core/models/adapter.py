@@ -164,7 +164,7 @@ def is_adapter(folder: Path) -> bool:
 def read_adapter(folder: Path) -> Adapter:
     """The adapter's settings. ``DataError`` for a kind that can't be merged from its files, by
     the setting's name, with what to do instead."""
-    settings = _settings(folder / CONFIG)
+    settings = json_object(folder / CONFIG, "the adapter")
     if not (folder / WEIGHTS).is_file():
         hint = ": copy it too"
         if (folder / "adapter_model.bin").exists():
@@ -209,13 +209,14 @@ def _refuse(folder: Path, name: str, value: Any) -> None:
     )
 
 
-def _settings(file: Path) -> dict[str, Any]:
+def json_object(file: Path, of: str) -> dict[str, Any]:
+    """What a settings file holds; ``of`` is what to copy again where it is damaged."""
     try:
         value = loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{file} can't be read ({error}): copy the adapter again") from error
+        raise DataError(f"{file} can't be read ({error}): copy {of} again") from error
     if not isinstance(value, dict):
-        raise DataError(f"{file} is no JSON object: copy the adapter again")
+        raise DataError(f"{file} is no JSON object: copy {of} again")
     return value
 
 

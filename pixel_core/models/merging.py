@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.errors import DataError
-from pixel_core.models.adapter import WEIGHTS, Adapter, remedy
-from pixel_core.nesting import loads
+from pixel_core.models.adapter import WEIGHTS, Adapter, json_object, remedy
 from pixel_core.stage import Progress
 
 _INDEX = "model.safetensors.index.json"
@@ -117,7 +116,7 @@ def _places(base: Path) -> dict[str, _Place]:
     """By plain name."""
     from safetensors import SafetensorError, safe_open
 
-    config = _json(base / "config.json")
+    config = json_object(base / "config.json", "the model")
     if config.get("quantization_config"):
         raise DataError(
             f"{base} is quantised, and an adapter is merged into full weights: name the model "
@@ -143,7 +142,7 @@ def _places(base: Path) -> dict[str, _Place]:
 def _shards(base: Path) -> list[Path]:
     if not (base / _INDEX).is_file():
         return [base / _SINGLE]
-    names = _json(base / _INDEX).get("weight_map")
+    names = json_object(base / _INDEX, "the model").get("weight_map")
     if not isinstance(names, Mapping) or not names:
         raise DataError(f"{base / _INDEX} names no weights: copy the model again")
     return [base / Path(str(name)).name for name in sorted(set(names.values()))]
@@ -269,23 +268,13 @@ def _merge_file(
 
 
 def _is_tied(base: Path, places: Mapping[str, _Place]) -> bool:
-    config = _json(base / "config.json")
+    config = json_object(base / "config.json", "the model")
     stated = config.get("tie_word_embeddings", False)
     return bool(stated) or "lm_head.weight" not in places
 
 
 def _is_weights(file: Path) -> bool:
     return file.suffix in _OTHER_WEIGHTS or file.name == _OTHER_INDEX
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        value = loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} can't be read ({error}): copy the model again") from error
-    if not isinstance(value, dict):
-        raise DataError(f"{file} is no JSON object: copy the model again")
-    return value
 
 
 def _written(shape: tuple[int, ...]) -> str:
