@@ -21,7 +21,7 @@ from pixel_core.profile import load_profile
 ARM_SECTIONS = ("dialogue", "annotate", "synthesize", "base_model", "text_only", "sft", "rl")
 
 
-class Seeds(NamedTuple):
+class CellSeeds(NamedTuple):
     """What the cells of one arm differ in, from what they stand on to what is their own."""
 
     base_model: int
@@ -37,7 +37,7 @@ class Cell:
     """One run of the matrix, and the configuration that makes it."""
 
     arm: str
-    seeds: Seeds
+    seeds: CellSeeds
     config: PipelineConfig
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ class Matrix:
     """``config`` is the profile's, with ``study.arms`` reduced to the arms that are run."""
 
     config: PipelineConfig
-    #: Seeds outermost, arms innermost: pairs that are compared come next to one another.
+    #: CellSeeds outermost, arms innermost: pairs that are compared come next to one another.
     cells: tuple[Cell, ...]
 
 
@@ -79,7 +79,7 @@ def build_matrix(
         _load(profile, (*overrides, *arm.overrides), f"arm {name!r}")
     cells = []
     for seeds in map(
-        Seeds._make, product(study.base_model_seeds, study.warm_start_seeds, study.rl_seeds)
+        CellSeeds._make, product(study.base_model_seeds, study.warm_start_seeds, study.rl_seeds)
     ):
         set_by = (study.base_model_fields, study.warm_start_fields, study.rl_fields)
         own = [

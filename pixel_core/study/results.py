@@ -23,7 +23,7 @@ from pixel_core.scoring.metrics import (
     summarize,
 )
 from pixel_core.study.diagnosis import Diagnosis, Evidence, diagnose, evidence
-from pixel_core.study.matrix import Seeds
+from pixel_core.study.matrix import CellSeeds
 
 Floats = NDArray[np.float64]
 Row = dict[str, float]
@@ -59,7 +59,7 @@ class RunResult:
     """One cell: where it started, where it ended, and the way there."""
 
     arm: str
-    seeds: Seeds
+    seeds: CellSeeds
     start: Answered
     end: Answered
     #: Of the rl artifact. Cells share one where their seeds came to the same: without a
@@ -95,7 +95,7 @@ def read_runs(
     return [
         RunResult(
             arm=row["arm"],
-            seeds=Seeds(*row["seeds"]),
+            seeds=CellSeeds(*row["seeds"]),
             start=answered[inputs[row["start"]]],
             end=answered[inputs[row["answers"]]],
             key=row["rl_key"],

@@ -28,7 +28,7 @@ from pixel_core.records import (
 )
 from pixel_core.stage import SilentProgress, StageContext
 from pixel_core.study.bands import band_of
-from pixel_core.study.matrix import Seeds
+from pixel_core.study.matrix import CellSeeds
 from pixel_core.study.results import RunResult
 from pixel_core.study.study import run
 
@@ -251,7 +251,7 @@ def test_a_rare_operations_accuracy_is_pooled_or_left_out() -> None:
 
 def result(rows: list[dict[str, float]]) -> RunResult:
     """A run of which only the curve matters."""
-    return RunResult("full", Seeds(0, 0, 0), start=None, end=None, key="", curve=rows)  # type: ignore[arg-type]
+    return RunResult("full", CellSeeds(0, 0, 0), start=None, end=None, key="", curve=rows)  # type: ignore[arg-type]
 
 
 def test_the_same_cells_give_the_same_bytes(context: StageContext, tmp_path: Path) -> None:
