@@ -115,7 +115,9 @@ def test_one_that_breaks_the_engine_ends_alone() -> None:
 def test_an_engine_that_only_breaks_is_given_up_and_nobody_waits_for_ever() -> None:
     with conducting(at_once=1) as (conductor, engine):
         engine.poison = {"?"}  # every question has one, the conductor's own too
+        engine.go_on.clear()  # or it may be given up before the last has asked
         tickets = [conductor.submit(known(0)) for _ in range(6)]
+        engine.go_on.set()
         assert all(isinstance(ended(ticket), EngineFailed) for ticket in tickets)
         wait_until(lambda: not conductor.alive)
         with pytest.raises(EngineFailed, match=r"broke down 3 times in a row"):
