@@ -184,13 +184,23 @@ def _door(
 
 @contextmanager
 def _private_uploads() -> Iterator[Path]:
-    """A folder of this server alone; Gradio reads these variables when it is imported."""
+    """A folder of this server alone. Gradio reads these variables when it is imported, and the
+    folder's at each question: after a second server of a process, the first finds its own."""
     with tempfile.TemporaryDirectory(prefix="pixel-demo-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
-        os.environ.update(
-            GRADIO_TEMP_DIR=str(folder),
-            GRADIO_ANALYTICS_ENABLED="False",
-            GRADIO_ALLOWED_PATHS="",
-            HF_HUB_DISABLE_TELEMETRY="1",
-        )
-        yield folder
+        wanted = {
+            "GRADIO_TEMP_DIR": str(folder),
+            "GRADIO_ANALYTICS_ENABLED": "False",
+            "GRADIO_ALLOWED_PATHS": "",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+        }
+        before = {variable: os.environ.get(variable) for variable in wanted}
+        os.environ.update(wanted)
+        try:
+            yield folder
+        finally:
+            for variable, value in before.items():
+                if value is None:
+                    os.environ.pop(variable, None)
+                else:
+                    os.environ[variable] = value

@@ -47,6 +47,17 @@ def test_the_page_and_an_answer_come_through_the_proxy(prefixed: World) -> None:
         assert '"success": true' in answer or '"success":true' in answer
 
 
+def test_after_a_second_server_of_the_process_the_first_takes_questions(
+    prefixed: World,
+) -> None:
+    with served(PREFIX):
+        pass
+    with proxied(prefixed.url, PREFIX) as url, httpx.Client(base_url=url, timeout=20) as client:
+        sent = upload(client, picture(), {"Origin": PUBLIC})
+        answer = ask(client, named(sent.json()[0]), {"Origin": PUBLIC})
+    assert '"success":true' in answer.replace(": ", ":")
+
+
 def test_its_public_name_is_one_of_its_names_and_no_other_is(prefixed: World) -> None:
     for path in ("/", f"{PREFIX}/", f"{PREFIX}/config"):
         for host, status in (("pictures.example", 200), ("evil.example", 421)):
