@@ -16,7 +16,7 @@ from flows.following import reporting
 from flows.plan_command import summary
 from flows.progress import Terminal
 from flows.request import Plan
-from flows.results import read_scores
+from flows.results import score_rows
 from flows.run_command import kept
 from flows.server import Server
 from flows.show_command import score_table
@@ -119,7 +119,7 @@ def evaluate_models(
         raise
     if "evaluate" in keys and (scored := store.load("evaluate", keys["evaluate"])):
         console.print()
-        console.print(score_table(read_scores(scored)["scores"]))
+        console.print(score_table(score_rows(scored, store)))
     print_benchmarks(console, store, config, keys)
 
 

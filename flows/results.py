@@ -19,6 +19,30 @@ def read_scores(artifact: Artifact) -> dict[str, Any]:
     return json.loads((artifact.local() / "scores.json").read_text(encoding="utf-8"))
 
 
+def score_rows(artifact: Artifact, store: Store) -> list[dict[str, Any]]:
+    """The rows of a table of scores; a warm start that missed its rule is marked."""
+    rows: list[dict[str, Any]] = read_scores(artifact)["scores"]
+    if warm_start_selected(artifact, store) is not False:
+        return rows
+    return [
+        row | {"model": "warm_start (rule missed)"} if row["model"] == "warm_start" else row
+        for row in rows
+    ]
+
+
+def warm_start_selected(artifact: Artifact, store: Store) -> bool | None:
+    """Whether the rule that was to pick the warm start of an evaluate artifact held; None
+    where there was no rule, or the store no longer says."""
+    found = artifact
+    for stage in ("answers_warm_start", "sft"):
+        needed = found.manifest.inputs.get(stage)
+        loaded = store.load(stage, needed.key) if needed else None
+        if loaded is None:
+            return None
+        found = loaded
+    return found.metrics.get("selected")
+
+
 def place_report(artifact: Artifact, store: Store) -> Path:
     """See ``place_page``."""
     return place_page(artifact, store, REPORT, "pixel run --from report")

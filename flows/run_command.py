@@ -18,7 +18,7 @@ from flows.measured_times import measured_times
 from flows.plan_command import summary
 from flows.progress import Terminal
 from flows.request import Plan, Request
-from flows.results import place_report, read_scores
+from flows.results import place_report, score_rows
 from flows.server import Server
 from flows.show_command import score_table
 from pixel_core.pipeline import stages_of
@@ -97,7 +97,7 @@ def _show_results(console: Console, store: Store, keys: Mapping[str, str]) -> No
     }
     if evaluated := made.get("evaluate"):
         console.print()
-        console.print(score_table(read_scores(evaluated)["scores"]))
+        console.print(score_table(score_rows(evaluated, store)))
         console.print(
             "The same seeds give these figures again on this machine; another CPU rounds "
             "differently and ends some points apart.",

@@ -14,7 +14,7 @@ from rich.text import Text
 from flows.benchmark_results import place_benchmarks, print_benchmark, read_benchmark
 from flows.consoles import plain_console
 from flows.endings import say
-from flows.results import place_report, read_scores
+from flows.results import place_report, read_scores, score_rows, warm_start_selected
 from pixel_core.benchmark_stages import PAGE
 from pixel_core.config import BenchmarkName
 from pixel_core.errors import ConfigError, DataError
@@ -57,11 +57,11 @@ def show_stage(store: Store, stage: str, as_json: bool) -> None:
             print_benchmark(console, artifact, store)
         return
     if stage == "evaluate":
-        results = read_scores(artifact)
         if as_json:
-            print(json.dumps(results, indent=1))
+            selected = {"warm_start_selected": warm_start_selected(artifact, store)}
+            print(json.dumps(read_scores(artifact) | selected, indent=1))
         else:
-            console.print(score_table(results["scores"]))
+            console.print(score_table(score_rows(artifact, store)))
         return
     if as_json:
         print(json.dumps(_values(artifact), indent=1))

@@ -10,7 +10,7 @@ from prefect.logging import get_run_logger
 
 from flows.progress import Unwatched
 from flows.request import Plan, Request
-from flows.results import read_scores
+from flows.results import score_rows
 from pixel_core.pipeline import stages_of
 from pixel_core.planning import check_ready
 from pixel_core.training.stages import begin_workers
@@ -67,5 +67,5 @@ def running(request: Request) -> Iterator[Run]:
         yield run
         evaluated = run.outcomes.get("evaluate")
         if evaluated is not None:
-            scores = read_scores(evaluated.artifact)["scores"]
+            scores = score_rows(evaluated.artifact, store)
             show_markdown("scores", scores_markdown(scores), get_run_logger())

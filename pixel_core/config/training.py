@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -143,20 +144,55 @@ class BaseModelConfig(Section):
 
 class SelectConfig(Section):
     """When the warm start is ready, said before any RL outcome is seen: training ends at the
-    first check at which sampled answers to validation questions reach both targets."""
+    first check at which sampled answers to validation questions lie in a window."""
 
     #: The RaPR to reach; 0: train for all steps.
     rapr: Share = 0.0
+    #: The RaPR not to pass; 1: any.
+    rapr_at_most: Share = 1.0
     #: The share of right answers among those with an operation to reach as well; 0: any.
     accuracy_with_operation: Share = 0.0
+    #: That share is not to pass this one; 1: any.
+    accuracy_with_operation_at_most: Share = 1.0
     every: Positive = 10  #: Steps from one check to the next.
     questions: Positive = 100
     samples: Positive = 1  #: Answers a question.
     #: What RL will sample at; greedy answers hide an operation that is merely likely.
     temperature: Rate = 1.0
 
+    @model_validator(mode="after")
+    def _is_a_window(self) -> Self:
+        for name in ("rapr", "accuracy_with_operation"):
+            low, high = getattr(self, name), getattr(self, f"{name}_at_most")
+            if high < 1 and high <= low:
+                raise ValueError(
+                    f"{name}_at_most {high:g} is not above {name} {low:g}: no check could lie "
+                    f"between them; raise {name}_at_most (1: no bound), or lower {name}"
+                )
+        return self
+
+    def standing(
+        self, scores: Mapping[str, float], tolerance: float = 0.0
+    ) -> Literal["before", "within", "beyond"]:
+        """Where a check's validation scores lie. Accuracy counts once RaPR is reached: that of
+        a handful of answers says nothing. ``tolerance``: what the scores may be rounded by."""
+        rapr = scores.get("validation_rapr", 0.0)
+        # Without an operation there is no accuracy with one.
+        accuracy = scores.get("validation_accuracy_with_operation", 0.0)
+        if rapr < self.rapr - tolerance:
+            return "before"
+        highest = self.rapr_at_most, self.accuracy_with_operation_at_most
+        if rapr > highest[0] + tolerance or accuracy > highest[1] + tolerance:
+            return "beyond"
+        reached = accuracy >= self.accuracy_with_operation - tolerance
+        return "within" if reached else "before"
+
     def idle_fields(self) -> frozenset[str]:
-        return frozenset() if self.rapr else frozenset(type(self).model_fields) - {"rapr"}
+        if not self.rapr:
+            return frozenset(type(self).model_fields) - {"rapr"}
+        # A bound that is none leaves the identity that it had before there were bounds.
+        bounds = ("rapr_at_most", "accuracy_with_operation_at_most")
+        return frozenset(name for name in bounds if getattr(self, name) == 1)
 
 
 class SftConfig(Section):

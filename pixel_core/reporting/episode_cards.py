@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from pixel_core.pages.wording import MODEL_NAMES, plain
+from pixel_core.pages.wording import plain
 from pixel_core.pipeline import MODELS
 from pixel_core.records import Query
 from pixel_core.reporting.material import Material
@@ -97,7 +97,7 @@ def _episode(model: str, query: Query, material: Material, gallery: Gallery) -> 
         rollout,
         gallery,
         model=model,
-        name=MODEL_NAMES[model],
+        name=material.name(model),
         correct=rollout.correct,
         notes=[f"sampled: {right} of {len(sampled)} right"],
     )

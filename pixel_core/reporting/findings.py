@@ -49,7 +49,7 @@ def tiles(material: Material) -> list[Tile]:
         rows.append(
             Tile(
                 model=model,
-                name=MODEL_NAMES[model],
+                name=material.name(model),
                 accuracy=percent(score["accuracy"]),
                 interval=f"{confidence} interval {span(score['low'], score['high'])}",
                 low=score["low"],
@@ -64,6 +64,16 @@ def tiles(material: Material) -> list[Tile]:
 def findings(material: Material) -> list[Finding]:
     """What was found, in the order a reader asks: did it get better, where, and how sure."""
     rows = [_overall(material, "warm_start", "policy"), *_hidden_findings(material)]
+    if material.missed_rule:
+        rows.insert(
+            0,
+            Finding(
+                "bad",
+                "The rule that was to pick the warm start never held: it has the last weights "
+                "of its training, and RL went on from there. See Training for what the rule "
+                "asked and what its checks saw.",
+            ),
+        )
     rows.append(_overall(material, "base", "warm_start"))
     policy, start = (material.score(model, "sampled") for model in ("policy", "warm_start"))
     rows.append(
@@ -132,7 +142,7 @@ def score_rows(material: Material) -> list[dict[str, Any]]:
     return [
         {
             "model": model,
-            "name": MODEL_NAMES[model],
+            "name": material.name(model),
             "decoding": decoding,
             "n": score["n"],
             "accuracy": percent(score["accuracy"]),
@@ -151,7 +161,7 @@ def comparison_rows(material: Material) -> list[dict[str, Any]]:
     """The table of paired comparisons, overall and by kind, as text."""
     return [
         {
-            "pair": f"{MODEL_NAMES[row['a']]} → {MODEL_NAMES[row['b']].lower()}",
+            "pair": f"{material.name(row['a'])} → {_lower(material.name(row['b']))}",
             "decoding": row["decoding"],
             "kind": kind,
             "n": part["n"],
@@ -176,7 +186,7 @@ def kind_chart(material: Material) -> Chart | None:
     for model in MODELS:
         by = material.score(model, "greedy")["by"]
         bars = [Bar(by[k]["accuracy"], by[k]["low"], by[k]["high"]) for k in kinds]
-        series.append((MODEL_NAMES[model], bars))
+        series.append((material.name(model), bars))
     hidden = set(material.hidden_kinds())
     labels = [
         f"{plain(kind)}\n({'illegible' if kind in hidden else 'legible'})"
@@ -192,7 +202,7 @@ def kind_rows(material: Material) -> list[dict[str, Any]]:
     return [
         {
             "kind": plain(kind),
-            "name": MODEL_NAMES[model],
+            "name": material.name(model),
             "decoding": decoding,
             "n": int(row["n"]),
             "accuracy": percent(row["accuracy"]),
@@ -205,6 +215,10 @@ def kind_rows(material: Material) -> list[dict[str, Any]]:
         for decoding in DECODINGS
         for row in [material.score(model, decoding)["by"][kind]]
     ]
+
+
+def _lower(name: str) -> str:
+    return name[:1].lower() + name[1:]
 
 
 def _hidden(

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pixel_core.config import SftConfig
 from pixel_core.errors import DataError
+from pixel_core.pages.wording import MODEL_NAMES
 from pixel_core.pipeline import MODELS
 from pixel_core.records import (
     Annotation,
@@ -19,6 +21,7 @@ from pixel_core.records import (
     read_jsonl,
 )
 from pixel_core.reporting.health import HealthEvent, read_health
+from pixel_core.reporting.selection import missed_rule
 from pixel_core.vision.archive import PictureArchive
 
 DECODINGS = ("greedy", "sampled")
@@ -41,6 +44,13 @@ class Material:
     queries: list[Query]
     answers: dict[str, dict[str, dict[str, list[Rollout]]]]
     scores: dict[str, Any]
+    #: Whether the rule that was to pick the warm start never held.
+    missed_rule: bool = False
+
+    def name(self, model: str) -> str:
+        """What tables and legends call a model; a warm start that nobody chose is marked."""
+        marked = self.missed_rule and model == "warm_start"
+        return f"{MODEL_NAMES[model]}{' (rule missed)' if marked else ''}"
 
     def score(self, model: str, decoding: str) -> dict[str, Any]:
         return next(
@@ -66,11 +76,13 @@ class Material:
         return sorted(kind for kind, found in legible.items() if found == {False})
 
 
-def read_material(inputs: Mapping[str, Path]) -> Material:
-    """Read the input folders; a missing training curve is an empty one.
+def read_material(inputs: Mapping[str, Path], sft: SftConfig | None = None) -> Material:
+    """Read the input folders; a missing training curve is an empty one. ``sft`` is the section
+    the warm start was made under: whether its rule held is for it to say.
 
     ``DataError`` for lines that break their contract.
     """
+    curves = {stage: _curve(inputs[stage] / "curve.jsonl") for stage in TRAINING_STAGES}
     return Material(
         archive=PictureArchive(inputs["ingest"] / "pictures.zip"),
         seeds={s.id: s for s in read_jsonl(inputs["ingest"] / "seeds.jsonl", Seed)},
@@ -83,11 +95,12 @@ def read_material(inputs: Mapping[str, Path]) -> Material:
             for stage in ("synthesize", "text_only")
             for trajectory in read_jsonl(inputs[stage] / "trajectories.jsonl", Trajectory)
         ],
-        curves={stage: _curve(inputs[stage] / "curve.jsonl") for stage in TRAINING_STAGES},
+        curves=curves,
         health=read_health(inputs["rl"] / "health.jsonl"),
         queries=list(read_jsonl(inputs["answers_policy"] / "queries.jsonl", Query)),
         answers={model: _answers(inputs[f"answers_{model}"]) for model in MODELS},
         scores=json.loads((inputs["evaluate"] / "scores.json").read_text(encoding="utf-8")),
+        missed_rule=sft is not None and missed_rule(sft, curves["sft"]),
     )
 
 

@@ -44,7 +44,7 @@ _LARGE = 3_000_000
 def run(context: StageContext) -> dict[str, Any]:
     """The stage: all artifacts in, ``report.html`` out. Metrics: bytes and what is shown."""
     config = context.config
-    material = read_material(context.inputs)
+    material = read_material(context.inputs, config.sft)
     context.progress.update(1, 3)
     gallery = Gallery(material.archive.load)
     cards = trajectory_cards(material, gallery, config.dialogue)

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pixel_core.config import PipelineConfig, RlConfig, SelectConfig, SftConfig
-from pixel_core.pages.wording import percent
+from pixel_core.config import PipelineConfig, RlConfig, SftConfig
 from pixel_core.reporting.curves import Panel, training_panels
 from pixel_core.reporting.health import HealthRow, ending, health_rows
 from pixel_core.reporting.material import CurveRow, Material
 from pixel_core.reporting.reward_words import reward_text, reward_title
+from pixel_core.reporting.selection import missed_rule, outcome, rule
 
 _ADVANTAGES = {
     "mean": "the reward less its group's mean",
     "mean_std": "the reward less its group's mean, over the group's standard deviation",
     "leave_one_out": "the reward less the mean of the group's others",
 }
-#: Curves are written with six digits.
-_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -26,6 +24,8 @@ class TrainingPart:
     """One stage; ``health`` is None where warnings are not recorded."""
 
     title: str
+    #: Whether the rule that was to end it never held: its facts are bad news.
+    missed: bool = False
     facts: list[str] = field(default_factory=list)
     panels: list[Panel] = field(default_factory=list)
     health: list[HealthRow] | None = None
@@ -42,6 +42,7 @@ def training_parts(material: Material, config: PipelineConfig) -> list[TrainingP
         ),
         TrainingPart(
             "Warm start: instruction tuning on trajectories",
+            missed=missed_rule(config.sft, material.curves["sft"]),
             facts=sft_facts(config.sft, material.curves["sft"]),
             panels=training_panels("sft", material.curves["sft"]),
         ),
@@ -61,7 +62,7 @@ def sft_facts(config: SftConfig, curve: Sequence[CurveRow]) -> list[str]:
         return ["No warm start: the base model is handed on as it is, and RL starts from it."]
     if not config.select.rapr or not curve:
         return []
-    return [_rule(config), _outcome(config.select, curve)]
+    return [rule(config), outcome(config.select, curve)]
 
 
 def rl_facts(config: RlConfig) -> list[str]:
@@ -87,42 +88,3 @@ def rl_facts(config: RlConfig) -> list[str]:
     if config.entropy:
         said.append(f"Entropy has weight {config.entropy:g}.")
     return [reward_text(config.reward), " ".join(said)]
-
-
-def _rule(config: SftConfig) -> str:
-    select = config.select
-    also = ""
-    if select.accuracy_with_operation:
-        also = (
-            f" and {percent(select.accuracy_with_operation, 0)} of the answers with an "
-            "operation are right"
-        )
-    each = f"{select.samples} answers" if select.samples > 1 else "one answer"
-    return (
-        f"Selection rule, set before RL: training ends at the first check, one every "
-        f"{select.every} steps, at which RaPR is at least {percent(select.rapr, 0)}{also}. "
-        f"Asked are {select.questions} validation questions, {each} each, sampled at "
-        f"temperature {select.temperature:g}; at most {config.steps} steps."
-    )
-
-
-def _outcome(select: SelectConfig, curve: Sequence[CurveRow]) -> str:
-    checks = [row for row in curve if "validation_rapr" in row]
-    if not checks:
-        return "The rule's checks are not in the curve."
-    last = checks[-1]
-    seen = f"RaPR {percent(last['validation_rapr'])}"
-    # A check at which no answer used an operation has no such accuracy.
-    accuracy = last.get("validation_accuracy_with_operation", 0.0)
-    if select.accuracy_with_operation and last["validation_rapr"]:
-        seen += f", {percent(accuracy)} of the answers with an operation right"
-    reached = (
-        last["validation_rapr"] >= select.rapr - _ROUNDING
-        and accuracy >= select.accuracy_with_operation - _ROUNDING
-    )
-    if reached:
-        return f"Reached at step {last['step']:g}: {seen}."
-    return (
-        f"Not reached in {len(curve)} steps: {seen} at the last check, step {last['step']:g}. "
-        "The last weights are handed on."
-    )

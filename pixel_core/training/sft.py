@@ -93,7 +93,7 @@ def _selection(
     validation = Validation(
         team, trainee, inputs["ingest"], queries, sampling, stream, config.samples
     )
-    return Selection(config, validation.score)
+    return Selection(config, validation.score, team.progress.note)
 
 
 class Lessons:

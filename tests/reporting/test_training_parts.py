@@ -28,6 +28,7 @@ from pixel_core.reporting.health import HealthEvent, ending, health_rows, read_h
 from pixel_core.reporting.material import read_material
 from pixel_core.reporting.report import run
 from pixel_core.reporting.reward_words import reward_text, reward_title
+from pixel_core.reporting.selection import missed_rule
 from pixel_core.reporting.training import rl_facts, sft_facts, training_parts
 from pixel_core.stage import SilentProgress
 from pixel_core.training.best import BestWeights
@@ -111,13 +112,23 @@ def test_settings_that_are_off_are_not_spoken_of() -> None:
 
 @given(
     st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=6),
+    st.integers(1, 19),
+    st.integers(0, 19),
     st.integers(1, 20),
-    st.integers(0, 20),
+    st.integers(1, 20),
 )
 @settings(deadline=None)
-def test_the_selection_rules_outcome_is_the_one_training_had(checks, rapr, accuracy) -> None:
+def test_the_selection_rules_outcome_is_the_one_training_had(
+    checks, rapr, accuracy, rapr_room, accuracy_room
+) -> None:
     """Against the rule itself, on scores as validation gives them and a curve keeps them."""
-    select = SelectConfig(rapr=rapr / 20, accuracy_with_operation=accuracy / 20, every=1)
+    select = SelectConfig(
+        rapr=rapr / 20,
+        rapr_at_most=min(20, rapr + rapr_room) / 20,
+        accuracy_with_operation=accuracy / 20,
+        accuracy_with_operation_at_most=min(20, accuracy + accuracy_room) / 20,
+        every=1,
+    )
     scores = [
         {"validation_rapr": used / 20}
         | ({"validation_accuracy_with_operation": min(right, used) / used} if used else {})
@@ -130,12 +141,39 @@ def test_the_selection_rules_outcome_is_the_one_training_had(checks, rapr, accur
         if selection.reached():
             break
     kept = [{k: float(f"{v:.6g}") for k, v in row.items()} for row in curve]
-    rule, outcome = sft_facts(SftConfig(steps=len(scores), select=select), kept)
-    assert f"at least {5 * rapr}{SPACE}%" in rule
+    config = SftConfig(steps=len(scores), select=select)
+    rule, outcome = sft_facts(config, kept)
+    high = min(20, rapr + rapr_room)
+    words = f"{5 * rapr}{SPACE}% to {5 * high}{SPACE}%"
+    assert (words if high < 20 else f"at least {5 * rapr}{SPACE}%") in rule
+    assert missed_rule(config, kept) is not selection.reached()
     if selection.reached():
         assert outcome.startswith(f"Reached at step {selection.metrics()['selected_at']}: ")
     else:
         assert outcome.startswith(f"Not reached in {len(scores)} steps")
+        passed = selection.metrics().get("passed_at")
+        assert ("window was first passed" in outcome) is (passed is not None)
+        assert passed is None or f"passed at step {passed}." in outcome
+
+
+def test_a_missed_rule_marks_the_warm_start_wherever_it_is_named(context, tmp_path) -> None:
+    made = variant(context, tmp_path, "sft")
+    check = {"step": 2, "loss": 1.0, "validation_rapr": 0.1, "validation_accuracy": 0.5}
+    write_curve(made.inputs["sft"], [{"step": 1, "loss": 1.0}, check])
+    values = made.config.model_dump()
+    values["sft"] |= {"steps": 2, "select": {"rapr": 0.4, "every": 2}}
+    config = PipelineConfig.model_validate(values)
+    run(replace(made, config=config))
+    text = page(made)
+    assert "The rule that was to pick the warm start never held" in text
+    assert text.count("Warm start (rule missed)") >= 10, "tile, charts, tables, episodes"
+    assert "Warm start (rule missed) → policy" in text
+    assert "Base model → warm start (rule missed)" in text
+    assert '<span class="chip bad">rule missed</span>' in text
+    # With the rule met nothing is marked.
+    write_curve(made.inputs["sft"], [check | {"validation_rapr": 0.4}])
+    run(replace(made, config=config))
+    assert "rule missed" not in page(made)
 
 
 def test_a_warm_start_of_no_steps_is_said() -> None:

@@ -61,6 +61,87 @@ def test_operations_must_also_be_right_where_the_rule_says_so() -> None:
     assert selection.metrics() == {"selected": True, "selected_at": 4, **seen[3]}
 
 
+KEY = "validation_accuracy_with_operation"
+WINDOW = {"rapr": 0.2, "rapr_at_most": 0.5, "accuracy_with_operation": 0.3} | {
+    "accuracy_with_operation_at_most": 0.6
+}
+
+
+def watched(scores: list[tuple[float, float]]) -> tuple[Selection, list[bool], list[str]]:
+    """The rule over checks of (RaPR, accuracy with an operation): what it came to, whether it
+    was reached after each, and what was said."""
+    notes: list[str] = []
+    rows = [{"validation_rapr": rapr, KEY: accuracy} for rapr, accuracy in scores]
+    rule = SelectConfig.model_validate({**WINDOW, "every": 1})
+    selection = Selection(rule, rows.__getitem__, notes.append)
+    reached = []
+    for step in range(len(rows)):
+        selection.check(step, {})
+        reached.append(selection.reached())
+    return selection, reached, notes
+
+
+def test_a_window_ends_training_where_all_of_its_bounds_hold() -> None:
+    selection, reached, notes = watched([(0.1, 0.9), (0.3, 0.2), (0.5, 0.6)])
+    assert reached == [False, False, True], "bounds belong to the window"
+    # A handful of right answers with an operation is no operation that pays too early.
+    assert notes == []
+    assert "passed_at" not in selection.metrics()
+
+
+@pytest.mark.parametrize("beyond", [(0.6, 0.4), (0.4, 0.7)])
+def test_a_passed_window_is_said_once_and_a_later_check_may_lie_in_it(beyond) -> None:
+    selection, reached, [note] = watched([(0.3, 0.2), beyond, beyond, (0.4, 0.4)])
+    assert reached == [False, False, False, True]
+    assert "window was passed at step 2" in note
+    assert str(max(beyond)) in note
+    assert "_at_most is" in note
+    found = selection.metrics()
+    assert (found["selected"], found["selected_at"], found["passed_at"]) == (True, 4, 2)
+
+
+def test_a_window_that_was_passed_for_good_is_missed_with_another_remedy() -> None:
+    selection, reached, notes = watched([(0.3, 0.2), (0.4, 0.7), (0.6, 0.8)])
+    assert not any(reached)
+    assert len(notes) == 1
+    found = selection.metrics()
+    assert (found["selected"], found["passed_at"]) == (False, 2)
+    missed = selection.missed(3)
+    assert "first passed at step 2" in missed
+    assert "sft.select.every" in missed
+    assert "Raise sft.steps" not in missed
+    # The checkpoint carries it.
+    again = Selection(SelectConfig.model_validate(WINDOW), lambda step: {})
+    again.load(selection.state())
+    assert again.metrics() == found
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"rapr": 0.3, "rapr_at_most": 0.2}, "rapr_at_most 0.2 is not above rapr 0.3"),
+        ({"rapr": 0.3, "rapr_at_most": 0.3}, "no check could lie between"),
+        (
+            {"rapr": 0.3, "accuracy_with_operation_at_most": 0},
+            "accuracy_with_operation_at_most 0 is not above accuracy_with_operation 0",
+        ),
+    ],
+)
+def test_bounds_without_room_between_them_are_refused(section, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        SelectConfig.model_validate(section)
+
+
+def test_a_window_without_upper_bounds_is_the_rule_it_was() -> None:
+    """Artifacts from before there were such bounds are still what these settings make."""
+    rule = SelectConfig(rapr=0.2, accuracy_with_operation=0.3)
+    assert rule.idle_fields() == {"rapr_at_most", "accuracy_with_operation_at_most"}
+    assert "rapr_at_most" not in SelectConfig(rapr=0.2, rapr_at_most=0.4).idle_fields()
+    # No rule, no bounds: an arm turns the rule off with sft.select.rapr alone.
+    off = SelectConfig.model_validate(WINDOW | {"rapr": 0})
+    assert off.idle_fields() == frozenset(SelectConfig.model_fields) - {"rapr"}
+
+
 def test_no_steps_hand_the_base_model_on_untouched(small: SmallRun) -> None:
     ran = small.staged("untouched", sft=SftConfig(steps=0))
     base = small.inputs["base_model"] / "model"
