@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pixel_core
+from pixel_core.store.machine import machine
 
 
 @lru_cache(maxsize=1)
@@ -21,6 +22,7 @@ def environment() -> dict[str, str | int]:
         "transformers": _version("transformers"),
         "platform": platform.platform(),
         "cpus": os.cpu_count() or 0,
+        **machine(),
     }
 
 

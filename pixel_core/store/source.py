@@ -29,7 +29,7 @@ STANDS_ON = {
     "evaluation": ("scoring", "pages", "viewer"),
     "training": ("scoring",),
     "openrlhf": ("training", "scoring"),
-    "reporting": ("pages", "viewer"),
+    "reporting": ("pages", "viewer", "scoring"),
     "study": ("scoring", "pages"),
 }
 _KINDS = (".py", ".jinja", ".css")
