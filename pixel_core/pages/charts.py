@@ -53,12 +53,14 @@ def line_chart(
     lines: Sequence[Line],
     *,
     share: bool = False,
+    points: bool = False,
     breaks: Sequence[float] = (),
     warnings: Sequence[float] = (),
 ) -> Chart:
     """Curves over steps: every step thin, a running mean over it thick.
 
-    ``share`` is for values in [0, 1]: percent, from 0 on; ``breaks`` are steps to mark with
+    ``share`` is for values in [0, 1]: percent, from 0 on; ``points`` for differences of such
+    values: points, signed, with a line at 0; ``breaks`` are steps to mark with
     a dotted line, ``warnings`` those to mark with a line in the colour of bad news. A sparse
     line that shares its colour with another has no legend entry.
     """
@@ -91,10 +93,21 @@ def line_chart(
             axes.set_ylim(*_share_limits(lines))
             axes.yaxis.set_major_locator(MaxNLocator(5))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:.3g}%"))
+        elif points:
+            points_axis(axes)
         else:
             axes.yaxis.set_major_locator(MaxNLocator(5))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
         return Chart(inline(figure, name, _in_words(lines, warnings)), legend)
+
+
+def points_axis(axes: Axes) -> None:
+    """For differences of shares: in points, signed, with a line at 0."""
+    axes.axhline(0.0, color=MUTED, linewidth=0.8)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{100 * value:+.3g}" if abs(value) > 1e-9 else "0")
+    )
 
 
 def bar_chart(

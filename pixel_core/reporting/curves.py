@@ -52,6 +52,7 @@ def training_panels(
                 f"{stage}-{len(panels)}",
                 lines,
                 share=plan.share,
+                points=plan.points,
                 breaks=breaks,
                 warnings=[event.step for event in events if event.guard in plan.guards],
             )

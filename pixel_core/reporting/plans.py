@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pixel_core.config import RewardConfig
 from pixel_core.pages.wording import percent, plain
 from pixel_core.reporting.reward_words import charges_calls, parts_note, pays_curiosity
+from pixel_core.scoring.hits import HIT
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class Plan:
     keys: tuple[str, ...]
     note: str = ""
     share: bool = False
+    #: Differences of shares, shown in points.
+    points: bool = False
     #: The health guards whose warnings are marked on it.
     guards: tuple[str, ...] = ()
 
@@ -43,6 +46,9 @@ _LABELS = {
     "validation_accuracy_with_operation": "with an operation, validation",
     "accuracy_with_operation": "with an operation",
     "accuracy_without_operation": "without",
+    "operation_hits": "the crop shows the evidence",
+    "crop_read": "of these, right answers",
+    "operation_pays": "points won by an operation",
     "op_error_rate": "failed calls of those attempted",
     "operations": "calls attempted",
     "excess_calls": "of these beyond the free ones",
@@ -93,6 +99,21 @@ def rl_plans(reward: RewardConfig) -> tuple[Plan, ...]:
             "operation are right less often, a right answer alone teaches to stop zooming. "
             "Dashed: only some steps had rollouts of that sort.",
             share=True,
+            guards=("useless_operation",),
+        ),
+        Plan(
+            "The operation hits, the crop is read",
+            ("operation_hits", "crop_read"),
+            "Of the rollouts to questions whose cue is a known box. Hits: the last crop has at "
+            f"least {percent(HIT, 0)} of the cue. Read: right answers among those that hit.",
+            share=True,
+        ),
+        Plan(
+            "Using it pays",
+            ("operation_pays",),
+            "Of the same rollouts, accuracy with an operation less that without, in points. "
+            "Below 0 a right answer alone teaches to stop zooming.",
+            points=True,
             guards=("useless_operation",),
         ),
         Plan(

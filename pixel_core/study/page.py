@@ -14,8 +14,8 @@ from pixel_core.config.pipeline import PipelineConfig
 from pixel_core.pages.settings import settings_lines
 from pixel_core.pages.templating import page_environment
 from pixel_core.pages.wording import percent
+from pixel_core.scoring.hits import HIT
 from pixel_core.study.bands import FEW
-from pixel_core.study.diagnosis import HIT
 from pixel_core.study.panels import arm_colours, curve_panels, kind_chart
 from pixel_core.study.sentences import against_full, costs
 from pixel_core.study.summary import Study

@@ -19,6 +19,7 @@ from pixel_core.training.best import BestWeights
 from pixel_core.training.curve import write_curve
 from pixel_core.training.guards import Guards, write_health
 from pixel_core.training.loop import Carried, Row, train
+from pixel_core.training.operation_use import known_places, pays
 from pixel_core.training.replay import Replay
 from pixel_core.training.rollouts import Prices, RlShard
 from pixel_core.training.start import Trainee
@@ -43,7 +44,8 @@ def reinforce(
     ``keep`` says, or, where nothing was validated, those before the refused update.
     """
     trainee = Trainee.load(inputs["sft"], dialogue, freeze=config.freeze_vision)
-    seeds = [a.seed for a in read_jsonl(inputs["annotate"] / "annotations.jsonl", Annotation)]
+    annotations = list(read_jsonl(inputs["annotate"] / "annotations.jsonl", Annotation))
+    seeds = [annotation.seed for annotation in annotations]
     queries = queries_of(seeds, Split.TRAIN, "the annotate stage")
     guards = Guards(config.guards, team.progress)
     best = BestWeights(team, trainee.model)
@@ -52,7 +54,7 @@ def reinforce(
     validation = _validation(team, trainee, config, inputs["ingest"], seeds)
 
     def after_step(step: int, row: Row) -> Row:
-        more: Row = {}
+        more = pays(row)
         if prices is not None:
             more |= prices.after(row)
         due = config.validate_every and (step + 1) % config.validate_every == 0
@@ -81,6 +83,7 @@ def reinforce(
             prices=prices,
             replay=replay,
             reference=_warm_start(inputs["sft"]) if config.kl else None,
+            places=known_places(annotations),
         ),
         work=work,
         checkpoint_every=config.checkpoint_every,

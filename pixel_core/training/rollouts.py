@@ -10,7 +10,7 @@ whole, and the shards draw from streams of their own.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from pixel_core.records import Query, StopReason
 from pixel_core.rewards.advantages import advantages
 from pixel_core.rewards.duals import Duals
 from pixel_core.rewards.shaping import ShapedRewards, excess, shape
+from pixel_core.scoring.hits import Evidence
 from pixel_core.training.loop import Row
+from pixel_core.training.operation_use import use_counts
 from pixel_core.training.order import Order
 from pixel_core.training.policy_loss import Sample, learn
 from pixel_core.training.replay import Remembered, Replay, restore
@@ -77,6 +79,7 @@ class RlShard:
         prices: Prices | None = None,
         replay: Replay | None = None,
         reference: Any = None,
+        places: Mapping[str, Evidence] | None = None,
     ) -> None:
         self.team = team
         self.trainee = trainee
@@ -85,6 +88,8 @@ class RlShard:
         self.prices = prices
         self.replay = replay
         self.reference = reference
+        #: Where the evidence is, by question, for the curve alone.
+        self.places = places or {}
         self.questions = Questions(ingest, trainee.prompts)
         self.order = Order(len(queries), config.queries, f"rl/{config.seed}")
         self.extra = Order(len(queries), config.queries, f"rl/{config.seed}/extra")
@@ -93,7 +98,7 @@ class RlShard:
     def __call__(self, step: int, shard: int) -> Row:
         config = self.config
         self.engine.reseed(stream_seed("rl", config.seed, step, shard))
-        batch = _Batch(_no_counts(config))
+        batch = _Batch(_no_counts(config) | use_counts([], self.places))
         taken = self.order.at(step)[shard :: self.team.shard_count]
         missing = len(taken) - self._roll_out(step, taken, batch)
         for fresh in extra_rounds(self.order, self.extra, step, config.resample_rounds):
@@ -133,6 +138,7 @@ class RlShard:
             config.sampling,
         )
         _add(batch.row, _counts(episodes, config))
+        _add(batch.row, use_counts(episodes, self.places))
         batch.rounds += 1
         batch.groups += len(taken)
         useful = 0

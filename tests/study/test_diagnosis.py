@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_core.records import Box, Cue, Rollout, Step, StopReason
-from pixel_core.study.diagnosis import Evidence, diagnose
+from pixel_core.scoring.hits import Evidence
+from pixel_core.study.diagnosis import diagnose
 
 CUE = Box(x1=100, y1=100, x2=120, y2=120)
 PLACES = {"q": Evidence(Cue(box=CUE), 1), "second": Evidence(Cue(box=CUE, picture=1), 2)}

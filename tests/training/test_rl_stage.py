@@ -70,6 +70,13 @@ def test_the_curve_tells_what_was_done(full: Ran) -> None:
         # Fresh rollouts were sampled by the weights they train, replayed ones were not.
         assert abs(row["kl_sampler"]) < 1e-5
     assert any(row["rounds"] > 1 for row in rows)
+    # What operations do: the habit's one box hits some cues, and misses others.
+    for row in rows:
+        sides = [row.get(f"cue_accuracy_{side}_operation") for side in ("with", "without")]
+        pays = None if None in sides else pytest.approx(sides[0] - sides[1], abs=2e-6)
+        assert row.get("operation_pays") == pays
+        assert ("operation_hits" in row) is (row["cue_rapr"] > 0)
+        assert 0 < row["entropy"]
     # The policy starts as the warm start, and leaves it.
     assert rows[0]["kl_warm_start"] < 1e-6 < rows[-1]["kl_warm_start"]
 
