@@ -28,6 +28,14 @@ def learning_trap(
         list[str] | None,
         typer.Option("--only", metavar="ARM", help="Run only this arm; repeatable."),
     ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Its small form, about 15 minutes on two cores: trap and rescue on one base "
+            "model. Cells are shared with the whole study.",
+        ),
+    ] = False,
     plan_only: Annotated[
         bool, typer.Option("--plan", help="Say what would be reused or run, and why.")
     ] = False,
@@ -38,12 +46,12 @@ def learning_trap(
 ) -> None:
     """Show the learning trap: RL with and without curiosity, over seeds, with verdicts."""
     with clear_endings(debug):
-        laid, arms = tuple(overrides or ()), tuple(only or ())
+        asked = (profile, tuple(overrides or ()), store, tuple(only or ()), verify, quick)
         if plan_only:
             from flows.study_command import print_study_plan
             from flows.study_request import StudyRequest
 
-            print_study_plan(StudyRequest(profile, laid, store, arms, verify), as_json)
+            print_study_plan(StudyRequest(*asked), as_json)
             return
         if as_json:
             from pixel_core.errors import ConfigError
@@ -55,5 +63,4 @@ def learning_trap(
             from flows.study_command import run_study
             from flows.study_request import StudyRequest
 
-            request = StudyRequest(profile, laid, store, arms, verify)
-            run_study(request, server, verbose=verbose)
+            run_study(StudyRequest(*asked), server, verbose=verbose)

@@ -55,12 +55,16 @@ def study(
     store: str | None = None,
     only: list[str] | None = None,
     verify: bool = False,
+    quick: bool = False,
 ) -> dict[str, str]:
     """Make what is missing of every cell, then compare; returns the study's artifact.
 
-    ``verify``: read every byte of what is reused, also of files that show no change.
+    ``quick``: the small form, one base model for readers. ``verify``: read every byte of what
+    is reused, also of files that show no change.
     """
-    request = StudyRequest(profile, tuple(overrides or ()), store, tuple(only or ()), verify)
+    request = StudyRequest(
+        profile, tuple(overrides or ()), store, tuple(only or ()), quick=quick, verify=verify
+    )
     matrix, graph, opened, decided = request.plan()
     check_ready(decided, opened)
     run = StudyRun(matrix.config, graph, opened, watcher.get() or UnwatchedStudy())
@@ -68,8 +72,10 @@ def study(
         _make_cells(run, Schedule(graph, len(os.sched_getaffinity(0))))
         if run.errors:
             raise _failure(run)
-        command = study_command(request.profile, request.overrides, request.only)
-        stage, inputs = study_stage(matrix, graph, run.made, command)
+        command = study_command(
+            request.profile, request.overrides, request.only, quick=request.quick
+        )
+        stage, inputs = study_stage(matrix, graph, run.made, command, quick=request.quick)
         compare(run, stage, matrix.config, [inputs[name] for name in stage.needs])
         made: Artifact = run.made[stage.name]
         show_markdown("learning-trap", study_markdown(made), get_run_logger())

@@ -123,6 +123,7 @@ def _follow(
                 store=request.store,
                 only=list(request.only),
                 verify=request.verify,
+                quick=request.quick,
             )
         finally:
             terminal.close()
@@ -152,6 +153,9 @@ def _summary(cells: int, decided: list[tuple[Node, Decision]]) -> str:
 
 def _print(console: Console, artifact: Artifact, store: Store) -> None:
     values = read_study(artifact)
+    console.print()
+    for sentence in values["sentences"].get("lead", []):
+        console.print(Text(sentence), soft_wrap=True)
     table = Table(*ARM_HEAD, box=None, header_style="bold", pad_edge=False)
     for cells in arm_cells(values):
         table.add_row(*cells)

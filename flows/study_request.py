@@ -24,10 +24,12 @@ class StudyRequest:
     only: tuple[str, ...] = ()
     #: Every byte of every artifact is read, whatever is known of it.
     verify: bool = False
+    #: The study's small form.
+    quick: bool = False
 
     def open(self) -> tuple[Matrix, Graph, Store]:
         """Raises every error that bad input can cause."""
-        matrix = build_matrix(self.profile, self.overrides, self.only)
+        matrix = build_matrix(self.profile, self.overrides, self.only, quick=self.quick)
         graph = build_graph(matrix)
         place = self.store or os.environ.get("PIXEL_STORE") or matrix.config.runtime.store
         return matrix, graph, Store.open(place, read_all=self.verify)

@@ -8,12 +8,16 @@ from typing import Any
 from pixel_core.store import Artifact
 from pixel_core.study.stage import FILE
 
+#: Of the file; a run has its own too, which differ where cells were computed apart.
+PLACE_FIELDS = ("machine", "instruction_set", "instruction_limits")
 #: The fields of a run in ``pixel show study --json``.
 RUN_FIELDS = (
     "arm",
     "base_model_seed",
     "warm_start_seed",
     "rl_seed",
+    "warm_start_selected",
+    *PLACE_FIELDS,
     "rapr",
     "accuracy_sampled",
     "accuracy_greedy",
@@ -29,9 +33,15 @@ def read_study(artifact: Artifact) -> dict[str, Any]:
 
 
 def public(values: dict[str, Any]) -> dict[str, Any]:
-    """``{"runs": [...], "claims": [...]}`` with the fields promised, no more."""
+    """Where it was computed, ``runs`` and ``claims``, with the fields promised, no more.
+
+    A study from before something was recorded has None there.
+    """
+    provenance = values["provenance"]
     return {
-        "runs": [{field: row[field] for field in RUN_FIELDS} for row in values["runs"]],
+        "commit": "; ".join(provenance["commits"]),
+        **{field: provenance.get(field) for field in PLACE_FIELDS},
+        "runs": [{field: row.get(field) for field in RUN_FIELDS} for row in values["runs"]],
         "claims": [{field: row[field] for field in CLAIM_FIELDS} for row in values["claims"]],
     }
 
@@ -39,7 +49,7 @@ def public(values: dict[str, Any]) -> dict[str, Any]:
 def study_markdown(artifact: Artifact) -> str:
     """Verdicts and arms for Prefect's page."""
     values = read_study(artifact)
-    lines = ["## Claims", ""]
+    lines = [*values["sentences"].get("lead", []), "", "## Claims", ""]
     lines += [
         f"- **{claim['verdict']}**: {claim['claim']} {claim['evidence']}"
         for claim in values["claims"]
@@ -61,7 +71,7 @@ def arm_cells(values: dict[str, Any]) -> list[tuple[str, ...]]:
         rows.append(
             (
                 name,
-                str(arm["runs"]),
+                ", ".join(part for part in (str(arm["runs"]), arm.get("missed_rule")) if part),
                 f"{arm['rapr']['smallest']:.3f} to {arm['rapr']['largest']:.3f}",
                 _percent(accuracy["all"]),
                 f"{100 * interval['low']:.1f} to {100 * interval['high']:.1f}",

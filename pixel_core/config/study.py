@@ -45,6 +45,18 @@ class ClaimsConfig(Section):
         return self
 
 
+class QuickConfig(Section):
+    """What ``--quick`` takes of the study, for readers with little time. Seeds are the first
+    ones of the study's own, so that both share their cells."""
+
+    arms: Fields
+    base_models: Positive = 1
+    #: Of each base model.
+    warm_starts: Positive = 1
+    #: Of each warm start and arm.
+    rl_runs: Positive = 1
+
+
 class Departure(Section):
     """A setting that is not the paper's, and why."""
 
@@ -71,6 +83,36 @@ class StudyConfig(Section):
     resamples: Annotated[Positive, Field(ge=100)] = 2000
     seed: int = 0
     departures: tuple[Departure, ...] = ()
+    #: None: the study has no small form.
+    quick: QuickConfig | None = None
+
+    def idle_fields(self) -> frozenset[str]:
+        # What is taken shows in the arms and seeds of what is run.
+        return frozenset({"quick"})
+
+    def narrowed(self) -> StudyConfig:
+        """The small form. Raises ``ValueError`` where there is none, or it names an arm that
+        the study lacks."""
+        quick = self.quick
+        if quick is None:
+            raise ValueError(
+                "it has no small form: give it a table [study.quick] that names its arms, or "
+                "leave --quick out"
+            )
+        if lacking := [name for name in quick.arms if name not in self.arms]:
+            raise ValueError(
+                f"study.quick.arms names {', '.join(lacking)}; the arms are "
+                f"{', '.join(self.arms)}"
+            )
+        return self.model_copy(
+            update={
+                # In the study's order, on which colours hang.
+                "arms": {name: arm for name, arm in self.arms.items() if name in quick.arms},
+                "base_model_seeds": self.base_model_seeds[: quick.base_models],
+                "warm_start_seeds": self.warm_start_seeds[: quick.warm_starts],
+                "rl_seeds": self.rl_seeds[: quick.rl_runs],
+            }
+        )
 
     @model_validator(mode="after")
     def _usable(self) -> Self:

@@ -71,11 +71,27 @@ class Gain:
     difference: Interval
     smallest: float
     p_questions: float
-    #: Over ``unit``: base models where there are several, else pairs of runs.
-    p_runs: float
+    #: Over ``unit``: base models where there are several, else pairs of runs; None of one pair.
+    p_runs: float | None
     unit: str
     #: The difference on each base model, by its seed.
     by_base_model: Mapping[int, float]
+    #: How many of the runs of both arms began at a warm start that never met its rule.
+    missed: int = 0
+
+
+@dataclass(frozen=True)
+class Held:
+    """A claim on each base model alone."""
+
+    claim: str
+    words: str
+    #: By the base model's seed.
+    by_base_model: Mapping[int, bool]
+
+    @property
+    def count(self) -> int:
+        return sum(self.by_base_model.values())
 
 
 def trapped(ended: Sequence[float], config: ClaimsConfig) -> Status:
@@ -104,8 +120,42 @@ def wins(gain: Gain, threshold: float) -> Status:
 
 
 def _reaching(gain: Gain, threshold: float) -> int:
-    """On how many base models. A difference of 0.12 may come out as 0.11999999999999997."""
-    return sum(value >= threshold - 1e-9 for value in gain.by_base_model.values())
+    """On how many base models."""
+    return sum(_reaches(value, threshold) for value in gain.by_base_model.values())
+
+
+def _reaches(difference: float, threshold: float) -> bool:
+    """A difference of 0.12 may come out as 0.11999999999999997."""
+    return difference >= threshold - 1e-9
+
+
+def held(
+    endings: Mapping[str, Ending],
+    gain: Gain | None,
+    digit_gain: Gain | None,
+    config: ClaimsConfig,
+) -> list[Held]:
+    """On which base models the trap and the rescue are seen: claims 1a to 2b, those that are
+    about arms that were run. A gain holds where its mean difference reaches the points."""
+    found = []
+    for claim, words, arm, holds in (
+        ("1a", "the trap without curiosity", NO_CURIOSITY, trapped),
+        ("1b", "the operation kept with curiosity", FULL, in_use),
+    ):
+        ending = endings.get(arm)
+        if ending is not None:
+            found.append(Held(claim, words, _held_by(ending, holds, config)))
+    for claim, kind, won, least in (
+        ("2a", "over all questions", gain, config.gain),
+        ("2b", "on digits", digit_gain, config.digit_gain),
+    ):
+        if won is not None:
+            words = f"at least {100 * least:g} points won {kind}"
+            reached = {
+                seed: _reaches(value, least) for seed, value in won.by_base_model.items()
+            }
+            found.append(Held(claim, words, reached))
+    return found
 
 
 def judge(
@@ -178,14 +228,17 @@ def _judge_gain(claim: str, gain: Gain | None, threshold: float) -> Verdict:
         f"{difference:+.1f} points ({100 * gain.difference.low:+.1f} to "
         f"{100 * gain.difference.high:+.1f}), smallest of the seeds "
         f"{100 * gain.smallest:+.1f}; permutation test over questions p = "
-        f"{gain.p_questions:.2g}, over {gain.unit} p = {gain.p_runs:.2g}."
+        f"{gain.p_questions:.2g}"
     )
+    evidence += "." if gain.p_runs is None else f", over {gain.unit} p = {gain.p_runs:.2g}."
     if len(gain.by_base_model) > 1:
         each = ", ".join(f"{100 * value:+.1f}" for value in gain.by_base_model.values())
         evidence += (
             f" By base model {each}: reached on {_reaching(gain, threshold)} of "
             f"{len(gain.by_base_model)}."
         )
+    if gain.missed:
+        evidence += f" {gain.missed} of the runs began at a warm start that never met its rule."
     return Verdict(claim, wins(gain, threshold), evidence)
 
 
@@ -214,14 +267,23 @@ def _by_base_model(
     config: ClaimsConfig,
 ) -> str:
     """On how many base models the claim holds, where there are several."""
-    seeds = sorted(set(ending.base_models))
-    if len(seeds) < 2:
+    found = _held_by(ending, holds, config)
+    if len(found) < 2:
         return ""
+    return f" Holds on {sum(found.values())} of {len(found)} base models."
+
+
+def _held_by(
+    ending: Ending,
+    holds: Callable[[Sequence[float], ClaimsConfig], Status],
+    config: ClaimsConfig,
+) -> dict[int, bool]:
+    """Whether the claim is shown by the runs of each base model, by its seed."""
     pairs = list(zip(ending.base_models, ending.ended, strict=True))
-    held = sum(
-        holds([rapr for at, rapr in pairs if at == seed], config) == "shown" for seed in seeds
-    )
-    return f" Holds on {held} of {len(seeds)} base models."
+    return {
+        seed: holds([rapr for at, rapr in pairs if at == seed], config) == "shown"
+        for seed in sorted(set(ending.base_models))
+    }
 
 
 def _percent(share: float) -> str:

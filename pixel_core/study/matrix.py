@@ -46,7 +46,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Matrix:
-    """``config`` is the profile's, with ``study.arms`` reduced to the arms that are run."""
+    """``config`` is the profile's, with the arms and seeds of ``study`` reduced to those that
+    are run."""
 
     config: PipelineConfig
     #: CellSeeds outermost, arms innermost: pairs that are compared come next to one another.
@@ -54,12 +55,17 @@ class Matrix:
 
 
 def build_matrix(
-    profile: str, overrides: Sequence[str] = (), only: Sequence[str] = ()
+    profile: str,
+    overrides: Sequence[str] = (),
+    only: Sequence[str] = (),
+    *,
+    quick: bool = False,
 ) -> Matrix:
-    """The cells of a profile's study; ``only`` names the arms wanted, all when empty.
+    """The cells of a profile's study; ``only`` names the arms wanted, all when empty;
+    ``quick``: of its small form, which are cells of the whole one too.
 
-    Raises ``ConfigError`` for a profile without arms, an arm there is none of, and an
-    override or seed field that does not exist, is refused, or changes nothing.
+    Raises ``ConfigError`` for a profile without arms or without a small form, an arm there is
+    none of, and an override or seed field that does not exist, is refused, or changes nothing.
     """
     config = load_profile(profile, overrides)
     study = config.study
@@ -68,9 +74,17 @@ def build_matrix(
             f"profile {profile!r} has no arms to compare; give it [study.arms.NAME] tables, "
             "or choose the profile learning_trap"
         )
+    if quick:
+        try:
+            study = study.narrowed()
+        except ValueError as error:
+            raise ConfigError(f"profile {profile!r}: {error}") from error
     for name in only:
         if name not in study.arms:
-            raise ConfigError(f"there is no arm {name!r}; the arms are {', '.join(study.arms)}")
+            where = " of the small study" if quick else ""
+            raise ConfigError(
+                f"there is no arm {name!r}; the arms{where} are {', '.join(study.arms)}"
+            )
     arms = {name: arm for name, arm in study.arms.items() if not only or name in only}
     fields = (*study.base_model_fields, *study.warm_start_fields, *study.rl_fields)
     for name, arm in arms.items():

@@ -16,7 +16,8 @@ from pixel_core.pages.templating import page_environment
 from pixel_core.pages.wording import percent
 from pixel_core.scoring.hits import HIT
 from pixel_core.study.bands import FEW
-from pixel_core.study.panels import arm_colours, curve_panels, kind_chart
+from pixel_core.study.lead import drawn_anew, lead, missed_words
+from pixel_core.study.panels import arm_colours, curve_panels, kind_chart, use_panels
 from pixel_core.study.sentences import against_full, costs
 from pixel_core.study.summary import Study
 from pixel_core.study.tables import (
@@ -53,12 +54,16 @@ def write_page(
             base_models=section.base_model_seeds,
             warm_starts=section.warm_start_seeds,
             rl_seeds=section.rl_seeds,
+            lead=lead(study, quick=provenance["quick"]),
+            drawn_anew=drawn_anew(study),
+            missed={name: missed_words(arm.runs) for name, arm in study.arms.items()},
             verdicts=study.verdicts,
             costs=costs(study),
             against_full=against_full(study),
             arms=section.arms,
             colours=arm_colours(study),
             panels=curve_panels(study),
+            use_panels=use_panels(study),
             kinds=kind_chart(study),
             arm_rows=arm_rows(study),
             difference_tables=difference_tables(study),

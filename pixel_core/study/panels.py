@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pixel_core.pages.charts import Bar, Chart, bar_chart
 from pixel_core.pages.svg import css_colour
 from pixel_core.pages.wording import plain
-from pixel_core.study.bands import ARM_COLOURS, band_chart, band_of
+from pixel_core.study.bands import ARM_COLOURS, Scale, band_chart, band_of
 from pixel_core.study.claims import FULL, NO_CURIOSITY, NO_WARM_START, PENALTY_ONLY
 from pixel_core.study.summary import ArmSummary, Study
 
@@ -56,6 +56,27 @@ def curve_panels(study: Study) -> list[tuple[str, list[Panel]]]:
     return groups
 
 
+def use_panels(study: Study) -> list[tuple[str, list[Panel]]]:
+    """What operations do along training: a group of panels a base model, a curve an arm."""
+    names = [name for name in study.arms if name in _CLAIMED] or list(study.arms)
+    wanted: tuple[tuple[str, str, Scale], ...] = (
+        ("operation_hits", "The operation hits", "share"),
+        ("crop_read", "The crop is read", "share"),
+        ("operation_pays", "Using it pays, in points", "points"),
+        ("entropy", "Entropy, nats a token", "number"),
+    )
+    groups = []
+    for seed in study.base_models:
+        panels = [
+            _panel(study, names, f"use-{seed}-{key}", key, title, (0, seed), scale)
+            for key, title, scale in wanted
+        ]
+        # Entropy alone says nothing about operations: older curves have no more.
+        if any(panels[:-1]):
+            groups.append((f"Base model {seed}", [panel for panel in panels if panel]))
+    return groups
+
+
 def kind_chart(study: Study) -> Chart | None:
     """Accuracy by question kind at the end, sampled, of the arms the claims are about."""
     names = [name for name in study.arms if name in _CLAIMED] or list(study.arms)
@@ -86,6 +107,7 @@ def _panel(
     key: str,
     title: str,
     group: tuple[int, int] | None,
+    scale: Scale = "share",
 ) -> Panel | None:
     bands = []
     for name in names:
@@ -100,7 +122,7 @@ def _panel(
             bands.append(band)
     if not bands:
         return None
-    return Panel(title, "", band_chart(chart, bands))
+    return Panel(title, "", band_chart(chart, bands, scale))
 
 
 def _gap(study: Study, name: str) -> Panel | None:

@@ -55,6 +55,20 @@ class Answered:
 
 
 @dataclass(frozen=True)
+class Place:
+    """What a run was computed on: its CPU, and the instructions of its arithmetic."""
+
+    machine: str = ""
+    instruction_set: str = ""
+    #: What variables held the libraries below torch to; "": nothing.
+    instruction_limits: str = ""
+
+    def __str__(self) -> str:
+        parts = (self.machine, self.instruction_set, self.instruction_limits)
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
 class RunResult:
     """One cell: where it started, where it ended, and the way there."""
 
@@ -69,6 +83,7 @@ class RunResult:
     curve: list[Row]
     #: Whether instruction tuning ended by its rule; None where it had none.
     selected: bool | None = None
+    place: Place = Place()
 
     def __str__(self) -> str:
         return f"{self.arm}, {self.seeds}"
@@ -101,6 +116,7 @@ def read_runs(
             key=row["rl_key"],
             curve=_curve(inputs[row["rl"]] / "curve.jsonl"),
             selected=row["warm_start_metrics"].get("selected"),
+            place=Place(**row["place"]),
         )
         for row in rows
     ]

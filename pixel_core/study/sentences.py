@@ -56,11 +56,12 @@ def _relation(name: str, found: Difference, arm: ArmSummary) -> str:
         relation = f"{abs(100 * value):.1f} points {'more' if value > 0 else 'less'} than"
     else:
         relation = "not clearly different from"
+    seeds = f", {p_value(found.p_runs)} over {found.unit}" if found.runs > 1 else ""
     return (
         f"Ends at {accuracy} accuracy, {relation} {FULL} ({points(value)}, interval "
         f"{points(low)} to {points(high)}; by pair of runs {points(-found.largest)} to "
-        f"{points(-found.smallest)}; {p_value(found.p_questions)} over questions, "
-        f"{p_value(found.p_runs)} over {found.unit})."
+        f"{points(-found.smallest)}; {p_value(found.p_questions)} over questions"
+        f"{seeds})."
     )
 
 

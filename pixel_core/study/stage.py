@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,8 @@ from pixel_core.study.matrix import Matrix
 
 NAME = "study"
 RUN = "pixel_core.study.study:run"
+#: Where a manifest is from before something was recorded.
+UNKNOWN = "not recorded"
 #: What its artifact holds.
 FILE, PAGE = "study.json", "study.html"
 #: The page lists every setting that shaped the result, so all of them join its key.
@@ -34,12 +36,19 @@ _SECTIONS = (
     "rl",
     "answers",
 )
+#: The stages of a cell whose numbers follow from how its machine rounds.
+_COMPUTED = ("base_model", "text_only", "sft", "rl", "answers_policy")
 #: Which input a cell's row calls what.
 _PARTS = {"rl": "rl", "answers": "answers_policy", "start": "answers_warm_start"}
 
 
 def study_stage(
-    matrix: Matrix, graph: Graph, made: Mapping[str, Artifact], command: str
+    matrix: Matrix,
+    graph: Graph,
+    made: Mapping[str, Artifact],
+    command: str,
+    *,
+    quick: bool = False,
 ) -> tuple[Stage, dict[str, Artifact]]:
     """The stage and its inputs; ``made`` has the artifact of every node of the graph."""
     # No arm may change the questions, so all cells have the same.
@@ -55,28 +64,58 @@ def study_stage(
             inputs[row[part]] = made[graph.of(cell, maker).id]
         row["rl_key"] = made[graph.of(cell, "rl").id].key
         row["rl_metrics"] = dict(made[graph.of(cell, "rl").id].metrics)
+        row["place"] = place_of(
+            [made[graph.of(cell, stage).id].manifest.environment for stage in _COMPUTED]
+        )
         row["warm_start_metrics"] = dict(made[graph.of(cell, "sft").id].metrics)
         rows.append(row)
     stage = Stage(
         NAME,
-        3,
+        4,
         _SECTIONS,
         tuple(inputs),
         RUN,
         "arms compared, claims judged, one self-contained HTML page",
-        arguments={"cells": rows, "provenance": _provenance(made, graph, command)},
+        arguments={
+            "cells": rows,
+            "provenance": _provenance(made, graph, command) | {"quick": quick},
+        },
     )
     return stage, inputs
 
 
-def study_command(profile: str, overrides: Sequence[str], only: Sequence[str]) -> str:
+def study_command(
+    profile: str, overrides: Sequence[str], only: Sequence[str], *, quick: bool = False
+) -> str:
     """The command that makes the study, wherever its store is."""
     words = ["pixel", "study", "learning-trap", "--profile", profile]
     for override in overrides:
         words += ["--set", override]
     for arm in only:
         words += ["--only", arm]
+    words += ["--quick"] * quick
     return shlex.join(words)
+
+
+def place_of(environments: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """``machine``, ``instruction_set`` and ``instruction_limits`` of what was made in these
+    environments; several ones in the order they come, a semicolon between them. Manifests from
+    before they were recorded say so."""
+
+    def told(values: Iterable[str]) -> str:
+        return "; ".join(dict.fromkeys(values))
+
+    return {
+        "machine": told(map(_machine, environments)),
+        "instruction_set": told(str(e.get("instruction_set", UNKNOWN)) for e in environments),
+        "instruction_limits": told(
+            str(e["instruction_limits"]) for e in environments if e.get("instruction_limits")
+        ),
+    }
+
+
+def _machine(environment: Mapping[str, Any]) -> str:
+    return f"{environment.get('cpu', f'CPU {UNKNOWN}')}, {environment.get('cpus')} cores"
 
 
 def _provenance(made: Mapping[str, Artifact], graph: Graph, command: str) -> dict[str, Any]:
@@ -94,10 +133,9 @@ def _provenance(made: Mapping[str, Artifact], graph: Graph, command: str) -> dic
     environments = [manifest.environment for manifest in manifests]
     return {
         "command": command,
+        **place_of(environments),
         "commits": sorted({m.code.get("commit", m.code["package"]) for m in manifests}),
-        "machines": sorted(
-            {f"{e.get('cpus')} CPUs, {e.get('platform')}" for e in environments}
-        ),
+        "machines": sorted({f"{_machine(e)}, {e.get('platform')}" for e in environments}),
         "versions": {
             name: sorted({str(e.get(name)) for e in environments})
             for name in ("python", "torch", "transformers")

@@ -1,8 +1,8 @@
 """The stage ``study``: all cells' curves and answers in, ``study.json`` and a page out.
 
-``study.json``: ``runs`` (a row a cell), ``claims`` (claim, verdict, evidence), ``arms``
-(means with intervals), ``differences`` (``full`` minus each arm), ``costs`` (sentences) and
-``provenance`` (command, code, machine, time).
+``study.json``: ``runs`` (a row a cell), ``claims`` (claim, verdict, evidence), ``held`` (on
+which base models), ``arms`` (means with intervals), ``differences`` (``full`` minus each arm),
+``sentences`` and ``provenance`` (command, code, machine, time).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from pixel_core.scoring.metrics import Sampling
 from pixel_core.stage import StageContext
+from pixel_core.study.lead import drawn_anew, lead, missed_words
 from pixel_core.study.page import write_page
 from pixel_core.study.results import RunResult, read_runs
 from pixel_core.study.sentences import against_full, costs
@@ -34,15 +35,20 @@ def run(
     values = {
         "runs": [_run_row(run, config.claims.digit_kinds) for run in runs],
         "claims": [asdict(verdict) for verdict in study.verdicts],
+        "held": [asdict(held) for held in study.held],
         "arms": {name: _arm(arm, config.arms[name].text) for name, arm in study.arms.items()},
         "differences": {
             name: {measure: asdict(found) for measure, found in by.items()}
             for name, by in study.differences.items()
         },
-        "sentences": {"costs": costs(study), "against_full": against_full(study)},
+        "sentences": {
+            "lead": lead(study, quick=provenance["quick"]),
+            "costs": costs(study),
+            "against_full": against_full(study),
+        },
         "settings": {
             **asdict(sampling),
-            "unit": "base models, warm starts, runs and questions",
+            "unit": drawn_anew(study),
         },
         "provenance": dict(provenance),
     }
@@ -62,6 +68,7 @@ def _run_row(run: RunResult, digit_kinds: Sequence[str]) -> dict[str, Any]:
         "warm_start_seed": run.seeds.warm_start,
         "rl_seed": run.seeds.rl,
         "warm_start_selected": run.selected,
+        **asdict(run.place),
         "rapr": end.rapr,
         "accuracy_sampled": float(end.sampled_q.mean()),
         "accuracy_greedy": float(end.greedy_q.mean()),
@@ -84,6 +91,7 @@ def _arm(arm: ArmSummary, text: str) -> dict[str, Any]:
         "text": text,
         "runs": len(arm.runs),
         "distinct_runs": arm.distinct,
+        "missed_rule": missed_words(arm.runs),
         "rapr": {"smallest": min(arm.raprs), "largest": max(arm.raprs)},
         "accuracy": {measure: asdict(mean) for measure, mean in arm.accuracy.items()},
     }

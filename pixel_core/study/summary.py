@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixel_core.config.study import StudyConfig
-from pixel_core.study.claims import FULL, NO_CURIOSITY, Ending, Gain, Verdict, judge
+from pixel_core.study.claims import FULL, NO_CURIOSITY, Ending, Gain, Held, Verdict, held, judge
 from pixel_core.study.results import Answered, Floats, RunResult
 from pixel_core.study.statistics import (
     Difference,
@@ -62,6 +62,17 @@ class Study:
     #: ``full`` minus each other arm, by arm and measure; empty when ``full`` was not run.
     differences: dict[str, dict[str, Difference]]
     verdicts: list[Verdict]
+    #: On which base models the trap and the rescue are seen.
+    held: list[Held]
+
+    @property
+    def runs(self) -> list[RunResult]:
+        return [run for arm in self.arms.values() for run in arm.runs]
+
+    @property
+    def base_models(self) -> list[int]:
+        """Their seeds, in order."""
+        return sorted({run.seeds.base_model for run in self.runs})
 
 
 def summarise(runs: Sequence[RunResult], config: StudyConfig, temperature: float) -> Study:
@@ -109,14 +120,14 @@ def summarise(runs: Sequence[RunResult], config: StudyConfig, temperature: float
         )
         for name, arm in arms.items()
     }
-    verdicts = judge(
-        endings,
-        _gain(arms, differences, ALL),
-        _gain(arms, differences, DIGITS),
-        config.claims,
-        temperature,
+    gains = _gain(arms, differences, ALL), _gain(arms, differences, DIGITS)
+    return Study(
+        arms,
+        kinds,
+        differences,
+        verdicts=judge(endings, *gains, config.claims, temperature),
+        held=held(endings, *gains, config.claims),
     )
-    return Study(arms, kinds, differences, verdicts)
 
 
 def _values(answered: Answered, measure: str, config: StudyConfig) -> Floats:
@@ -145,7 +156,8 @@ def _gain(
         difference=found.interval,
         smallest=found.smallest,
         p_questions=found.p_questions,
-        p_runs=found.p_runs,
+        p_runs=found.p_runs if found.runs > 1 else None,
         unit=found.unit,
         by_base_model=found.by_base_model,
+        missed=arms[FULL].missed + arms[NO_CURIOSITY].missed,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from pixel_core.pages.wording import p_value, percent, plain, points, span
 from pixel_core.study.bands import shares_of
+from pixel_core.study.lead import missed_words
 from pixel_core.study.results import RunResult
 from pixel_core.study.sentences import share_range
 from pixel_core.study.statistics import Mean
@@ -59,7 +60,8 @@ def _difference_rows(study: Study, shown: Callable[[str], bool]) -> list[Row]:
             "interval": f"{points(found.interval.low)} to {points(found.interval.high)}",
             "extremes": f"{points(found.smallest)} to {points(found.largest)}",
             "p_questions": p_value(found.p_questions),
-            "p_runs": f"{p_value(found.p_runs)}, {found.unit}",
+            # Of one pair the signs say nothing.
+            "p_runs": f"{p_value(found.p_runs)}, {found.unit}" if found.runs > 1 else _NONE,
         }
         for name, by in study.differences.items()
         for measure, found in by.items()
@@ -108,6 +110,7 @@ def diagnosis_rows(study: Study) -> list[Row]:
                     {
                         "arm": name,
                         "base_model": base_model,
+                        "missed": missed_words(runs),
                         "when": when,
                         "used": percent(used),
                         "hits": _mean_share([one.hits for one in found]),
@@ -127,8 +130,10 @@ def run_rows(study: Study, cells: Sequence[Mapping[str, Any]]) -> list[Row]:
         {
             "arm": run.arm,
             "base_model": run.seeds.base_model,
-            "warm_start": _marked(run),
+            "warm_start": run.seeds.warm_start,
+            "missed": missed_words([run]),
             "seed": run.seeds.rl,
+            "place": str(run.place),
             "rapr": f"{run.end.rapr:.3f}",
             "all": percent(float(run.end.sampled_q.mean())),
             "interval": span(run.end.sampled.low, run.end.sampled.high),
@@ -160,7 +165,8 @@ def warm_start_rows(study: Study, cells: Sequence[Mapping[str, Any]]) -> list[Ro
         rows[run.arm, base_model, warm_start] = {
             "answered": run.start,
             "base_model": base_model,
-            "seed": _marked(run),
+            "seed": warm_start,
+            "missed": missed_words([run]),
             "arms": [run.arm],
             "rapr": f"{run.start.rapr:.3f}",
             "all": percent(float(run.start.sampled_q.mean())),
@@ -187,11 +193,6 @@ def _cell(cell: Mapping[str, Any]) -> tuple[str, int, int, int]:
     return cell["arm"], base_model, warm_start, rl
 
 
-def _marked(run: RunResult) -> str:
-    """The warm start's seed, and whether its rule was missed."""
-    return f"{run.seeds.warm_start}{' (rule missed)' if run.selected is False else ''}"
-
-
 def _ended(cell: Mapping[str, Any], run: RunResult) -> str:
     """Steps, and which guard ended the run where one did."""
     metrics = cell["rl_metrics"]
@@ -207,14 +208,15 @@ def _chosen(metrics: Mapping[str, Any]) -> str:
             f"(validation RaPR {metrics.get('validation_rapr', 0):.2f})"
         )
     if metrics.get("selected") is False:
-        return f"the rule never held: the last of {metrics.get('steps', 0):g} steps"
+        passed = metrics.get("passed_at")
+        beyond = f", its window passed at step {passed:g}" if passed else ""
+        return f"the rule never held{beyond}: the last of {metrics.get('steps', 0):g} steps"
     return f"after {metrics.get('steps', 0):g} steps"
 
 
 def _count(arm: ArmSummary) -> str:
     count = len(arm.runs)
-    told = str(count) if arm.distinct == count else f"{count}, {arm.distinct} distinct"
-    return f"{told}, {arm.missed} from a missed rule" if arm.missed else told
+    return str(count) if arm.distinct == count else f"{count}, {arm.distinct} distinct"
 
 
 def _mean(mean: Mean | None) -> str:

@@ -149,15 +149,20 @@ def check_page(page: LocalServer) -> None:
 
 def check_results(found: dict[str, Any]) -> None:
     """The form promised, and the verdicts on policies made to show the trap."""
-    assert set(found) == {"runs", "claims"}
+    place = {"machine", "instruction_set", "instruction_limits"}
+    assert set(found) == {"runs", "claims", "commit", *place}
+    assert found["instruction_set"]
+    assert found["commit"]
     assert [(run["arm"], run["rl_seed"]) for run in found["runs"]] == [
         (arm, seed) for seed in range(3) for arm in ("full", "no_curiosity")
     ]
     for run in found["runs"]:
         assert set(run) == {
             *("arm", "base_model_seed", "warm_start_seed", "rl_seed", "rapr"),
+            *("warm_start_selected", *place),
             *("accuracy_sampled", "accuracy_greedy", "digits_sampled", "by"),
         }
+        assert {name: run[name] for name in place} == {name: found[name] for name in place}
         assert run["digits_sampled"] == pytest.approx(run["by"]["digit_small"]["accuracy"])
     assert all(set(claim) == {"claim", "verdict", "evidence"} for claim in found["claims"])
     verdicts = {claim["claim"][:2]: claim["verdict"] for claim in found["claims"]}
@@ -174,6 +179,7 @@ def check_results(found: dict[str, Any]) -> None:
         ((*STUDY, "--set", "study.arms.odd={overrides=['rl.stepz=1']}"), "arm 'odd'"),
         (("study", "learning-trap", "--profile", "smoke"), "no arms to compare"),
         ((*STUDY, "--json"), "--plan"),
+        ((*STUDY, "--quick"), "[study.quick]"),
         (("show", "study"), "pixel study learning-trap"),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_core.errors import ConfigError, DataError
+from pixel_core.store.identity import canonical
 from pixel_core.study.graph import Graph, build_graph
 from pixel_core.study.matrix import build_matrix
 from pixel_core.study.schedule import Schedule
@@ -92,6 +93,51 @@ def test_only_some_arms() -> None:
     matrix = build_matrix("smoke", (*ARMS, *SEEDS), ["full", "no_curiosity"])
     assert {cell.arm for cell in matrix.cells} == {"full", "no_curiosity"}
     assert set(matrix.config.study.arms) == {"full", "no_curiosity"}
+
+
+QUICK = 'study.quick={arms=["no_curiosity", "full"]}'
+
+
+def test_the_small_form_takes_the_first_seeds_and_shares_its_cells() -> None:
+    seeds = ("study.base_model_seeds=[5, 6]", QUICK)
+    small = build_matrix("smoke", (*ARMS, *SEEDS, *seeds), quick=True)
+    assert [str(cell) for cell in small.cells] == [
+        "full, base model 5, warm start 0, seed 3",
+        "no_curiosity, base model 5, warm start 0, seed 3",
+    ]
+    assert small.config.study.rl_seeds == (3,)
+    whole = build_graph(build_matrix("smoke", (*ARMS, *SEEDS, *seeds)))
+    assert set(build_graph(small).nodes) <= set(whole.nodes)
+    more = 'study.quick={arms=["full"], base_models=9, warm_starts=2, rl_runs=1}'
+    found = build_matrix("smoke", (*ARMS, *SEEDS, *seeds, more), quick=True)
+    assert [cell.seeds for cell in found.cells] == [
+        (base, warm_start, 3) for base in (5, 6) for warm_start in (0, 1)
+    ]
+    # What it takes shapes nothing of the whole study.
+    plain = build_matrix("smoke", (*ARMS, *SEEDS)).config.study
+    with_quick = build_matrix("smoke", (*ARMS, *SEEDS, QUICK)).config.study
+    assert canonical(plain, "study") == canonical(with_quick, "study")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "only", "match"),
+    [
+        ((), (), r"'smoke': it has no small form: give it a table \[study.quick\]"),
+        (('study.quick={arms=["odd"]}',), (), "quick.arms names odd; the arms are full, no_c"),
+        ((QUICK,), ("no_correction",), "arms of the small study are full, no_curiosity"),
+        (("study.quick={arms=[]}",), (), r"study\.quick\.arms"),
+        (('study.quick={arms=["full"], rl_runs=0}',), (), r"study\.quick\.rl_runs = 0"),
+    ],
+)
+def test_a_small_form_that_cannot_be_is_refused(overrides, only, match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        build_matrix("smoke", (*ARMS, *SEEDS, *overrides), only, quick=True)
+
+
+def test_the_learning_traps_small_form_shows_trap_and_rescue() -> None:
+    small = build_matrix("learning_trap", quick=True)
+    assert [cell.arm for cell in small.cells] == ["full", "no_curiosity"]
+    assert len({cell.seeds for cell in small.cells}) == 1
 
 
 @pytest.mark.parametrize(

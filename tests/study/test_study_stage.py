@@ -36,7 +36,10 @@ PICTURE = Picture(member="p.png", width=8, height=8, sha256="0" * 64)
 KINDS = ("digit_small", "digit_big", "count", "exists")
 HOSTILE = "<script>alert(1)</script>"
 ARMS = ("full", "no_curiosity", "no_warm_start", "own")
+PLACE = {"machine": "CPU 1, 2 cores", "instruction_set": "AVX2", "instruction_limits": ""}
 PROVENANCE = {
+    **PLACE,
+    "quick": False,
     "command": f"pixel study {HOSTILE}",
     "commits": ["abc"],
     "machines": ["2 CPUs"],
@@ -105,6 +108,11 @@ def curve(folder: Path, steps: int, end: float) -> None:
         rows.append(
             {"step": step, "rapr": at, "accuracy": at, "op_error_rate": 0.1, "operations": at}
         )
+        rows[-1] |= {"entropy": 0.2 - at / 10, "cue_rapr": at}
+        rows[-1]["cue_accuracy_without_operation"] = 0.5
+        if at > 0.1:
+            rows[-1] |= {"operation_hits": 0.8, "crop_read": at, "operation_pays": at - 0.5}
+            rows[-1]["cue_accuracy_with_operation"] = at
         if at > 0.1:  # a mean over nothing is left out
             rows[-1]["accuracy_with_operation"] = at
         rows[-1]["accuracy_without_operation"] = 0.5
@@ -159,6 +167,7 @@ def rows() -> list[dict[str, Any]]:
             "start": f"start {warm_start}",
             # Both warm-start seeds lead this arm to one run.
             "rl_key": arm if arm == "no_warm_start" else f"{arm} {warm_start}",
+            "place": PLACE,
             "rl_metrics": {"stopped_by": "entropy_collapse"} if arm == "own" else {},
             "warm_start_metrics": {"selected_at": 60, "validation_rapr": 0.21, "steps": 140},
         }

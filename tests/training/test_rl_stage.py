@@ -76,7 +76,7 @@ def test_the_curve_tells_what_was_done(full: Ran) -> None:
         pays = None if None in sides else pytest.approx(sides[0] - sides[1], abs=2e-6)
         assert row.get("operation_pays") == pays
         assert ("operation_hits" in row) is (row["cue_rapr"] > 0)
-        assert 0 < row["entropy"]
+        assert row["entropy"] > 0
     # The policy starts as the warm start, and leaves it.
     assert rows[0]["kl_warm_start"] < 1e-6 < rows[-1]["kl_warm_start"]
 
