@@ -24,6 +24,8 @@ WINDOW = 32
 SETTLED = 8
 #: An event is over, and the next one told anew, after so many steps without its sign.
 CALM = 10
+#: Hits, or answers read from them, are called too few below this share.
+HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,9 @@ class _Memory:
     rapr_was_high: bool = False
     #: Of the last steps: RaPR, accuracy with an operation and without; 0 where there was none.
     operation: list[tuple[float, float, float]] = field(default_factory=list)
+    #: Of the same steps, where cues are known: the share of rollouts with a zoom, of those the
+    #: share that hit, of these the share that is right.
+    crops: list[tuple[float, float, float]] = field(default_factory=list)
     #: By guard, the last step that showed its sign.
     last_sign: dict[str, int] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -184,6 +189,10 @@ class Guards:
         without = row.get("accuracy_without_operation", 0.0)
         past.append((row["rapr"], with_one, without))
         del past[: -guard.steps]
+        crops = self._memory.crops
+        names = ("cue_rapr", "operation_hits", "crop_read")
+        crops.append((row.get(names[0], 0.0), row.get(names[1], 0.0), row.get(names[2], 0.0)))
+        del crops[: -guard.steps]
         used = sum(rapr for rapr, _, _ in past)
         unused = len(past) - used
         if len(past) < guard.steps or used < guard.above * len(past) or not unused:
@@ -199,8 +208,7 @@ class Guards:
                 f"over {guard.steps} steps {used / len(past):.0%} of the rollouts used an "
                 f"operation and were right in {right_with:.0%} of the cases, the others in "
                 f"{right_without:.0%} (threshold {guard.threshold:g}): the bonus keeps up an "
-                "operation that does not pay; look at what the crops show and whether they are "
-                "read, and try a longer warm start or more trajectories with operations",
+                f"operation that does not pay; {_what_fails(crops)}",
             )
 
     def _look_at_truncation(self, step: int, row: Row) -> None:
@@ -234,6 +242,38 @@ class Guards:
         memory.events.append(asdict(event))
         ending = "; training stops here" if stopping else ""
         self._progress.note(f"{name.replace('_', ' ')} at step {step}: {text}{ending}")
+
+
+def _what_fails(crops: Iterable[tuple[float, float, float]]) -> str:
+    """Which of the two that an answer after a crop needs is missing, and what to try."""
+    crops = list(crops)
+    zooms = sum(used for used, _, _ in crops)
+    hits = sum(used * hit for used, hit, _ in crops)
+    if not zooms:
+        return (
+            "look at what the crops show and whether they are read, and try a longer warm "
+            "start or more trajectories with operations"
+        )
+    read = sum(used * hit * right for used, hit, right in crops)
+    seen = f"{hits / zooms:.0%} of the last crops show the cue"
+    if hits:
+        seen += f", and {read / hits:.0%} of the answers after these are right"
+    if hits < HALF * zooms:
+        remedy = (
+            "it misses: try a longer warm start or more trajectories with operations, or a "
+            "base model that finds things better"
+        )
+    elif read < HALF * hits:
+        remedy = (
+            "it hits and its crop is not read: try a longer warm start, more trajectories that "
+            "answer from a crop, or a base model that has read crops"
+        )
+    else:
+        remedy = (
+            "it hits and is read, and answering at once does as well: try a longer warm start, "
+            "or questions whose answer cannot be seen without a crop"
+        )
+    return f"{seen}: {remedy}"
 
 
 def write_health(out: Path, events: Iterable[Event]) -> None:

@@ -103,6 +103,32 @@ def test_an_operation_that_is_kept_up_and_does_not_pay(
     assert all(admitted)
 
 
+@pytest.mark.parametrize(
+    ("hits", "read", "words"),
+    [
+        (0.2, 0.9, "20% of the last crops show the cue, and 90% of the answers after these"),
+        (0.2, 0.9, "it misses"),
+        (0.9, 0.2, "its crop is not read"),
+        (0.9, 0.9, "answering at once does as well"),
+        (0.0, None, "0% of the last crops show the cue: it misses"),
+        (None, None, "look at what the crops show"),
+    ],
+)
+def test_where_cues_are_known_the_warning_says_what_fails(hits, read, words: str) -> None:
+    named = {"cue_rapr": 0.4, "operation_hits": hits, "crop_read": read}
+    known = {name: value for name, value in named.items() if hits is not None}
+    known = {name: value for name, value in known.items() if value is not None}
+    sick = WELL | {"accuracy_with_operation": 0.2, "accuracy_without_operation": 0.5} | known
+    guards, [note], _ = watch([sick] * 12, useless_operation={"steps": 10})
+    assert words in note
+    assert "longer warm start" in note
+    # What it remembers goes through a checkpoint, also one from before there were cues.
+    state = guards.state()
+    del state["crops"]
+    guards.load(state)
+    assert guards.admit(12, dict(sick))
+
+
 def test_an_event_is_told_once_and_again_only_after_a_calm() -> None:
     def cut(count: int) -> list[Row]:
         return [WELL | {"truncated": 1.0}] * count
