@@ -19,10 +19,13 @@ def read_scores(artifact: Artifact) -> dict[str, Any]:
     return json.loads((artifact.local() / "scores.json").read_text(encoding="utf-8"))
 
 
-def score_rows(artifact: Artifact, store: Store) -> list[dict[str, Any]]:
-    """The rows of a table of scores; a warm start that missed its rule is marked."""
+def score_rows(
+    artifact: Artifact, store: Store, sft: str | None = None
+) -> list[dict[str, Any]]:
+    """The rows of a table of scores; a warm start that missed its rule is marked. ``sft``: see
+    ``warm_start_selected``."""
     rows: list[dict[str, Any]] = read_scores(artifact)["scores"]
-    if warm_start_selected(artifact, store) is not False:
+    if warm_start_selected(artifact, store, sft) is not False:
         return rows
     return [
         row | {"model": "warm_start (rule missed)"} if row["model"] == "warm_start" else row
@@ -30,9 +33,18 @@ def score_rows(artifact: Artifact, store: Store) -> list[dict[str, Any]]:
     ]
 
 
-def warm_start_selected(artifact: Artifact, store: Store) -> bool | None:
+def warm_start_selected(
+    artifact: Artifact, store: Store, sft: str | None = None
+) -> bool | None:
     """Whether the rule that was to pick the warm start of an evaluate artifact held; None
-    where there was no rule, or the store no longer says."""
+    where there was no rule, or the store no longer says.
+
+    ``sft``: the key of the warm start in the run that is shown. Without it the one that was
+    answered with is asked: another rule may have come to the same weights since.
+    """
+    own = store.load("sft", sft) if sft else None
+    if own is not None:
+        return own.metrics.get("selected")
     found = artifact
     for stage in ("answers_warm_start", "sft"):
         needed = found.manifest.inputs.get(stage)

@@ -97,7 +97,7 @@ def _show_results(console: Console, store: Store, keys: Mapping[str, str]) -> No
     }
     if evaluated := made.get("evaluate"):
         console.print()
-        console.print(score_table(score_rows(evaluated, store)))
+        console.print(score_table(score_rows(evaluated, store, keys.get("sft"))))
         console.print(
             "The same seeds give these figures again on this machine; another CPU rounds "
             "differently and ends some points apart.",

@@ -57,11 +57,12 @@ def show_stage(store: Store, stage: str, as_json: bool) -> None:
             print_benchmark(console, artifact, store)
         return
     if stage == "evaluate":
+        sft = _key_in_latest_run(store, "sft")
         if as_json:
-            selected = {"warm_start_selected": warm_start_selected(artifact, store)}
+            selected = {"warm_start_selected": warm_start_selected(artifact, store, sft)}
             print(json.dumps(read_scores(artifact) | selected, indent=1))
         else:
-            console.print(score_table(score_rows(artifact, store)))
+            console.print(score_table(score_rows(artifact, store, sft)))
         return
     if as_json:
         print(json.dumps(_values(artifact), indent=1))
@@ -104,6 +105,12 @@ def latest_artifact(store: Store, stage: str) -> Artifact:
         raise DataError(f"{stage} was never made in {store.uri}; pixel run makes it")
     say("note", "yellow", f"the latest run made no {stage}; this is an earlier run's")
     return artifact
+
+
+def _key_in_latest_run(store: Store, stage: str) -> str | None:
+    run = store.latest_run()
+    known = run.stages.get(stage) if run else None
+    return known.key if known else None
 
 
 def _refuse_unknown(stage: str, run: RunRecord | None) -> None:

@@ -67,5 +67,7 @@ def running(request: Request) -> Iterator[Run]:
         yield run
         evaluated = run.outcomes.get("evaluate")
         if evaluated is not None:
-            scores = score_rows(evaluated.artifact, store)
+            tuned = run.outcomes.get("sft")
+            sft = tuned.artifact.key if tuned is not None else None
+            scores = score_rows(evaluated.artifact, store, sft)
             show_markdown("scores", scores_markdown(scores), get_run_logger())
