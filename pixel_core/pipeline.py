@@ -102,7 +102,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "report",
-        1,
+        2,
         # The page lists every setting that shaped the result, so all of them join its key.
         (
             "report",
