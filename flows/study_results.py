@@ -72,7 +72,9 @@ def arm_cells(values: dict[str, Any]) -> list[tuple[str, ...]]:
             (
                 name,
                 ", ".join(part for part in (str(arm["runs"]), arm.get("missed_rule")) if part),
-                f"{arm['rapr']['smallest']:.3f} to {arm['rapr']['largest']:.3f}",
+                " to ".join(
+                    dict.fromkeys(f"{arm['rapr'][end]:.3f}" for end in ("smallest", "largest"))
+                ),
                 _percent(accuracy["all"]),
                 f"{100 * interval['low']:.1f} to {100 * interval['high']:.1f}",
                 _percent(accuracy.get("digits")),

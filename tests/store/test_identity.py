@@ -89,7 +89,9 @@ IDLE = (
     *(
         ("sft", "select", field)
         for field in (
+            "rapr_at_most",
             "accuracy_with_operation",
+            "accuracy_with_operation_at_most",
             "every",
             "questions",
             "samples",
@@ -101,6 +103,7 @@ IDLE = (
     ("rl", "reward", "lagrangian"),
     ("rl", "openrlhf"),
     ("sft", "ray_train"),
+    ("study", "quick"),
     ("answers", "engine"),
     ("text_only", "engine"),
     *(("benchmarks", "answers", field) for field in ("engine", "seed")),
