@@ -163,6 +163,8 @@ class Connection:
             cast_to=httpx2.Response,
             options={"headers": self._headers},
         )
+        if error := failures.hidden_error(response):
+            raise error
         return response.content
 
     def _failure(self, error: Any, tries: int) -> EndpointError:
