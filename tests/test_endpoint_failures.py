@@ -125,6 +125,15 @@ def test_an_endpoint_that_breaks_off_was_reached() -> None:
         asked(lambda seen, n: no_gzip, retries=0)
 
 
+def test_a_body_without_end_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixel_core.endpoints.connection._LONGEST_BODY", 1000)
+    with pytest.raises(EndpointError, match=r"breaks off .*more than 1,000 bytes"):
+        asked(lambda seen, n: Reply(b" " * 1001), retries=0)
+    whole = chat("yes")
+    answer, _ = asked(lambda seen, n: whole, retries=0)
+    assert read_reply(answer.body).content == "yes"
+
+
 def test_a_parameter_that_is_refused_with_http_200_is_left_out() -> None:
     def picky(seen: Seen, number: int) -> Reply:
         if "temperature" in seen.body:
