@@ -23,7 +23,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "annotate",
-        2,
+        3,
         ("annotate",),
         ("ingest",),
         "pixel_core.annotation.annotate:run",

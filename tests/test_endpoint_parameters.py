@@ -50,6 +50,13 @@ class Said:
         (Said("Unsupported value: 'temperature' does not support 0.0"), "temperature"),
         (Said("`temperature` and `top_p` cannot both be specified for this model."), "top_p"),
         (Said("top_p: Extra inputs are not permitted", 422), "top_p"),
+        (Said("invalid temperature: only 1 is allowed for this model"), "temperature"),
+        (Said("`temperature` may only be set to 1 when thinking is enabled."), "temperature"),
+        (Said("temperature must be 1.0 for this model"), "temperature"),
+        (Said("temperature must be set to 1"), "temperature"),
+        (Said("temperature is not available for this model"), "temperature"),
+        (Said("temperature must be between 0 and 2"), ""),
+        (Said("max_tokens must be 1 or more"), ""),
         # Others: the value, the picture, another status.
         (Said("max_tokens is too large: 99999. This model supports at most 16384"), ""),
         (Said("This model's maximum context length is 8 tokens, you exceed it"), ""),

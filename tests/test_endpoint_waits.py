@@ -60,6 +60,9 @@ def test_a_moment_is_a_wait_until_then(ahead: int) -> None:
     for text in (
         str(int(moment) + 1),
         str(int(moment * 1000)),
+        str(int(moment * 1e6)),
+        str(int(moment * 1e9)),
+        time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment + 1)),
         email.utils.formatdate(moment + 1, usegmt=True),
         time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment + 1)),
     ):
@@ -96,6 +99,13 @@ def test_whatever_is_sent_a_wait_is_none_or_can_be_waited(
     assert wait is None or 0 <= wait <= 7 * 86_400
 
 
+@many
+@given(st.integers(90, 86_400), st.sampled_from(["resets at {}", "please wait until {}."]))
+def test_a_moment_in_words_is_a_wait_until_then(ahead: int, words: str) -> None:
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + ahead))
+    assert told_wait({}, {"message": words.format(at)}) == pytest.approx(ahead, abs=2)
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
@@ -114,6 +124,15 @@ def test_whatever_is_sent_a_wait_is_none_or_can_be_waited(
         ({"x-ratelimit-reset-requests": "1s", "x-ratelimit-reset-tokens": "6m"}, 1.0),
         ({"retry-after": "99999999999999", "ratelimit-reset": "12"}, 12.0),
         ({"x-ratelimit-limit-tokens": "30000"}, None),
+        # Sent twice, with parameters, under names of their own.
+        ({"retry-after": "120, 120"}, 120.0),
+        ({"retry-after": "60;w=60"}, 60.0),
+        ({"x-retry-after": "40"}, 40.0),
+        ({"x-ms-retry-after-ms": "1500"}, 1.5),
+        ({"x-ratelimit-retry-after": "11", "retry-after": "9"}, 9.0),
+        ({"x-rate-limit-reset": "40"}, 40.0),
+        ({"ratelimit": "limit=100, remaining=0, reset=50"}, 50.0),
+        ({"ratelimit": '"default";r=0;t=30'}, 30.0),
     ],
 )
 def test_headers_go_by_their_rank(headers: dict[str, str], seconds: float | None) -> None:
@@ -135,6 +154,19 @@ def test_headers_go_by_their_rank(headers: dict[str, str], seconds: float | None
         ("Limit 30000, used 29000, requested 2000.", None),
         ("try again in a moment", None),
         ("We retry 3 times", None),
+        ("Your request can be retried in 15 seconds", 15.0),
+        ("You can retry your request in 5s", 5.0),
+        ("Rate limited for 30s", 30.0),
+        ("Retry after: 25s", 25.0),
+        ("try again in ~20s", 20.0),
+        ("请在 20 秒后重试", 20.0),
+        ("速率限制，请等待30秒", 30.0),
+        ("请求过于频繁，1分30秒之后再试", 90.0),
+        ("每分钟最多 3 次请求，请稍后再试", None),
+        ("最多 20 个请求以后会被限制", None),
+        ({"retryDelay": {"seconds": "35", "nanos": 5}}, 35.0),
+        ({"error": {"type": "usage_limit_reached", "resets_in_seconds": 60}}, 60.0),
+        ("resets at 2001-01-01T00:00:00Z", None),
     ],
 )
 def test_a_body_says_it_in_fields_or_words(body: Any, seconds: float | None) -> None:

@@ -7,6 +7,7 @@ up its mind about first comes first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, TypeVar
@@ -16,6 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pixel_core.annotation.verdict import Reason, Unusable
 from pixel_core.endpoints.completion import Reply
 from pixel_core.nesting import loads
+from pixel_core.rewards.answer_marks import after_thought
+
+#: The answer in a Markdown block, as models write it that are not held to a schema.
+_BLOCK = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL | re.IGNORECASE)
 
 Numbers = Annotated[list[float], Field(max_length=64)]
 Places = Annotated[list[int], Field(max_length=512)]
@@ -105,10 +110,20 @@ def read_answer(reply: Reply, kind: type[A]) -> A:
     if not (reply.content or "").strip():
         raise Unusable(Reason.EMPTY, "it had no text")
     try:
-        return kind.model_validate(loads(reply.content or ""))
+        return kind.model_validate(loads(_unwrapped(reply.content or "")))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "the answer"
         raise Unusable(Reason.SCHEMA, f"{place}: {first['msg']}") from None
     except ValueError:
         raise Unusable(Reason.NOT_JSON, "it is not a JSON object") from None
+
+
+def _unwrapped(content: str) -> str:
+    """What is left of a text without thoughts before the answer, as servers without a parser
+    for them leave them there, and without a block's marks around it."""
+    if content.lstrip().startswith("{"):
+        return content
+    content = after_thought(content)
+    block = _BLOCK.fullmatch(content)
+    return block[1] if block else content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,11 @@ from pixel_core.nesting import loads
 #: In place of a body, for a refusal that came as an HTTP error.
 _REFUSED = "refused"
 #: Reasons to end, in lower case, that mean the token limit (OpenAI's, Mistral's, Gemini's).
-_CUT = frozenset({"length", "max_tokens", "model_length"})
+_CUT = frozenset({"length", "max_tokens", "model_length", "max_output_tokens"})
+#: Those that mean that the server broke off (OpenRouter's, vLLM's and SGLang's, DeepSeek's).
+_BROKEN = frozenset(
+    {"error", "abort", "aborted", "cancelled", "canceled", "insufficient_system_resource"}
+)
 #: Those that mean a filter.
 _FILTERED = frozenset(
     {"content_filter", "refusal", "safety", "prohibited_content", "blocklist", "recitation"}
@@ -50,18 +55,27 @@ def is_answer(body: bytes) -> bool:
     """Whether a model said something: a text, a refusal, or nothing but paid tokens.
 
     Everything else that comes with HTTP 200 is an outage: no bytes, a proxy's page, half a
-    body, an error in place of choices, nulls. It is asked again and never kept.
+    body, an error in place of choices or beside them, nulls. It is asked again and never kept.
     """
     reply = read_reply(body)
-    if reply.refusal or reply.truncated or (reply.completion_tokens > 0 and _choices(body)):
+    if reply.refusal or reply.truncated:
         return True
-    return bool((reply.content or "").strip())
+    value = _object(body)
+    choice = _choice(value)
+    if choice is None or _is_broken(value, choice):
+        return False
+    return reply.completion_tokens > 0 or says_something(reply.content)
+
+
+def says_something(text: str | None) -> bool:
+    """Whether there is anything to be seen in a text."""
+    return any(unicodedata.category(letter)[0] not in "CZ" for letter in text or "")
 
 
 def is_metered(body: bytes) -> bool:
     """Whether the body says what it cost; a refusal by an HTTP error costs nothing."""
     value = _object(body)
-    return isinstance(value.get("usage"), dict) or isinstance(value.get(_REFUSED), str)
+    return isinstance(value.get(_REFUSED), str) or _usage(value) is not None
 
 
 def read_reply(body: bytes) -> Reply:
@@ -69,23 +83,16 @@ def read_reply(body: bytes) -> Reply:
     value = _object(body)
     if isinstance(value.get(_REFUSED), str):
         return Reply(None, value[_REFUSED])
-    usage = value.get("usage")
-    details = usage.get("prompt_tokens_details") if isinstance(usage, dict) else None
-    said = Reply(
-        None,
-        "",
-        prompt_tokens=_count(usage, "prompt_tokens"),
-        completion_tokens=_count(usage, "completion_tokens"),
-        cached_tokens=_count(details, "cached_tokens"),
-    )
-    choices = value.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(choice, dict) or not isinstance(message, dict):
+    prompt, completion, cached = _usage(value) or (0, 0, 0)
+    said = Reply(None, "", prompt, completion, cached)
+    choice = _choice(value)
+    if choice is None or _is_broken(value, choice):
         return said
-    finish = choice.get("finish_reason")
-    finish = finish.lower() if isinstance(finish, str) else ""
+    finish = _finish(choice)
     said = replace(said, truncated=finish in _CUT)
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        message = {}  # as Gemini's, cut or filtered before the first word
     text, refusal = _spoken(message.get("content"))
     refused = message.get("refusal")
     if isinstance(refused, str) and refused:
@@ -124,9 +131,20 @@ def _spoken(content: Any) -> tuple[str | None, str]:
     return ("".join(texts) if texts else None), "".join(refusals)
 
 
-def _choices(body: bytes) -> bool:
-    choices = _object(body).get("choices")
-    return isinstance(choices, list) and bool(choices) and isinstance(choices[0], dict)
+def _choice(value: dict[str, Any]) -> dict[str, Any] | None:
+    choices = value.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return first if isinstance(first, dict) else None
+
+
+def _finish(choice: dict[str, Any]) -> str:
+    finish = choice.get("finish_reason")
+    return finish.lower() if isinstance(finish, str) else ""
+
+
+def _is_broken(value: dict[str, Any], choice: dict[str, Any]) -> bool:
+    """Whether the server says that it failed, beside what it had written until then."""
+    return bool(value.get("error") or choice.get("error")) or _finish(choice) in _BROKEN
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -137,7 +155,31 @@ def _object(body: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _count(usage: Any, name: str) -> int:
-    """A number of tokens as an endpoint states it, if it can be one."""
-    value = usage.get(name) if isinstance(usage, dict) else None
-    return value if type(value) is int and 0 <= value < 10**9 else 0
+def _usage(value: dict[str, Any]) -> tuple[int, int, int] | None:
+    """Tokens of the prompt, of the completion, and cached ones of the prompt, as OpenAI's
+    servers call them or as Anthropic's do. None where that is not said: no prompt is free.
+
+    Some servers leave thoughts out of the completion's tokens, and count them in the total.
+    """
+    usage = value.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    prompt = _count(usage, "prompt_tokens", "input_tokens")
+    completion = _count(usage, "completion_tokens", "output_tokens")
+    total = _count(usage, "total_tokens")
+    if not prompt or (completion is None and total is None):
+        return None
+    details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
+    cached = _count(details if isinstance(details, dict) else {}, "cached_tokens")
+    return prompt, max(completion or 0, (total or 0) - prompt), cached or 0
+
+
+def _count(usage: dict[str, Any], *names: str) -> int | None:
+    """A number of tokens as an endpoint states it, under the first of these names that it
+    has; None for what can't be one."""
+    value = next((usage[name] for name in names if usage.get(name) is not None), None)
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        value = int(value[:12])
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and 0 <= value < 10**9 else None

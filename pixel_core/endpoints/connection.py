@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pixel_core.endpoints import failures
 from pixel_core.endpoints.api_key import key_of
@@ -19,9 +19,14 @@ from pixel_core.endpoints.parameters import Learned
 from pixel_core.endpoints.throttle import Throttle
 from pixel_core.errors import EndpointError
 
+if TYPE_CHECKING:
+    import httpx2
+
 #: Seconds before the first retry, doubled for each further one up to the most.
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 30.0
+#: Bytes of a body; the longest answers have some hundred thousand.
+_LONGEST_BODY = 64 << 20
 #: Seconds that are waited at least where the endpoint asks for less, doubled up to 1 s.
 _LEAST_WAIT = 0.005
 
@@ -73,7 +78,9 @@ class Connection:
             base_url=endpoint.base_url,
             timeout=endpoint.timeout_s,
             max_retries=0,  # ours is the better place: what one meets, all heed
-            http_client=openai.DefaultHttpxClient(limits=_limits(endpoint.at_once)),
+            http_client=openai.DefaultHttpxClient(
+                limits=_limits(endpoint.at_once), event_hooks={"response": [_bound]}
+            ),
         )
 
     def ask(
@@ -163,6 +170,8 @@ class Connection:
             cast_to=httpx2.Response,
             options={"headers": self._headers},
         )
+        if error := failures.hidden_error(response):
+            raise error
         return response.content
 
     def _failure(self, error: Any, tries: int) -> EndpointError:
@@ -244,3 +253,28 @@ def _limits(at_once: int) -> Any:
     import httpx2
 
     return httpx2.Limits(max_connections=None, max_keepalive_connections=at_once + 8)
+
+
+def _bound(response: httpx2.Response) -> None:
+    """Break off a body that never ends: it is held in memory."""
+    import httpx2
+
+    class Bounded(httpx2.SyncByteStream):
+        def __init__(self, stream: httpx2.SyncByteStream) -> None:
+            self._stream = stream
+
+        def __iter__(self) -> Iterator[bytes]:
+            left = _LONGEST_BODY
+            for piece in self._stream:
+                left -= len(piece)
+                if left < 0:
+                    raise httpx2.RemoteProtocolError(
+                        f"a body of more than {_LONGEST_BODY:,} bytes"
+                    )
+                yield piece
+
+        def close(self) -> None:
+            self._stream.close()
+
+    assert isinstance(response.stream, httpx2.SyncByteStream)
+    response.stream = Bounded(response.stream)

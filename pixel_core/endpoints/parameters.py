@@ -26,7 +26,9 @@ _OPTIONAL = ("top_p", "temperature")
 _REFUSES = re.compile(
     r"unsupported|not supported|unrecogni[sz]ed|unknown|unexpected|extra (?:inputs|fields)"
     r"|extra_forbidden|not permitted|not allowed|does(?: not|n't) support|deprecated"
-    r"|only the default|cannot both|can(?:no|')t be used|no longer",
+    r"|only the default|cannot both|can(?:no|')t be used|no longer|not available"
+    r"|only [\w.]+ is (?:allowed|supported)|may only be|or unset"
+    r"|must be (?:set to |equal to )?1(?:\.0+)?(?!\.?\w| *(?:or|to|and|-))",
     re.IGNORECASE,
 )
 #: How they say that the value is at fault, which leaving it out would hide.

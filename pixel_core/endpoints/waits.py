@@ -18,8 +18,8 @@ from typing import Any
 
 #: Seconds beyond which a wait is a slip and not a plan: it is passed over.
 _ABSURD = 7 * 86_400.0
-#: From here on a number is a moment, in seconds or milliseconds since 1970.
-_EPOCH, _EPOCH_MS = 1e9, 1e12
+#: From here on a number is a moment since 1970: in seconds, milli-, micro-, nanoseconds.
+_EPOCHS = (1e9, 1e12, 1e15, 1e18)
 #: Seconds that a moment may be over: clocks differ.
 _CLOCKS = 3600.0
 
@@ -28,22 +28,37 @@ _UNITS = {
     **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), 1e-9),
     **dict.fromkeys(("us", "µs", "μs", "microsecond", "microseconds"), 1e-6),
     **dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), 1e-3),
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
-    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60.0),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600.0),
-    **dict.fromkeys(("d", "day", "days"), 86_400.0),
+    **dict.fromkeys(("毫秒",), 1e-3),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "秒", "秒钟"), 1.0),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes", "分", "分钟"), 60.0),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "小时"), 3600.0),
+    **dict.fromkeys(("d", "day", "days", "天"), 86_400.0),
 }
-_PIECE = r"\d+(?:\.\d+)?\s*(?:[a-zµμ]+)"
-_PIECES = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zµμ]+)(?:\s*,?\s*(?:and\s+)?)")
+_PIECE = r"\d+(?:\.\d+)?\s*(?:[a-zµμ]+|毫秒|秒钟?|分钟?|小时|天)"
+_PIECES = re.compile(
+    r"(\d+(?:\.\d+)?)\s*([a-zµμ]+|毫秒|秒钟?|分钟?|小时|天)(?:\s*,?\s*(?:and\s+)?)"
+)
 _DURATION = re.compile(rf"(?:{_PIECE}\s*,?\s*(?:and\s+)?)+")
 _ISO = re.compile(
     r"p(?:(\d+)d)?(?:t(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?)?", re.IGNORECASE
 )
-#: What comes before a wait in an error's text.
-_SAID = re.compile(
-    r"(?:wait|(?:again|retry|retrying|wait|waiting|available|resets?)"
-    r"(?:\s+(?:in|after|for|at\s+least|about|another))+)\s+"
-    rf"((?:{_PIECE}(?:\s*,?\s*(?:and\s+)?))+|\d+(?:\.\d+)?(?![\w:/-]))"
+_WAITED = rf"(?:{_PIECE}(?:\s*,?\s*(?:and\s+)?))+"
+_BARE = r"\d+(?:\.\d+)?(?![\w:/-])"
+_GREENWICH = re.compile(r"\s*(?:utc|gmt|z)$", re.IGNORECASE)
+#: What comes before a wait in an error's text, or, in Chinese, after it.
+_SAID = (
+    re.compile(
+        r"(?:wait|retry[- ]after:?|(?:again|retr(?:y|ying|ied)|wait|waiting|available|resets?"
+        r"|limited|blocked|cool(?:ing)?[ -]?down|back[ -]?off|your request|the request)"
+        rf"(?:\s+(?:in|after|for|at\s+least|about|another))+):?\s+~?({_WAITED}|{_BARE})"
+    ),
+    re.compile(r"(?:请|等待|等候|稍等|需要?)\s*(?:在|于|等待?)?\s*" + f"({_WAITED})"),
+    re.compile(rf"({_WAITED})\s*(?:之?后|以后)"),
+)
+#: A moment in such a text.
+_MOMENT = re.compile(
+    r"(?:until|resets?|at|after|available)\s+(?:at\s+|on\s+|after\s+)?"
+    r"(\d{4}-\d\d-\d\d[t ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?\s*(?:z|utc|gmt|[+-]\d\d:?\d\d)?)"
 )
 #: Fields of an error, without marks between their words, and what their numbers are in.
 _FIELDS = {
@@ -57,6 +72,13 @@ _FIELDS = {
             "retryin",
             "resetafter",
             "resetinseconds",
+            "resetsinseconds",
+            "resetsin",
+            "resetin",
+            "resetsat",
+            "resetat",
+            "waitseconds",
+            "waittime",
             "ratelimitreset",
             "xratelimitreset",
         ),
@@ -65,6 +87,11 @@ _FIELDS = {
 }
 #: Characters of a value at most.
 _LONGEST = 64
+#: Headers of a wait, without marks between their words; longer names end with them.
+_AFTER = (("retryafterms", 1e-3), ("retryafter", 1.0))
+#: In the draft's newer header ``RateLimit``: what remains, and the seconds until the reset.
+_LIMIT = re.compile(r"(?:^|[,;\s])(?:t|reset)=(\d+)")
+_REMAINS = re.compile(r"(?:^|[,;\s])(?:r|remaining)=(\d+)")
 #: How deep an error is looked into, and how many of its values.
 _DEPTH, _MANY = 6, 500
 
@@ -76,9 +103,12 @@ def told_wait(headers: Mapping[str, str], body: Any = None) -> float | None:
     ``body``: the error as it was sent, read from JSON, or a text.
     """
     lower = {name.lower(): value for name, value in headers.items()}
-    for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
-        if (wait := read_wait(lower.get(name), scale)) is not None:
-            return wait
+    for ending, scale in _AFTER:
+        # The standard's own name first, then others such as "x-ratelimit-retry-after".
+        for name in sorted(lower, key=len):
+            wait = _of_header(lower[name], scale) if _plain(name).endswith(ending) else None
+            if wait is not None:
+                return wait
     found = _reset(lower)
     return _in_body(body) if found is None else found
 
@@ -103,12 +133,25 @@ def read_wait(value: Any, scale: float = 1.0) -> float | None:
     return _date(str(value).strip())
 
 
+def _of_header(value: str, scale: float = 1.0) -> float | None:
+    """Of a header that was sent twice and joined, the longest; without the parameters that
+    a structured field may have."""
+    if (whole := read_wait(value, scale)) is not None:
+        return whole
+    parts = [read_wait(part.partition(";")[0], scale) for part in value.split(",")]
+    return max((wait for wait in parts if wait is not None), default=None)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z]", "", name.lower())
+
+
 def _number(number: float, scale: float) -> float | None:
     if not math.isfinite(number):
         return None
-    if number >= _EPOCH:
-        moment = number / 1000 if number >= _EPOCH_MS else number
-        return _until(moment)
+    unit = sum(number >= least for least in _EPOCHS) - 1
+    if unit >= 0:
+        return _until(number / 1000**unit)
     return _sane(number * scale)
 
 
@@ -132,6 +175,11 @@ def _duration(text: str) -> float | None:
 
 def _date(text: str) -> float | None:
     try:
+        text = (
+            re.sub(r"\s*(?:UTC|GMT|Z)$", "+00:00", text, flags=re.I)
+            if text[:1] in "12"
+            else text
+        )
         date = email.utils.parsedate_tz(text)
         if date is not None:
             return _until(email.utils.mktime_tz(date))
@@ -149,12 +197,17 @@ def _reset(headers: Mapping[str, str]) -> float | None:
     met: list[float] = []
     others: list[float] = []
     for name, value in headers.items():
-        if "ratelimit" not in name or "reset" not in name:
+        plain = _plain(name)
+        if plain == "ratelimit" and (stated := _LIMIT.search(value)):
+            left = _REMAINS.search(value)
+            wait, remaining = read_wait(stated[1]), left[1] if left else ""
+        elif "ratelimit" in plain and "reset" in plain:
+            wait = _of_header(value)
+            remaining = headers.get(name.replace("reset", "remaining"), "").strip()
+        else:
             continue
-        wait = read_wait(value)
         if wait is None:
             continue
-        remaining = headers.get(name.replace("reset", "remaining"), "").strip()
         used_up = _NUMBER.fullmatch(remaining) and float(remaining) <= 0
         (met if used_up else others).append(wait)
     if met:
@@ -165,20 +218,27 @@ def _reset(headers: Mapping[str, str]) -> float | None:
 def _in_body(body: Any) -> float | None:
     texts: list[str] = []
     for key, value in _values(body):
-        plain = re.sub(r"[^a-z]", "", key.lower())
+        plain = _plain(key)
         if plain in _FIELDS and (wait := read_wait(value, _FIELDS[plain])) is not None:
             return wait
         if isinstance(value, str):
             texts.append(value)
     for text in texts:
-        found = _SAID.search(text[:2000].lower())
-        if found:
-            said = found[1].strip(" ,").removesuffix(" and")
-            # Words may follow: "in 20 s because ..." is a duration and a word.
-            wait = _number(float(said), 1.0) if _NUMBER.fullmatch(said) else _leading(said)
+        text = text[:2000].lower()
+        for found in filter(None, (said.search(text) for said in _SAID)):
+            wait = _said(found[1])
             if wait is not None:
                 return wait
+        moment = _MOMENT.search(text)
+        if moment and (wait := _date(moment[1].strip().upper())) is not None:
+            return wait
     return None
+
+
+def _said(text: str) -> float | None:
+    said = text.strip(" ,").removesuffix(" and")
+    # Words may follow: "in 20 s because ..." is a duration and a word.
+    return _number(float(said), 1.0) if _NUMBER.fullmatch(said) else _leading(said)
 
 
 def _leading(text: str) -> float | None:
@@ -202,7 +262,9 @@ def _values(body: Any) -> Iterator[tuple[str, Any]]:
             left -= 1
             if left < 0:
                 return
-            if isinstance(value, dict):
+            if isinstance(value, dict) and _plain(key) in _FIELDS and "seconds" in value:
+                yield key, value["seconds"]  # a protobuf Duration
+            elif isinstance(value, dict):
                 following += [(str(name), inner) for name, inner in value.items()]
             elif isinstance(value, list):
                 following += [(key, inner) for inner in value]

@@ -20,7 +20,7 @@ from pixel_core.config import SamplingConfig
 from pixel_core.dialogue.engine import Completion
 from pixel_core.dialogue.transcript import Transcript
 from pixel_core.dialogue.vocabulary import TURN_END, Vocabulary
-from pixel_core.endpoints.completion import Reply, is_metered, read_reply
+from pixel_core.endpoints.completion import Reply, is_answer, is_metered, read_reply
 from pixel_core.endpoints.connection import Connection, Terms
 from pixel_core.endpoints.endpoint import Endpoint
 from pixel_core.endpoints.throttle import Stopped, Throttle
@@ -140,15 +140,16 @@ class EndpointEngine:
 
 
 class _Spoken(Terms):
-    """A reply must hold a text, though it may be empty, or a refusal, or be cut off. Those
-    that don't are counted: their tokens were paid."""
+    """A reply must hold a text, or a refusal, or be cut off; the text may be empty where
+    tokens were paid for it. Those that don't are counted: their tokens were paid."""
 
     def __init__(self, count: Callable[[bytes], None]) -> None:
         self._count = count
 
     def is_answer(self, body: bytes) -> bool:
         reply = read_reply(body)
-        return reply.content is not None or bool(reply.refusal) or reply.truncated
+        cut_or_refused = reply.truncated or bool(reply.refusal)
+        return is_answer(body) and (reply.content is not None or cut_or_refused)
 
     def unanswered(self, body: bytes | None) -> None:
         if body is not None and is_metered(body):

@@ -12,7 +12,10 @@ from pixel_core.config import PipelineConfig, PretrainedConfig
 from pixel_core.drawn.scene import World
 from pixel_core.errors import ConfigError
 from pixel_core.models.adapter import given_base, is_adapter, read_adapter
+from pixel_core.nesting import loads
 
+#: As ``pixel_core.models.loading`` has it, which imports torch.
+_MODEL = "model"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -28,6 +31,21 @@ def fingerprint(config: PipelineConfig) -> dict[str, Any]:
         )
     World(section.world)  # refuses a world that can't be drawn
     return {}
+
+
+def local_folder(path: str) -> Path | None:
+    """The folder of a model or an adapter here: the one at ``path`` or, where that is the
+    artifact of a stage (the folder of its key, or of its files), the model in it. None where
+    there is no folder."""
+    folder = Path(path)
+    if not folder.is_dir() or (folder / "config.json").exists() or is_adapter(folder):
+        return folder if folder.is_dir() else None
+    try:
+        made = loads((folder / "manifest.json").read_bytes())["manifest"]["generation"]
+        within = folder / Path(str(made)).name / _MODEL
+    except (OSError, ValueError, LookupError, TypeError):
+        within = folder / _MODEL
+    return within if (within / "config.json").is_file() else folder
 
 
 def model_files(folder: Path) -> list[Path]:
@@ -48,15 +66,15 @@ def _pretrained(config: PretrainedConfig) -> dict[str, Any]:
     those of the model it is merged into."""
     if not config.path:
         raise ConfigError("base_model.pretrained.path is empty: name a folder or a hub id")
-    folder = Path(config.path)
-    if folder.is_dir() and is_adapter(folder):
+    folder = local_folder(config.path)
+    if folder is not None and is_adapter(folder):
         adapter = read_adapter(folder)
         below = _identity(adapter.base_model(config.base))
         return {"pretrained_adapter": adapter.digest(), "pretrained_base": below}
     known = _identity(config)
     if not config.base:
         return known
-    if folder.is_dir():
+    if folder is not None:
         raise ConfigError(
             f"base_model.pretrained.base {config.base!r} is what a LoRA adapter is merged "
             f"into, and {folder} is a whole model: leave it out"
@@ -67,8 +85,8 @@ def _pretrained(config: PretrainedConfig) -> dict[str, Any]:
 
 def _identity(config: PretrainedConfig) -> dict[str, Any]:
     """Of a whole model, or of whatever the hub has at a commit."""
-    folder = Path(config.path)
-    if folder.is_dir():
+    folder = local_folder(config.path)
+    if folder is not None:
         digest = hashlib.sha256()
         for file in model_files(folder):
             digest.update(file.name.encode())

@@ -1,4 +1,5 @@
-"""A pretrained model, taken as it is: a local folder, or a hub id at a pinned commit."""
+"""A pretrained model, taken as it is: a local folder, a stage's artifact, or a hub id at a
+pinned commit."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any
 from pixel_core.config import PretrainedConfig
 from pixel_core.errors import DataError, EndpointError
 from pixel_core.models.adapter import is_adapter, read_adapter
-from pixel_core.models.identity import model_files
+from pixel_core.models.identity import local_folder, model_files
 from pixel_core.models.loading import FOLDER
 from pixel_core.models.merging import merge
 from pixel_core.stage import Progress
@@ -49,8 +50,7 @@ def fetch(config: PretrainedConfig, out: Path, progress: Progress) -> dict[str, 
 
 
 def _local(config: PretrainedConfig, progress: Progress) -> Path:
-    folder = Path(config.path)
-    return folder if folder.is_dir() else download(config, progress)
+    return local_folder(config.path) or download(config, progress)
 
 
 def download(config: PretrainedConfig, progress: Progress) -> Path:

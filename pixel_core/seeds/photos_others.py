@@ -14,7 +14,8 @@ _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
     (HEIC, frozenset([".heic", ".heif", ".hif", ".heics"])),
     (
         "a camera's raw format; export it as JPEG",
-        frozenset([".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef"]),
+        frozenset([".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef"])
+        | frozenset([".nrw", ".srw", ".rwl", ".x3f", ".iiq", ".3fr", ".crw", ".gpr", ".mrw"]),
     ),
     (
         "not read here; export it as JPEG or PNG",

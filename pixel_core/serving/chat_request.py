@@ -11,12 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pixel_core.serving.limits import Limits
 from pixel_core.serving.messages import MediaPart, Message, read_messages
 from pixel_core.serving.parameters import has_no_effect
 from pixel_core.serving.refusal import Refusal, bad_request
+
+#: A whole number, also as JSON of languages that know no other numbers than float64 has it.
+Whole = Annotated[
+    int, BeforeValidator(lambda v: int(v) if isinstance(v, float) and v.is_integer() else v)
+]
+#: Of these, local servers take -1 for "no bound but the model's own", which is ours too.
+_BOUNDS = ("max_tokens", "max_completion_tokens")
 
 
 class Strict(BaseModel):
@@ -47,9 +54,9 @@ class Body(Strict):
     messages: Annotated[list[Any], Field(min_length=1)]
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    seed: Annotated[Whole, Field(ge=-(2**63), lt=2**63)] | None = None
+    max_tokens: Annotated[Whole, Field(ge=1)] | None = None
+    max_completion_tokens: Annotated[Whole, Field(ge=1)] | None = None
     n: Literal[1] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -122,7 +129,9 @@ def _seed(given: int | None, temperature: float) -> int:
 def _sorted_out(body: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     honoured, ignored = {}, []
     for name, value in body.items():
-        if name in Body.model_fields:
+        if name in _BOUNDS and value == -1:
+            ignored.append(name)
+        elif name in Body.model_fields:
             honoured[name] = value
         elif has_no_effect(name, value):
             ignored.append(name)

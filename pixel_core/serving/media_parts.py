@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import unquote_to_bytes
@@ -23,6 +24,11 @@ from pixel_core.vision.video import VideoLimits
 _VIDEO_S = 4 * 3600.0
 _VIDEO_FRAMES = 500_000
 
+#: The end of an address's head, which may hold a file's name with commas; and of how many
+#: characters a head is looked for.
+_BASE64 = re.compile(r";\s*base64\s*,", re.IGNORECASE)
+_LONGEST_HEAD = 1000
+
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _WHITE = b" \t\n\r\f\v"
 
@@ -35,7 +41,10 @@ def bytes_of(part: MediaPart, room: int, urls: UrlLimits) -> bytes:
             return fetch(part.url, replace(urls, bytes=min(urls.bytes, room)))
         except MediaError as error:
             raise bad_request(f"{part.param}: {error}", part.param, "invalid_url") from None
-    head, comma, data = part.url.partition(",")
+    address = part.url.partition("#")[0]  # what follows is of the page, not of the data
+    found = _BASE64.search(address[:_LONGEST_HEAD])
+    comma = found.end() if found else address.find(",") + 1
+    head, data = address[: max(comma - 1, 0)], address[comma:]
     if not comma or not head.lower().startswith("data:"):
         raise bad_request(
             f"{part.param} begins with {part.url[:10]!r}: send the file itself, as "

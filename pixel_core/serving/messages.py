@@ -137,12 +137,14 @@ class _Content:
 
     def _add_media(self, part: dict[str, Any], kind: str, place: str) -> None:
         held = part.get(kind)
+        if isinstance(held, str):  # as Mistral's clients write it
+            held = {"url": held}
         url = held.get("url") if isinstance(held, dict) else None
         if not isinstance(held, dict) or not isinstance(url, str) or len(part) != 2:
             _refuse(f'{place}: write {{"type": "{kind}", "{kind}": {{"url": ...}}}}', place)
         if strange := set(held) - set(_MEDIA[kind]):
             _refuse(f"{place}.{kind} has {min(strange)[:40]!r}, which has no meaning", place)
-        if held.get("detail", "auto") not in ("auto", "high"):
+        if held.get("detail") not in (None, "auto", "high"):
             _refuse(
                 f"{place}: detail must be auto or high: how much of a picture the model sees "
                 "is part of what it was trained on",

@@ -1,7 +1,8 @@
 """Parameters of other servers: which change nothing here, which can't be honoured, and why.
 
-OpenAI's API reference ("Create chat completion") and vLLM's documentation ("OpenAI-Compatible
-Server", extra parameters of the chat API) name them. Clients often send all they know, at the
+OpenAI's API reference ("Create chat completion"), vLLM's documentation ("OpenAI-Compatible
+Server", extra parameters of the chat API), SGLang's ("Sampling Parameters") and llama.cpp's
+("llama-server", completion options) name them. Clients often send all they know, at the
 values that ask for nothing: those are taken and named in the reply. Others are refused, since
 the answer would not be what was asked for.
 """
@@ -16,6 +17,7 @@ from pixel_core.serving.refusal import Refusal, bad_request
 #: Change no answer here, whatever they say.
 _WITHOUT_EFFECT = frozenset(
     {
+        "cache_prompt",
         "cache_salt",
         "guided_decoding_backend",
         "metadata",
@@ -24,9 +26,13 @@ _WITHOUT_EFFECT = frozenset(
         "prompt_cache_key",
         "prompt_cache_retention",
         "request_id",
+        "return_progress",
+        "rid",
         "safety_identifier",
         "service_tier",
         "store",
+        "stream_reasoning",
+        "timings_per_token",
         "user",
     }
 )
@@ -105,24 +111,49 @@ _LIMITED: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "mm_processor_kwargs": (({},), _SHOWN),
     "media_io_kwargs": (({},), _SHOWN),
     "kv_transfer_params": (({},), "there is one engine"),
+    # SGLang's
+    "min_new_tokens": ((0,), _ENDS),
+    "stop_regex": (([], ""), _ENDS),
+    "no_stop_trim": ((False,), _ENDS),
+    "regex": (("",), _FREE),
+    "ebnf": (("",), _FREE),
+    "json_schema": ((), _FREE),
+    "separate_reasoning": ((True,), "the reply holds all that the model wrote"),
+    "lora_path": ((), "there is one model"),
+    # llama.cpp's and others' of local models, where the same thing has another name
+    "repeat_penalty": ((1,), _SAMPLED),
+    "top_n_sigma": ((-1,), _SAMPLED),
+    "top_a": ((0,), _SAMPLED),
+    "tfs_z": ((1,), _SAMPLED),
+    "epsilon_cutoff": ((0,), _SAMPLED),
+    "eta_cutoff": ((0,), _SAMPLED),
+    "mirostat": ((0,), _SAMPLED),
+    "dynatemp_range": ((0,), _SAMPLED),
+    "xtc_probability": ((0,), _SAMPLED),
+    "dry_multiplier": ((0,), _SAMPLED),
+    "no_repeat_ngram_size": ((0,), _SAMPLED),
+    "num_beams": ((1,), _SAMPLED),
+    "n_predict": ((-1,), _ENDS),
+    "n_probs": ((0,), "log-probabilities are not given"),
+    "grammar": (("",), _FREE),
 }
 
 
 def has_no_effect(name: str, value: Any) -> bool:
     """Whether this parameter asks for nothing that would change an answer: it is to be named in
-    the reply. False for null, which says that it is not given.
+    the reply. False for null, which says that it is not given, whatever its name.
 
     Raises ``Refusal`` 400 for a value that can't be honoured, and for a name nobody knows.
     """
+    if value is None:
+        return False
     if name in _WITHOUT_EFFECT:
-        return value is not None
+        return True
     if name not in _LIMITED:
         raise bad_request(
             f"there is no parameter {name[:60]!r}: leave it out", name[:60], "unknown_parameter"
         )
     neutral, why = _LIMITED[name]
-    if value is None:
-        return False
     if not any(_same(value, one) for one in neutral):
         raise _unsupported(name, value, neutral, why)
     return True

@@ -11,7 +11,9 @@ Source: PKWARE's APPNOTE, 4.4.4 (bit 11) and 4.6.9 (Info-ZIP's Unicode path, 0x7
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import struct
 import unicodedata
 import zipfile
@@ -23,6 +25,12 @@ from collections.abc import Iterable
 ENCODINGS = (
     *("utf-8", "cp437", "gb18030", "cp932", "cp949", "big5"),
     *("cp850", "cp1252", "cp1251", "cp866"),
+)
+#: Asked where none of those fits: of other languages' machines, and of other systems'.
+_RARER = (
+    *("cp852", "cp1250", "cp737", "cp1253", "cp857", "cp1254", "cp862", "cp1255", "cp720"),
+    *("cp1256", "cp775", "cp1257", "cp874", "cp1258", "cp860", "cp861", "cp863", "cp865"),
+    *("koi8-r", "koi8-u", "iso8859-2", "mac-roman", "euc-jp"),
 )
 _UTF8_FLAG = 0x800
 _UNICODE_PATH = 0x7075
@@ -50,15 +58,29 @@ class Names:
         """The keys that read as ``name``, sorted. Several: which is meant is not clear."""
         found = set(self._composed.get(composed(name), ()))
         if self._raw:
-            for form in dict.fromkeys(
-                (name, composed(name), unicodedata.normalize("NFD", name))
-            ):
-                for encoding in ENCODINGS:
-                    try:
-                        found |= self._raw.get(form.encode(encoding), set())
-                    except UnicodeEncodeError:
-                        continue
+            found |= self._encoded(name, ENCODINGS)
+        if self._raw and not found:
+            found = self._encoded(name, _RARER)
         return sorted(found)
+
+    def _encoded(self, name: str, encodings: Iterable[str]) -> set[str]:
+        found: set[str] = set()
+        forms = dict.fromkeys((name, composed(name), unicodedata.normalize("NFD", name)))
+        for form, encoding in itertools.product(forms, encodings):
+            try:
+                found |= self._raw.get(form.encode(encoding), set())
+            except UnicodeEncodeError:
+                continue
+        return found
+
+
+_UNTIDY = re.compile(r"^(?:\.?/+)+|(?<=/)(?:\.?/+)+")
+
+
+def tidied(name: str) -> str:
+    """A member's path without what leads nowhere: ``./`` and ``/`` before it, ``//`` and
+    ``/./`` in it, as some packers write them."""
+    return _UNTIDY.sub("", name) if name[:1] in "./" or "//" in name or "/./" in name else name
 
 
 def member_name(info: zipfile.ZipInfo) -> tuple[str, bytes | None]:

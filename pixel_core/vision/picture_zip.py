@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from pixel_core.errors import DataError
-from pixel_core.vision.file_names import Names, member_name, stated_name
+from pixel_core.vision.file_names import Names, composed, member_name, stated_name, tidied
 from pixel_core.vision.picture_fault import Fault
 
 _ENCRYPTED = 0x1
@@ -60,8 +60,8 @@ class Zip:
         self._folders: dict[str, list[str]] | None = None
         self._names: Names | None = None
         self._folder_names: Names | None = None
-        #: Keys by the names that Info-ZIP's field states for them.
-        self._stated: dict[str, str] = {}
+        #: Keys by the names that are meant: those that Info-ZIP's field states, tidied ones.
+        self._keys: dict[str, str] | None = None
         names = self._zip.NameToInfo
         self._twice: set[str] = set()
         if len(names) < len(self._zip.filelist):
@@ -76,16 +76,30 @@ class Zip:
         Raises ``Fault`` where several members' names could be read as the path.
         """
         for candidate in self._candidates(parts):
-            name = "/".join(candidate)
-            if name and name in self._zip.NameToInfo:
-                return name
-            if name.isascii():
-                continue
-            if self._names is None:
-                self._names = Names(self._named())
-            if found := self._names.find(name):
-                return self._only(found)
+            # Some of Windows' packers write backslashes, against the specification.
+            for mark in "/\\":
+                name = mark.join(candidate)
+                if found := name and self._named_so(name):
+                    return found
         return None
+
+    def _named_so(self, name: str) -> str | None:
+        info = self._zip.NameToInfo.get(name)
+        # What the zip does not say the encoding of may be several members' name.
+        if info is not None and member_name(info)[1] is None:
+            return name
+        if name.isascii():
+            return self._renamed().get(name)
+        if self._names is None:
+            self._names = Names(self._named())
+        found = self._names.find(name)
+        return self._only(found) if found else None
+
+    def _renamed(self) -> dict[str, str]:
+        if self._keys is None:
+            named = ((_meant(info), info.filename) for info in self._zip.filelist)
+            self._keys = {name: key for (name, _), key in named if name != key}
+        return self._keys
 
     @property
     def unsaid(self) -> bool:
@@ -93,16 +107,8 @@ class Zip:
         return any(member_name(info)[1] is not None for info in self._zip.filelist)
 
     def _named(self) -> Iterator[tuple[str, bytes | None]]:
-        stated: dict[str, str] = {}
-        for info in self._zip.filelist:
-            key, raw = member_name(info)
-            if raw is not None and (said := stated_name(info)):
-                stated[said] = key
-            else:
-                yield key, raw
-        self._stated = stated
-        for said in stated:
-            yield said, None
+        """Each member's name with its bytes where their encoding is not known."""
+        return map(_meant, self._zip.filelist)
 
     def _only(self, found: list[str]) -> str:
         if len(found) > 1:
@@ -111,11 +117,11 @@ class Zip:
                 "how their names are encoded",
                 UTF8_NAMES,
             )
-        return self._stated.get(found[0], found[0])
+        return self._renamed().get(found[0], found[0])
 
     def _candidates(self, parts: list[str]) -> list[list[str]]:
         found = [parts, [self.path.stem, *parts]]
-        if parts[0] == self.path.stem:
+        if composed(parts[0]) == composed(self.path.stem):
             found.insert(1, parts[1:])
         return found
 
@@ -132,15 +138,16 @@ class Zip:
             raws: dict[str, bytes | None] = {}
             for info in self._zip.filelist:
                 name, raw = member_name(info)
-                folder, _, last = name.rpartition("/")
+                name = tidied(name)
+                folder, _, last = name.rpartition("/" if "/" in name else "\\")
                 if last:
                     self._folders[folder].append(last)
                     unsaid = raw is not None and not folder.isascii()
                     raws[folder] = folder.encode("cp437") if unsaid else None
             self._folder_names = Names(raws.items())
         assert self._folder_names is not None
-        for candidate in self._candidates(parts):
-            folder = "/".join(candidate)
+        folders = [mark.join(one) for one in self._candidates(parts) for mark in "/\\"]
+        for folder in folders:
             if names := self._folders.get(folder):
                 return sorted(set(names))
             found = [] if folder.isascii() else self._folder_names.find(folder)
@@ -185,3 +192,12 @@ class Zip:
 
     def close(self) -> None:
         self._zip.close()
+
+
+def _meant(info: zipfile.ZipInfo) -> tuple[str, bytes | None]:
+    """A member's name as it is meant, and its bytes where their encoding is not known."""
+    name, raw = member_name(info)
+    if raw is not None and (said := stated_name(info)):
+        return tidied(said), None
+    name = tidied(name)
+    return name, None if raw is None else name.encode("cp437")

@@ -239,3 +239,26 @@ def test_every_box_that_is_accepted_lies_in_the_picture_and_holds_what_was_named
         assert 0 <= found.y1 < found.y2 <= height
         assert found.x1 <= min(inside[0], inside[2]) * width
         assert found.y2 >= max(inside[1], inside[3]) * height
+
+
+WRAPPED = {
+    "a block": "```json\n{}\n```",
+    "a block without a language": "\n```\n{}```\n",
+    "a thought": "<think>A sign {or not}.\n</think>\n{}",
+    "a thought without its beginning": "A sign.</think>{}",
+    "a thought and a block": "<think>A sign.</think>\n\n```JSON\n{}\n```",
+}
+
+
+@pytest.mark.parametrize("form", WRAPPED.values(), ids=WRAPPED)
+def test_thoughts_and_a_blocks_marks_are_no_part_of_the_answer(form: str) -> None:
+    plain = outcome(seed(), box())
+    wrapped = outcome(seed(), form.replace("{}", json.dumps(box())))
+    assert wrapped.annotation is not None
+    assert wrapped.annotation == plain.annotation
+
+
+@pytest.mark.parametrize("text", ["<think>{}", "```json\n{}", "{} That is it.", "Sure: {}"])
+def test_other_words_around_an_answer_are_not(text: str) -> None:
+    found = outcome(seed(), *[text.replace("{}", json.dumps(box()))] * 3)
+    assert found.dropped is Reason.NOT_JSON

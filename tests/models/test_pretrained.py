@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,28 @@ def test_rows_of_the_head_beyond_the_tokenizer_are_never_sampled() -> None:
         len(tokenizer) + 1,
         len(tokenizer) + 2,
     }
+
+
+@pytest.mark.parametrize("named", ["key", "files", "model"])
+def test_a_stage_s_artifact_is_a_model_by_any_of_its_folders(
+    folder: Path, tmp_path: Path, named: str
+) -> None:
+    key = tmp_path / "sft [1]" / ("0" * 64)
+    made = key / "20260101T000000000000-abcdef"
+    made.mkdir(parents=True)
+    folder.rename(made / "model")
+    stated = {"checksum": "", "manifest": {"generation": made.name}}
+    (key / "manifest.json").write_text(json.dumps(stated), encoding="utf-8")
+    path = {"key": key, "files": made, "model": made / "model"}[named]
+    assert fingerprint(config(path)) == fingerprint(config(made / "model"))
+    out = tmp_path / "out"
+    out.mkdir()
+    pretrained.fetch(config(path).base_model.pretrained, out, SilentProgress())
+    assert digests(out / "model") == digests(made / "model")
+
+
+def test_a_folder_with_another_manifest_is_no_model(tmp_path: Path) -> None:
+    for text in ("[]", "{", '{"manifest": {"generation": "../.."}}', '{"manifest": 3}'):
+        (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigError, match=r"holds no config\.json"):
+            fingerprint(config(tmp_path))

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from serving_world import MODEL, Running, known, serving
+from serving_world import MODEL, Running, asking, known, serving
 
 from pixel_core.inference.fetching import UrlLimits
 from pixel_core.serving.limits import limits_of
@@ -24,6 +24,7 @@ HEADS = (
     "data:image/jpeg;charset=utf-8;base64,",
     "data:image/png;name=a b.png; base64 ,",
     "data:image/png;base64;charset=US-ASCII,",
+    "data:image/png;name=a,b.png;base64,",
 )
 
 
@@ -103,3 +104,18 @@ def test_a_picture_in_lines_is_answered_as_the_same_in_one(endpoint: Running) ->
         message = {"role": "user", "content": [part, *content[1:]]}
         reply = endpoint.post({"model": MODEL, "messages": [message]})
         assert reply.json()["choices"][0]["message"]["content"] == "\n\n".join(turns)
+
+
+def test_a_fragment_is_no_part_of_the_data() -> None:
+    assert read("data:image/png;base64,aGk=#page=1") == b"hi"
+
+
+@pytest.mark.parametrize("form", ["a text", "detail null"])
+def test_an_address_in_either_form_is_asked_about(endpoint: Running, form: str) -> None:
+    body = asking()
+    (message,) = body["messages"]
+    for part in message["content"]:
+        if part["type"] == "image_url":
+            url = part["image_url"]["url"]
+            part["image_url"] = url if form == "a text" else {"url": url, "detail": None}
+    assert endpoint.post(body).status_code == 200

@@ -22,6 +22,7 @@ NEUTRAL: dict[str, Any] = {
     "chat_template_kwargs": {},
     "continue_final_message": False,
     "documents": [],
+    "dry_multiplier": 0.0,
     "echo": False,
     "frequency_penalty": 0,
     "ignore_eos": False,
@@ -29,6 +30,8 @@ NEUTRAL: dict[str, Any] = {
     "length_penalty": 1.0,
     "logit_bias": {},
     "logprobs": False,
+    "max_tokens": -1,
+    "min_new_tokens": 0,
     "min_p": 0.0,
     "min_tokens": 0,
     "mm_processor_kwargs": {},
@@ -36,6 +39,7 @@ NEUTRAL: dict[str, Any] = {
     "parallel_tool_calls": True,
     "presence_penalty": 0.0,
     "priority": 0,
+    "repeat_penalty": 1.0,
     "repetition_penalty": 1.0,
     "response_format": {"type": "text"},
     "skip_special_tokens": True,
@@ -71,7 +75,9 @@ def test_neutral_values_are_taken_and_named(endpoint: Running) -> None:
 
 
 def test_null_says_that_a_parameter_is_not_given(endpoint: Running) -> None:
-    nulls = dict.fromkeys([*NEUTRAL, "temperature", "top_p", "seed", "n", "max_tokens"])
+    nulls = dict.fromkeys(
+        [*NEUTRAL, "frobnicate", "temperature", "top_p", "seed", "n", "max_tokens"]
+    )
     reply = endpoint.post(asking(**nulls))
     assert reply.json()["pixel"]["ignored"] == []
 
@@ -121,3 +127,11 @@ def test_a_refusal_says_which_values_are_taken(endpoint: Running) -> None:
 
 def test_a_name_nobody_knows(endpoint: Running) -> None:
     assert endpoint.post(asking(topk=1)).json()["error"]["code"] == "unknown_parameter"
+
+
+def test_whole_numbers_may_be_written_with_a_point(endpoint: Running) -> None:
+    whole = endpoint.post(asking(max_tokens=3, seed=7, temperature=1)).json()
+    pointed = endpoint.post(asking(max_tokens=3.0, seed=7.0, temperature=1.0)).json()
+    assert pointed["pixel"]["turns"] == whole["pixel"]["turns"]
+    assert endpoint.post(asking(max_tokens=3.5)).status_code == 400
+    assert endpoint.post(asking(max_tokens=-2)).status_code == 400

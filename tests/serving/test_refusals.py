@@ -196,7 +196,8 @@ def test_messages_that_are_no_one_question(
         ([*[PICTURE] * 4, TEXT], "too_many_pictures"),
         ([TEXT, {"type": "input_audio", "input_audio": {}}], "unsupported_content"),
         ([TEXT, {"type": ["image_url"]}], "unsupported_content"),
-        ([TEXT, {"type": "image_url", "image_url": "x"}], "invalid_value"),
+        ([TEXT, {"type": "image_url", "image_url": "x"}], "invalid_url"),
+            ([TEXT, {"type": "image_url", "image_url": 7}], "invalid_value"),
         (
             [TEXT, {"type": "image_url", "image_url": {"url": "data:,", "detail": "low"}}],
             "invalid_value",

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pixel_core.errors import DataError
 from pixel_core.exchange.media_folder import read_inside
 from pixel_core.seeds.folder import Folder
-from pixel_core.vision.file_names import ENCODINGS, Names, stated_name
+from pixel_core.vision.file_names import ENCODINGS, Names, stated_name, tidied
 from pixel_core.vision.picture_fault import Fault
 from pixel_core.vision.picture_files import Media
 
@@ -180,3 +180,74 @@ def test_every_name_reads_as_itself(name: str) -> None:
             except UnicodeEncodeError:
                 continue
             assert Names([("key", raw)]).find(asked) == ["key"]
+
+
+OTHERS = {
+    "cp852": "żółw.png",
+    "cp1250": "žluť.png",
+    "cp737": "φως.png",
+    "cp1254": "ışık.png",
+    "cp862": "שלט.png",
+    "cp874": "รูป.png",
+    "koi8-r": "фото.png",
+    "mac-roman": "été.png",
+    "euc-jp": "写真.png",
+}
+
+
+@pytest.mark.parametrize("encoding", OTHERS)
+def test_a_zip_of_any_language_is_read(tmp_path: Path, encoding: str) -> None:
+    packed(tmp_path / "a.zip", {OTHERS[encoding].encode(encoding): b"x", b"b.png": b"y"})
+    assert media(tmp_path).find(OTHERS[encoding]).read() == b"x"
+
+
+def test_a_name_that_fits_two_members_is_none_even_by_the_specification(tmp_path: Path) -> None:
+    both = {"é.png".encode("cp437"): b"dos", "é.png".encode("cp1252"): b"windows"}
+    packed(tmp_path / "a.zip", both)
+    with pytest.raises(Fault, match="could be any of 2 members"):
+        media(tmp_path).find("é.png")
+
+
+@pytest.mark.parametrize("written", ["sub/b.png", "a/sub/b.png"])
+@pytest.mark.parametrize(
+    "stored",
+    [
+        b"./sub/b.png",
+        b"/sub/b.png",
+        b"sub//b.png",
+        b"sub/./b.png",
+        b"sub\\b.png",
+        b"a\\sub\\b.png",
+    ],
+)
+def test_a_path_is_found_however_a_packer_wrote_it(
+    tmp_path: Path, stored: bytes, written: str
+) -> None:
+    packed(tmp_path / "a.zip", {stored: b"x", b"other.png": b"y"})
+    found = media(tmp_path)
+    assert found.find(written).read() == b"x"
+    assert found.names_in(written.rpartition("/")[0]) == ["b.png"]
+
+
+def test_backslashes_and_an_unsaid_encoding_go_together(tmp_path: Path) -> None:
+    packed(tmp_path / "a.zip", {"图片\\红.png".encode("gbk"): b"x"})
+    assert media(tmp_path).find("图片/红.png").read() == b"x"
+    # The second byte of this letter is that of a backslash.
+    packed(tmp_path / "b.zip", {"表/能.png".encode("cp932"): b"y"})
+    assert media(tmp_path).find("表/能.png").read() == b"y"
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_zip_named_as_its_folder_is_known_in_either_form(tmp_path: Path, form: str) -> None:
+    other = {"NFC": "NFD", "NFD": "NFC"}[form]
+    stem = unicodedata.normalize(form, "Bäume")  # type: ignore[arg-type]
+    packed(tmp_path / f"{stem}.zip", {b"a.png": b"x"})
+    written = unicodedata.normalize(other, "Bäume")  # type: ignore[arg-type]
+    assert media(tmp_path).find(f"{written}/a.png").read() == b"x"
+
+
+@given(st.lists(st.sampled_from(["a", "b", ".", "", ".."]), min_size=1, max_size=8))
+def test_tidied_leads_where_the_path_led(parts: list[str]) -> None:
+    path = "/".join([*parts, "x"])
+    kept = [part for part in path.split("/") if part not in ("", ".")]
+    assert tidied(path) == "/".join(kept)
