@@ -125,10 +125,13 @@ def named_by(text: str, query: Query, *, words: bool = False) -> frozenset[int]:
     Empty: it is not the name of any. ``words``: they may follow a letter.
     """
 
+    if not words:
+        return key_of(query).named_by(text)
+
     def with_words(found: re.Match[str], place: int, rest: str) -> frozenset[int]:
         return _with_words(found, place, rest, query)
 
-    return key_of(query).options.named_by(text, with_words if words else None)
+    return key_of(query).named_by(text, with_words)
 
 
 def _with_words(found: re.Match[str], place: int, rest: str, query: Query) -> frozenset[int]:

@@ -9,7 +9,7 @@ be read (a box never closed, or endless), or an empty one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pixel_core.records import Rollout, StopReason
 from pixel_core.rewards.answer_marks import after_thought, marked
@@ -25,8 +25,7 @@ MAX_TEXT = 4000
 plain = unwrapped
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """``marks``: () where there are none; then ``text`` is the last turn's end. ``rule``: BOX
     or TAG of marks; of a text it is for the grader to say."""
 
@@ -43,7 +42,7 @@ def claim_of(rollout: Rollout) -> Claim:
     if rollout.stop is StopReason.ANSWERED and "<" not in text and "◁" not in text:
         if not rollout.answer:
             return Claim()
-        return Claim((rollout.answer[:MAX_TEXT],), rule=Rule.BOX)
+        return Claim((rollout.answer[:MAX_TEXT],), "", Rule.BOX)
     text = after_thought(text)
     marks = marked(text)
     if marks is None:
