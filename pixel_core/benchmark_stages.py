@@ -66,7 +66,7 @@ def benchmark_stages(config: PipelineConfig) -> tuple[Stage, ...]:
         stages.append(
             Stage(
                 scores_stage(name),
-                3,
+                4,
                 ("benchmarks.scoring",),
                 (questions_stage(name), *(answers_stage(name, row) for row in rows)),
                 "pixel_core.evaluation.benchmark_scores:run",
@@ -80,7 +80,7 @@ def benchmark_stages(config: PipelineConfig) -> tuple[Stage, ...]:
         stages.append(
             Stage(
                 PAGE,
-                2,
+                3,
                 ("benchmarks", "dialogue"),
                 (
                     *(questions_stage(name) for name in names),

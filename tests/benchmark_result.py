@@ -13,9 +13,11 @@ from pixel_core.evaluation.results import (
     KindScore,
     PairScore,
     Probe,
+    ReadBy,
     RowScore,
     ToolEffect,
 )
+from pixel_core.rewards.graders.grader import Rule
 
 #: Right answers of each row, in the order of ``rows_of``, later ones better.
 _SKILL = (0.52, 0.48, 0.71, 0.44, 0.86, 0.5)
@@ -90,6 +92,11 @@ def result_of(
             operations=1.34 if row.operations else 0.0,
             truncated=0.012,
             unanswered=0.017,
+            read={
+                Rule.BOX: ReadBy(share=0.9, score=0.5),
+                Rule.STATEMENT: ReadBy(share=0.06, score=0.5),
+                Rule.NONE: ReadBy(share=0.04, score=0.0),
+            },
             tokens=312.4,
             by={
                 kind: KindScore(

@@ -8,7 +8,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,6 +20,7 @@ from pixel_core.demo.door import Door
 from pixel_core.demo.uploads import Uploads
 from pixel_core.demo.visit import Demo
 from pixel_core.garbage import garbage_kept
+from pixel_core.serving.free_memory import FreeMemory
 from pixel_core.serving.origins import RootPath
 
 #: Seconds that open pages are given when the server ends.
@@ -60,9 +61,11 @@ def page_server(
     ready: Callable[[], None] = lambda: None,
 ) -> Iterator[PageServer]:
     """A server at the ``bound`` socket, to be run; ``ready`` is called when the page can be
-    opened. ``root``: where a proxy puts it. What visitors uploaded is removed at the end."""
-    with _private_uploads() as folder:
+    opened. ``root``: where a proxy puts it. What visitors uploaded is removed at the end; the
+    memory of large pictures is given back between requests, as by ``pixel serve``."""
+    with _private_uploads() as folder, closing(FreeMemory()) as memory:
         demo.uploads = Uploads(folder)
+        demo.ended = memory.look
         door = _door(demo, demo.uploads, bound, name, hint, bounds, root or RootPath())
         config = uvicorn.Config(
             door,

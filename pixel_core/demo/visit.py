@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,8 @@ class Demo:
         self.examples = tuple(examples)
         #: Where visitors' files may lie; None: nowhere, no file is opened.
         self.uploads: Uploads | None = None
+        #: Called after each request of a page; what it looked at is let go by then, or soon.
+        self.ended: Callable[[], None] = lambda: None
         self._reasoner = reasoner
         self._asker = asker
         self._seconds = seconds
@@ -60,6 +62,8 @@ class Demo:
             columns = Sheet(self._asker, seen).columns(Pair())
         except PixelError as error:
             return View("", "", message(_of_the_visitor(error, upload), bad=True))
+        finally:
+            self.ended()
         return View(columns.looking, columns.plain, "")
 
     def ask(
@@ -83,6 +87,8 @@ class Demo:
                 yield View(columns.looking, columns.plain, message(notice))
         except PixelError as error:
             yield View(None, None, message(_of_the_visitor(error, upload), bad=True))
+        finally:
+            self.ended()
 
     def _seen(self, upload: str | None, chosen: int | None) -> Seen | None:
         if upload is not None:

@@ -11,12 +11,20 @@ from pixel_core.evaluation.benchmark_rows import RowLook
 from pixel_core.evaluation.results import BenchmarkResult
 from pixel_core.pages.wording import plain
 from pixel_core.records import Query, Rollout, read_jsonl
+from pixel_core.rewards.graders.grader import Rule
 from pixel_core.rewards.graders.registry import GRADERS
 from pixel_core.viewer.episode_card import EpisodeCard, episode_card
 from pixel_core.viewer.gallery import Gallery
 
 #: A score counts as right from here on; matters for ANLS alone.
 _RIGHT = 0.5
+#: Where an answer was found that was not marked.
+_READ_FROM = {
+    Rule.STATEMENT: "a statement",
+    Rule.TURN: "the whole turn",
+    Rule.LINE: "a line",
+    Rule.SENTENCE: "a sentence",
+}
 
 
 @dataclass(frozen=True)
@@ -127,6 +135,8 @@ def _episode(
     first, *others = told[query.id]
     score = GRADERS[result.grader](query, first)
     notes = [] if score in (0, 1) else [f"{result.metric} {score:.2f}"]
+    if score.rule in _READ_FROM:
+        notes.append(f"answer read from {_READ_FROM[score.rule]}")
     if others:
         notes.append(f"the first of {1 + len(others)} answers")
     return episode_card(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,13 @@ from pixel_core.config import BenchmarkName
 from pixel_core.dialogue.questions import read_queries
 from pixel_core.errors import DataError
 from pixel_core.evaluation.asked_questions import AskedQuestions, asked_questions
-from pixel_core.evaluation.graded_rows import grade_rows
-from pixel_core.evaluation.results import BenchmarkResult
+from pixel_core.evaluation.graded_rows import GradedRow, grade_rows
+from pixel_core.evaluation.results import BenchmarkResult, GradedAnswer
 from pixel_core.evaluation.row_answers import read_row, same_samples
 from pixel_core.evaluation.row_pairs import pair_scores, tool_effects
 from pixel_core.evaluation.row_scores import row_score
 from pixel_core.evaluation.score_settings import settings_of_rows
-from pixel_core.records import Split
+from pixel_core.records import Split, write_jsonl
 from pixel_core.rewards.graders.maths_judge import JUDGE, UNDECIDED
 from pixel_core.rewards.graders.registry import GRADED, grader_of
 from pixel_core.scoring.headline import Headline
@@ -35,7 +35,8 @@ from pixel_core.stage import StageContext
 
 
 def run(context: StageContext, benchmark: BenchmarkName, rows: Sequence[str]) -> dict[str, Any]:
-    """Write ``scores.json`` (``BenchmarkResult``), its rows in the order of ``rows``.
+    """Write ``scores.json`` (``BenchmarkResult``), its rows in the order of ``rows``, and
+    ``graded.jsonl``, a line an answer (``GradedAnswer``).
 
     Raises ``DataError`` for a benchmark without questions, and for a row that answered other
     questions, not all of them, or another number of times; ``StageFailed`` where a grader's
@@ -88,7 +89,20 @@ def run(context: StageContext, benchmark: BenchmarkName, rows: Sequence[str]) ->
         result.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False
     )
     (context.out / "scores.json").write_text(text + "\n", encoding="utf-8")
+    write_jsonl(context.out / "graded.jsonl", _answers(graded))
     return _metrics(result, questions)
+
+
+def _answers(rows: Sequence[GradedRow]) -> Iterator[GradedAnswer]:
+    for row in rows:
+        for (query_id, sample), score in row.scores.items():
+            yield GradedAnswer(
+                row=row.name,
+                query_id=query_id,
+                sample=sample,
+                score=float(score),
+                rule=score.rule,
+            )
 
 
 def _metric(facts: Benchmark, preset: str) -> str:

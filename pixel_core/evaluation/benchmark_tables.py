@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pixel_core.evaluation.results import BenchmarkResult, Estimate, RowScore
 from pixel_core.pages.wording import MODEL_NAMES, p_value, percent, plain, points, span
+from pixel_core.rewards.graders.grader import FREE_TEXT, Rule
 
 #: A cell of a table that has nothing to say there.
 NOTHING = "–"
@@ -55,6 +56,7 @@ def tables_of(
         tool_table(result, confidence),
         pair_table(result, confidence),
         probe_table(result, confidence),
+        read_table(result),
     ]
     return [table for table in tables if table.rows]
 
@@ -197,6 +199,31 @@ def probe_table(result: BenchmarkResult, confidence: float) -> Table:
         if row.probe is not None
     ]
     return Table("Answers before the first operation's return, and after", columns, rows)
+
+
+def read_table(result: BenchmarkResult) -> Table:
+    """By row, the share of answers that each rule of the grader read, and how much of their
+    mean score is owed to free text."""
+    rules = [rule for rule in Rule if any(rule in row.read for row in result.rows)]
+    columns = (
+        Column("model"),
+        *(Column(rule.value, number=True) for rule in rules),
+        Column("all free text", number=True),
+        Column("score from it", number=True),
+    )
+    rows = []
+    for row in result.rows:
+        shares = [row.read[rule].share if rule in row.read else 0.0 for rule in rules]
+        free = [row.read[rule] for rule in FREE_TEXT if rule in row.read]
+        rows.append(
+            (
+                row_name(row.row),
+                *map(percent, shares),
+                percent(sum(part.share for part in free)),
+                percent(sum(part.share * part.score for part in free)),
+            )
+        )
+    return Table("Where the answers were read", columns, rows)
 
 
 def kinds_of(result: BenchmarkResult) -> Sequence[str]:

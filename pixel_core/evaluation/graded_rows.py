@@ -14,7 +14,7 @@ import numpy as np
 from pixel_core.evaluation.asked_questions import AskedQuestions
 from pixel_core.evaluation.row_answers import RowAnswers
 from pixel_core.records import Rollout
-from pixel_core.rewards.graders.grader import Grader
+from pixel_core.rewards.graders.grader import Grader, Score
 from pixel_core.scoring.intervals import Floats
 from pixel_core.stage import Progress
 
@@ -28,14 +28,14 @@ Place = tuple[str, int]
 @dataclass(frozen=True)
 class GradedRow:
     """``scores_r``: of each row of questions, the mean of its answers'; ``scores_q``: of each
-    question, the mean of its rows'. ``scores``: an answer's; ``before``: of the probe, None
-    where it was not asked for."""
+    question, the mean of its rows'. ``scores``: an answer's, with the rule that read it;
+    ``before``: of the probe, None where it was not asked for."""
 
     answers: RowAnswers
     scores_r: Floats
     scores_q: Floats
-    scores: Mapping[Place, float]
-    before: Mapping[Place, float] | None
+    scores: Mapping[Place, Score]
+    before: Mapping[Place, Score] | None
 
     @property
     def name(self) -> str:
@@ -50,7 +50,7 @@ def grade_rows(
     total = sum(len(row.rollouts) + len(row.probe or ()) for row in rows)
     done = 0
 
-    def graded(rollouts: Sequence[Rollout]) -> dict[Place, float]:
+    def graded(rollouts: Sequence[Rollout]) -> dict[Place, Score]:
         nonlocal done
         scores = {}
         for rollout in rollouts:

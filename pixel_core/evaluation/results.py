@@ -1,10 +1,12 @@
-"""What ``scores_<benchmark>/scores.json`` holds; scores are shares, from 0 to 1."""
+"""What ``scores_<benchmark>`` holds: ``scores.json`` and ``graded.jsonl``. Scores are shares,
+from 0 to 1."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pixel_core.records import Record
+from pixel_core.rewards.graders.grader import Rule
 
 
 class Estimate(Record):
@@ -24,6 +26,14 @@ class KindScore(Record):
     score: Estimate
     rapr: float
     op_error_rate: float
+
+
+class ReadBy(Record):
+    """The answers that one rule of the grader read (``rewards.graders.grader.Rule``)."""
+
+    #: Their share of all answers, and their mean score.
+    share: float
+    score: float
 
 
 class RowScore(Record):
@@ -46,6 +56,9 @@ class RowScore(Record):
     #: reason (a grader may still find one in the words).
     truncated: float
     unanswered: float
+    #: By the rule that read it, the answers that were graded; rules that read none are left
+    #: out. "none": no answer was found.
+    read: dict[Rule, ReadBy]
     #: Sampled tokens a rollout.
     tokens: float
     by: dict[str, KindScore]
@@ -98,6 +111,16 @@ class PairScore(Record):
     #: with several turns the first that shows it.
     won: tuple[str, ...]
     lost: tuple[str, ...]
+
+
+class GradedAnswer(Record):
+    """A line of ``graded.jsonl``: one answer, its score, and the rule that read it."""
+
+    row: str
+    query_id: str
+    sample: int
+    score: float
+    rule: Rule
 
 
 class BenchmarkResult(Record):

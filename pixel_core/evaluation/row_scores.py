@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from pixel_core.evaluation.asked_questions import AskedQuestions
 from pixel_core.evaluation.graded_rows import GradedRow
-from pixel_core.evaluation.results import Estimate, KindScore, Probe, RowScore
+from pixel_core.evaluation.results import Estimate, KindScore, Probe, ReadBy, RowScore
 from pixel_core.records import Rollout, StopReason
+from pixel_core.rewards.graders.grader import Rule, Score
 from pixel_core.scoring.headline import Headline
 from pixel_core.scoring.intervals import Floats, Interval
 from pixel_core.scoring.metrics import summarize
@@ -43,10 +44,23 @@ def row_score(row: GradedRow, headline: Headline, questions: AskedQuestions) -> 
         operations=summary.operations,
         truncated=summary.truncated,
         unanswered=_unanswered(rollouts),
+        read=read_by(row.scores.values()),
         tokens=summary.tokens,
         by=by,
         probe=probe_score(row, headline.over_questions, questions),
     )
+
+
+def read_by(scores: Collection[Score]) -> dict[Rule, ReadBy]:
+    """By rule, the share of answers that it read and their mean score, in the rules' order."""
+    found: dict[Rule, list[float]] = {rule: [] for rule in Rule}
+    for score in scores:
+        found[score.rule].append(score)
+    return {
+        rule: ReadBy(share=len(part) / len(scores), score=float(np.mean(part)))
+        for rule, part in found.items()
+        if part
+    }
 
 
 def probe_score(row: GradedRow, headline: Headline, questions: AskedQuestions) -> Probe | None:

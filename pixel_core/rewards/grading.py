@@ -18,8 +18,8 @@ and never negative.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from collections.abc import Sequence
+from functools import lru_cache
 
 from pixel_core.records import Query
 from pixel_core.rewards.answer_marks import MAX_ANSWER, extract_boxed, marked
@@ -50,75 +50,70 @@ def key_of(query: Query) -> Key:
     return _key(query.answers, query.choices)
 
 
-@dataclass(frozen=True)
-class _Reference:
-    """One right text, prepared."""
+class Key(Options):
+    """What is accepted for one set of answers and choices, prepared; the choices are the
+    options. ``right``: the places of the right ones."""
 
-    written: str
-    normal: Normal
+    __slots__ = ("_normal_answers", "_normal_choices", "choices", "right")
 
-
-@dataclass(frozen=True)
-class Key:
-    """What is accepted for one set of answers and choices."""
-
-    references: tuple[_Reference, ...]
-    choices: tuple[_Reference, ...]
-    #: The places of the right choices.
-    right: frozenset[int]
+    def __init__(self, answers: tuple[str, ...], choices: tuple[str, ...]) -> None:
+        super().__init__(len(choices))
+        self.choices = choices
+        self._normal_answers = [normal(text) for text in answers]
+        self._normal_choices = [normal(text) for text in choices]
+        right: set[int] = set()
+        if choices:
+            for text, form in zip(answers, self._normal_answers, strict=True):
+                right.update(self._written(text, _fitting(form, self._normal_choices)))
+            if not right:
+                # A manifest may give the right letter instead of the right text, or both.
+                for text in answers:
+                    right.update(self.named_by(text) - CONTRADICTION)
+        self.right = frozenset(right)
 
     def named(self, text: str) -> frozenset[int]:
         """The places of the choices whose text this is. Several: they are written alike, or
         it can't be told which is meant (``means_right``)."""
-        if not self.choices:
-            return NONE
-        said = normal(text)
-        found = [i for i, choice in enumerate(self.choices) if same(choice.normal, said)]
-        return frozenset(found if len(found) < 2 else _nearest(text, found, self.choices))
-
-    @cached_property
-    def options(self) -> Options:
-        return Options(self.named, len(self.choices))
+        found = _fitting(normal(text), self._normal_choices)
+        return frozenset(self._written(text, found)) if found else NONE
 
     def means_right(self, named: frozenset[int]) -> bool:
         """Whether an answer that names these choices is right: one of them is, and there is
         no telling them apart, or all of them are."""
         if not named & self.right:
             return False
-        return named <= self.right or len({self.choices[i].written.strip() for i in named}) == 1
+        return named <= self.right or len({self.choices[i].strip() for i in named}) == 1
 
     def accepts(self, answer: str) -> bool:
         # First: a reference fits the text of a choice that differs from it in writing.
-        if self.choices and (named := self.options.named_by(answer)):
+        if self.choices and (named := self.named_by(answer)):
             return named != CONTRADICTION and self.means_right(named)
-        said = normal(answer)
-        return any(same(reference.normal, said) for reference in self.references)
+        return bool(_fitting(normal(answer), self._normal_answers))
+
+    def _written(self, text: str, found: list[int]) -> list[int]:
+        """Of several choices that fit, those written most nearly like ``text``; all of them
+        where none is."""
+        if len(found) < 2:
+            return found
+        for form in (str.strip, unwrapped, _folded, _tidy):
+            said = form(text)
+            if equal := [place for place in found if form(self.choices[place]) == said]:
+                return equal
+        return found
 
 
-@lru_cache(maxsize=8192)
-def _key(answers: tuple[str, ...], choices: tuple[str, ...]) -> Key:
-    references = tuple(_Reference(text, normal(text)) for text in answers)
-    options = tuple(_Reference(text, normal(text)) for text in choices)
-    right: set[int] = set()
-    for reference in references:
-        found = [i for i, c in enumerate(options) if same(reference.normal, c.normal)]
-        right.update(found if len(found) < 2 else _nearest(reference.written, found, options))
-    if not right and choices:
-        # A manifest may give the right letter instead of the right text, or both.
-        key = Key(references, options, frozenset())
-        for answer in answers:
-            right.update(key.options.named_by(answer) - CONTRADICTION)
-    return Key(references, options, frozenset(right))
+_key = lru_cache(maxsize=8192)(Key)
 
 
-def _nearest(text: str, found: list[int], choices: tuple[_Reference, ...]) -> list[int]:
-    """Of several choices that fit, those written most nearly like ``text``; all of them where
-    none is."""
-    for form in (str.strip, unwrapped, _folded, _tidy):
-        said = form(text)
-        if equal := [place for place in found if form(choices[place].written) == said]:
-            return equal
-    return found
+def _fitting(said: Normal, forms: Sequence[Normal]) -> list[int]:
+    """The places of the forms that are the same as what was said."""
+    if said.value is not None:
+        return [place for place, form in enumerate(forms) if same(form, said)]
+    # As ``same``, without a call for each.
+    text, bare = said.text, said.bare
+    if not text:
+        return []
+    return [i for i, form in enumerate(forms) if form.text == text or form.bare == bare]
 
 
 def _folded(text: str) -> str:

@@ -32,9 +32,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from pixel_core.rewards.number_words import (
     CHINESE_DIGITS,
@@ -106,8 +106,7 @@ _ASCII_KEPT = str.maketrans(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Normal:
+class Normal(NamedTuple):
     """``text``: what is compared where there is no value; ``bare``: without an article.
     ``value`` with ``unit`` ("" for none): of a text that is one amount. ``code``: whole digits
     that begin with a needless zero."""
@@ -134,8 +133,8 @@ def same(reference: Normal, answer: Normal) -> bool:
 @lru_cache(maxsize=16384)
 def normal(text: str) -> Normal:
     """The normal form of a text as it was written."""
-    if text.isascii() and (words := text.lower().split()) and "".join(words).isalnum():
-        return _of_plain_words(words)
+    if text.isascii() and (joined := "".join(words := text.lower().split())).isalnum():
+        return _of_plain_words(words, joined)
     plain = _tidied(_folded(unwrapped(text)))
     if not plain:
         return _nothing(text)
@@ -152,9 +151,10 @@ def normal(text: str) -> Normal:
     return Normal(squashed, bare or squashed, value, unit, _CODE.fullmatch(plain) is not None)
 
 
-def _of_plain_words(words: list[str]) -> Normal:
-    """Of letters, digits and blanks alone: most answers. The same as the long way."""
-    first, text = words[0], "".join(words)
+def _of_plain_words(words: list[str], text: str) -> Normal:
+    """Of letters, digits and blanks alone: most answers. The same as the long way. ``text``:
+    the words without blanks."""
+    first = words[0]
     if text.isalpha() and first not in _NUMERAL:
         if first in _ARTICLES and _is_word(words[1:]):
             return Normal(text, text[len(first) :])

@@ -16,8 +16,8 @@ A letter beside another option's text is a contradiction and names nothing that 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from pixel_core.rewards.answer_marks import MAX_ANSWER
 from pixel_core.rewards.unwrapping import unwrapped
@@ -71,12 +71,17 @@ def widened(text: str) -> str:
     return text if text.isascii() else text.translate(_WIDE).strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """``named``: the places whose text a text is; ``count``: of options."""
+class Options(ABC):
+    """``count``: of options."""
 
-    named: Callable[[str], frozenset[int]]
-    count: int
+    __slots__ = ("count",)
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    @abstractmethod
+    def named(self, text: str) -> frozenset[int]:
+        """The places of the options whose text this is."""
 
     def named_by(
         self,

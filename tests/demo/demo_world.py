@@ -104,11 +104,12 @@ class World:
 
 
 @contextmanager
-def opened() -> Iterator[World]:
+def opened(pixels: int = 4_000_000) -> Iterator[World]:
+    """``pixels``: of the largest picture."""
     tiny = memorised().world
     engine = TurnByTurn(tiny.model, tiny.vocabulary)
     dialogue = tiny.prompts.dialogue
-    limits = MediaLimits(bytes=BOUNDS.upload, pixels=4_000_000)
+    limits = MediaLimits(bytes=BOUNDS.upload, pixels=pixels)
     conductor = Remembering(engine)
     with Reasoner(conductor, dialogue, name="tiny", limits=limits) as reasoner:
         demo = Demo(reasoner, Asker("policy", "Policy", dialogue), examples())

@@ -14,6 +14,7 @@ from demo_world import BOUNDS, World
 from PIL import Image
 
 from pixel_core.demo.uploads import NOT_UPLOADED
+from pixel_core.serving.free_memory import FreeMemory
 
 
 @pytest.fixture
@@ -31,6 +32,11 @@ def picture(colour: str = "teal") -> bytes:
 def test_a_file_that_was_uploaded_is_asked_about(client: httpx.Client) -> None:
     (path,) = upload(client, picture()).json()
     assert "data:image/" in ask(client, named(path))
+
+
+def test_the_pages_server_looks_after_the_memory(page_world: World) -> None:
+    owner = getattr(page_world.demo.ended, "__self__", None)
+    assert isinstance(owner, FreeMemory)
 
 
 @pytest.mark.parametrize(

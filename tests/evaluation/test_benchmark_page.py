@@ -81,6 +81,12 @@ def test_what_is_not_the_published_benchmark_is_said(page: str) -> None:
     assert "A 30 100 B 20 0 C 24 0 D 26 0" in told, "the right option's place, before and after"
 
 
+def test_where_the_answers_were_read_is_told(page: str) -> None:
+    told = words(page)
+    assert "model box statement none all free text score from it" in told
+    assert "Policy 90.0 % 6.0 % 4.0 % 6.0 % 3.0 %" in told
+
+
 def test_nothing_that_is_not_ours_becomes_markup(page: str) -> None:
     assert HOSTILE not in page
     assert "<script" not in page

@@ -11,9 +11,11 @@ from row_folders import Rows, run, said, seeds
 from pixel_core.config import BenchmarkName
 from pixel_core.errors import DataError
 from pixel_core.evaluation import benchmark_scores
-from pixel_core.evaluation.results import BenchmarkResult
-from pixel_core.records import StopReason
+from pixel_core.evaluation.benchmark_tables import read_table
+from pixel_core.evaluation.results import BenchmarkResult, GradedAnswer, ReadBy
+from pixel_core.records import Rollout, Step, StopReason, read_jsonl, write_jsonl
 from pixel_core.rewards.graders import upstream_code
+from pixel_core.rewards.graders.grader import Rule
 from pixel_core.rewards.graders.maths_judge import Judge
 from pixel_core.stage import StageContext
 
@@ -71,6 +73,53 @@ def test_rows_tools_and_pairs(rows: Rows) -> None:
     assert pair.lost[0] == "q008"
     # Twice the tail of a fair coin: at most 4 heads in 28 throws.
     assert pair.p_value == effect.p_value == pytest.approx(2 * 24158 / 2**28)
+
+
+def test_the_rule_that_read_each_answer_is_kept(rows: Rows) -> None:
+    context = rows.context(**BOTH)
+    policy, alone = scored(context).rows
+    assert policy.read == {Rule.BOX: ReadBy(share=1, score=0.8)}
+    assert alone.read == {
+        Rule.BOX: ReadBy(share=12 / 40, score=1),
+        Rule.NONE: ReadBy(share=28 / 40, score=0),
+    }
+    graded = list(read_jsonl(context.out / "graded.jsonl", GradedAnswer))
+    assert len(graded) == 80
+    of_alone = [answer for answer in graded if answer.row == "policy_notool"]
+    assert [answer.query_id for answer in of_alone] == [f"q{n:03}" for n in range(40)]
+    assert [answer.score for answer in of_alone[:9]] == [1] * 8 + [0]
+    assert of_alone[20].rule is Rule.NONE, "cut by the token limit"
+
+
+def test_how_much_rests_on_free_text_is_told(tmp_path: Path) -> None:
+    made = Rows(tmp_path, "tallyqa_complex", seeds(8, answer="3"))
+    turns = ["The answer is 3."] * 2 + ["3 people are wearing hats.", "Not sure.", "4 dogs"]
+    made.answer("policy", lambda place, _: said("3" if place < 3 else ""))
+    folder = made.of("policy") / "answers.jsonl"
+    answers = list(read_jsonl(folder, Rollout))
+    answers[3:] = [
+        answer.model_copy(update={"steps": (Step(text=turn),)})
+        for answer, turn in zip(answers[3:], turns, strict=True)
+    ]
+    write_jsonl(folder, answers)
+    result = scored(made.context(), "tallyqa_complex")
+    (row,) = result.rows
+    assert {rule: part.share * 8 for rule, part in row.read.items()} == {
+        Rule.BOX: 3,
+        Rule.STATEMENT: 2,
+        Rule.TURN: 1,
+        Rule.SENTENCE: 1,
+        Rule.NONE: 1,
+    }
+    assert row.read[Rule.TURN].score == 0
+    table = read_table(result)
+    names = [column.title for column in table.columns]
+    (cells,) = table.rows
+    told = dict(zip(names, (cell.replace("\xa0", " ") for cell in cells), strict=True))
+    assert told["box"] == "37.5 %"
+    assert told["all free text"] == "50.0 %"
+    assert told["score from it"] == "37.5 %", "of 75 % right, a half"
+    assert "tag" not in told, "no answer was read there"
 
 
 def test_the_probe_pairs_each_episode_with_its_own_end(rows: Rows) -> None:

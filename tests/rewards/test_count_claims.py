@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from graded_rollouts import ask, box, said
 
+from pixel_core.rewards.graders.count_sentences import count_of
 from pixel_core.rewards.graders.counting import counting
-from pixel_core.rewards.graders.whole_numbers import bare_count, whole_number
+from pixel_core.rewards.graders.whole_numbers import whole_number
 
 ANY = ask(*map(str, range(20)))
 
@@ -64,7 +65,9 @@ def test_without_a_box_a_sentence_is_no_count(text: str) -> None:
     ],
 )
 def test_a_bare_count(text: str, number: int) -> None:
-    assert whole_number(text) == bare_count(text) == number
+    counted = count_of(text)
+    assert counted is not None
+    assert whole_number(text) == counted.value == number
     for rollout in (box(text), said(text), said(f"I looked.\n{text}"), said(f"Answer: {text}")):
         assert counting(ask(str(number)), rollout) == 1
         assert counting(ask(str(number + 1)), rollout) == 0

@@ -22,6 +22,7 @@ import re
 
 from pixel_core.records import Query, Rollout
 from pixel_core.rewards.graders.claim import claim_of
+from pixel_core.rewards.graders.grader import UNREAD, Rule, Score
 from pixel_core.rewards.graders.option_words import REASON, deny, letter_another, name_another
 from pixel_core.rewards.graders.statements import after_retraction, lines_of, stated
 from pixel_core.rewards.grading import MAX_ANSWER, Key, key_of
@@ -37,17 +38,20 @@ _SENTENCE = re.compile(r"(?<=[.!?;])\s+")
 _LINES = 40
 
 
-def choice(query: Query, rollout: Rollout) -> float:
+def choice(query: Query, rollout: Rollout) -> Score:
     """1 where the right option is named, else 0; without options as ``strict``."""
     claim = claim_of(rollout)
     key = key_of(query)
-    if any(len(mark) > MAX_ANSWER for mark in claim.marks):
-        return 0.0
-    if not query.choices:
-        return float(bool(claim.marks) and all(map(key.accepts, claim.marks)))
     if claim.marks:
-        return float(all(_right(key, _marked(mark, query)) for mark in claim.marks))
-    return float(bool(claim.text) and _right(key, _said(widened(claim.text), query)))
+        if any(len(mark) > MAX_ANSWER for mark in claim.marks):
+            return Score(0.0, claim.rule)
+        if not query.choices:
+            return Score(all(map(key.accepts, claim.marks)), claim.rule)
+        return Score(all(_right(key, _marked(mark, query)) for mark in claim.marks), claim.rule)
+    if not query.choices or not claim.text:
+        return UNREAD
+    named, rule = _said(widened(claim.text), query)
+    return Score(_right(key, named), rule) if named else UNREAD
 
 
 def _right(key: Key, named: frozenset[int]) -> bool:
@@ -59,27 +63,33 @@ def _marked(text: str, query: Query) -> frozenset[int]:
     return named or _stated(widened(text), query) or _first_sentence(text, query)
 
 
-def _said(text: str, query: Query) -> frozenset[int]:
+def _said(text: str, query: Query) -> tuple[frozenset[int], Rule]:
+    """What a turn without a mark names, and the rule that found it."""
     if (kept := after_retraction(text)) != text:
         # What a line still says after "Wait" is half a thought; the lines below count.
         kept = kept.partition("\n")[2]
     lines = lines_of(kept)
     if not lines:
-        return _stated(text, query)
+        return _stated(text, query), Rule.STATEMENT
     shown = lines if len(lines) <= _LINES else [*lines[: _LINES // 2], *lines[-_LINES // 2 :]]
     bare = [named_by(line, query) for line in shown]
     if claimed := _stated(text, query):
         others = {named for named in bare if named and not named & claimed}
         # Options that are listed again speak for none of them.
         if len(others) == 1 and (bare[-1] in others or bare[0] in others):
-            return CONTRADICTION
-        return claimed
+            return CONTRADICTION, Rule.STATEMENT
+        return claimed, Rule.STATEMENT
     if len(lines) == 1:
-        return named_by(lines[0], query, words=True) or _first_sentence(lines[0], query)
-    ends = bare[-1] or bare[0] or named_by(lines[0], query, words=True)
-    named = {*bare, ends} - {NONE}
-    named |= {named_by(line, query, words=True) for line in shown} - {NONE}
-    return ends if len(named) == 1 else NONE
+        if bare[0]:
+            return bare[0], Rule.TURN
+        named = named_by(lines[0], query, words=True) or _first_sentence(lines[0], query)
+        return named, Rule.SENTENCE
+    ends = bare[-1] or bare[0]
+    rule = Rule.LINE if ends else Rule.SENTENCE
+    ends = ends or named_by(lines[0], query, words=True)
+    all_named = {*bare, ends} - {NONE}
+    all_named |= {named_by(line, query, words=True) for line in shown} - {NONE}
+    return (ends if len(all_named) == 1 else NONE), rule
 
 
 def _stated(text: str, query: Query) -> frozenset[int]:
@@ -115,10 +125,13 @@ def named_by(text: str, query: Query, *, words: bool = False) -> frozenset[int]:
     Empty: it is not the name of any. ``words``: they may follow a letter.
     """
 
+    if not words:
+        return key_of(query).named_by(text)
+
     def with_words(found: re.Match[str], place: int, rest: str) -> frozenset[int]:
         return _with_words(found, place, rest, query)
 
-    return key_of(query).options.named_by(text, with_words if words else None)
+    return key_of(query).named_by(text, with_words)
 
 
 def _with_words(found: re.Match[str], place: int, rest: str, query: Query) -> frozenset[int]:

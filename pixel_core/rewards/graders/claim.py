@@ -9,10 +9,11 @@ be read (a box never closed, or endless), or an empty one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pixel_core.records import Rollout, StopReason
 from pixel_core.rewards.answer_marks import after_thought, marked
+from pixel_core.rewards.graders.grader import Rule
 from pixel_core.rewards.unwrapping import unwrapped
 
 __all__ = ["MAX_TEXT", "Claim", "claim_of", "plain"]
@@ -24,12 +25,13 @@ MAX_TEXT = 4000
 plain = unwrapped
 
 
-@dataclass(frozen=True)
-class Claim:
-    """``marks``: () where there are none; then ``text`` is the last turn's end."""
+class Claim(NamedTuple):
+    """``marks``: () where there are none; then ``text`` is the last turn's end. ``rule``: BOX
+    or TAG of marks; of a text it is for the grader to say."""
 
     marks: tuple[str, ...] = ()
     text: str = ""
+    rule: Rule = Rule.NONE
 
 
 def claim_of(rollout: Rollout) -> Claim:
@@ -38,8 +40,13 @@ def claim_of(rollout: Rollout) -> Claim:
         return Claim()
     text = rollout.steps[-1].text if rollout.steps else ""
     if rollout.stop is StopReason.ANSWERED and "<" not in text and "◁" not in text:
-        return Claim((rollout.answer[:MAX_TEXT],) if rollout.answer else ())
+        if not rollout.answer:
+            return Claim()
+        return Claim((rollout.answer[:MAX_TEXT],), "", Rule.BOX)
+    text = after_thought(text)
     marks = marked(text)
     if marks is None:
         return Claim()
-    return Claim(marks) if marks else Claim((), after_thought(text)[-MAX_TEXT:].strip())
+    if marks:
+        return Claim(marks, rule=Rule.BOX if "\\boxed" in text else Rule.TAG)
+    return Claim((), text[-MAX_TEXT:].strip())

@@ -18,8 +18,10 @@ from functools import lru_cache
 
 from pixel_core.records import Query, Rollout
 from pixel_core.rewards.graders.claim import claim_of, plain
+from pixel_core.rewards.graders.count_sentences import Count, count_of
+from pixel_core.rewards.graders.grader import UNREAD, Rule, Score
 from pixel_core.rewards.graders.statements import after_retraction, lines_of, stated
-from pixel_core.rewards.graders.whole_numbers import bare_count, whole_number
+from pixel_core.rewards.graders.whole_numbers import whole_number
 
 #: The end of a sentence, or of what it states; a decimal point is none.
 _END = re.compile(r"[.!?;](?:\s|$)|[。！？；]|,?\s(?:because|since)\s|，因为|因为")
@@ -30,19 +32,25 @@ _INTENT = re.compile(
     r"|can(?:no|['’])t (?:tell|say|count|see))\b",
     re.IGNORECASE,
 )
+#: Beside a count it says that this was not all: "A third one is behind the bench."
+_ONE_MORE = re.compile(
+    r"\banother\b(?!\s+(?:look|angle|view|time|way|glance|picture|image|crop))"
+    r"|\ban?\s+(?:second|third|fourth|fifth|sixth)\b|\bone\s+more\b|另(?:外|一)|还有",
+    re.IGNORECASE,
+)
 #: Sentences of a turn that are read as counts.
 _SENTENCES = 60
 
 
-def counting(query: Query, rollout: Rollout) -> float:
+def counting(query: Query, rollout: Rollout) -> Score:
     """1 where the claimed number is one of the reference counts, else 0."""
     claim = claim_of(rollout)
     if claim.marks:
         counts = {_marked(mark) for mark in claim.marks}
         count = counts.pop() if len(counts) == 1 else None
-    else:
-        count = _said(claim.text) if claim.text else None
-    return float(count is not None and count in _references(query.answers))
+        return Score(count is not None and count in _references(query.answers), claim.rule)
+    said = _said(claim.text) if claim.text else None
+    return UNREAD if said is None else Score(said[0] in _references(query.answers), said[1])
 
 
 def _marked(text: str) -> int | None:
@@ -50,37 +58,50 @@ def _marked(text: str) -> int | None:
     return _stated(text[:4096]) if count is None else count
 
 
-def _said(text: str) -> int | None:
+def _said(text: str) -> tuple[int, Rule] | None:
+    """The count of a turn without a mark, and the rule that found it."""
     if (claimed := _stated(text)) is not None:
-        return claimed
+        return claimed, Rule.STATEMENT
     if (kept := after_retraction(text)) != text:
         kept = kept.partition("\n")[2]
-    if (whole := bare_count(plain(kept))) is not None:
-        return whole
+    if (whole := count_of(plain(kept))) is not None:
+        return whole.value, Rule.TURN if whole.alone else Rule.SENTENCE
     if _INTENT.search(kept):
-        return (
-            bare_count(plain(last)) if "\n" in kept and (last := lines_of(kept)[-1]) else None
-        )
-    return _agreed(kept)
+        lines = lines_of(kept) if "\n" in kept else []
+        return _by_line(count_of(plain(lines[-1])) if lines else None)
+    return _by_line(_agreed(kept))
 
 
-def _agreed(text: str) -> int | None:
-    """The count that the sentences of a turn give; None where they compete."""
-    counts: list[int] = []
+def _by_line(count: Count | None) -> tuple[int, Rule] | None:
+    if count is None:
+        return None
+    return count.value, Rule.LINE if count.alone else Rule.SENTENCE
+
+
+def _agreed(text: str) -> Count | None:
+    """The count that the sentences of a turn give; None where they compete, or where one of
+    the others speaks of one more ("Another dog is behind the bench.")."""
+    counts: list[Count] = []
+    more = 0
     for line in lines_of(text):
-        if (whole := bare_count(plain(line))) is not None:
+        if (whole := count_of(plain(line), whole=False)) is not None:
             counts.append(whole)
         elif not _ITEM.match(line):
-            found = (bare_count(plain(part)) for part in _SENTENCE.split(line) if part)
-            counts += [count for count in found if count is not None]
+            for part in filter(None, _SENTENCE.split(line)):
+                found = count_of(plain(part), whole=False)
+                counts += [] if found is None else [found]
+                more += found is None and _ONE_MORE.search(part) is not None
         if len(counts) > _SENTENCES:
             return None
     if not counts:
         return None
     first, last = counts[0], counts[-1]
-    if len(set(counts)) == 1 or sum(counts[1:]) == first:
-        return first
-    return last if sum(counts[:-1]) == last else None
+    values = [count.value for count in counts]
+    if len(counts) > 1 and last.value == sum(values[:-1]) + more:
+        return last
+    if more:
+        return None
+    return first if len(set(values)) == 1 or sum(values[1:]) == first.value else None
 
 
 def _stated(text: str) -> int | None:

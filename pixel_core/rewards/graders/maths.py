@@ -16,6 +16,7 @@ import re
 
 from pixel_core.records import Query, Rollout
 from pixel_core.rewards.graders.claim import claim_of
+from pixel_core.rewards.graders.grader import UNREAD, Rule, Score
 from pixel_core.rewards.graders.maths_judge import JUDGE, Verdict
 from pixel_core.rewards.graders.statements import lines_of, stated
 from pixel_core.rewards.grading import MAX_ANSWER
@@ -27,16 +28,18 @@ _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z])|(?<=[。！？])")
 _WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}|[\u4e00-\u9fff]")
 
 
-def maths(query: Query, rollout: Rollout) -> float:
+def maths(query: Query, rollout: Rollout) -> Score:
     """1 where the claimed expression equals one of ``query.answers``, else 0.
 
     Raises ``StageFailed`` where math-verify is not installed, never for a text.
     """
     claim = claim_of(rollout)
-    answers = claim.marks or _said(claim.text)
-    if not answers or any(not answer or len(answer) > MAX_ANSWER for answer in answers):
-        return 0.0
-    return float(all(_right(answer, query) for answer in answers))
+    answers, rule = (claim.marks, claim.rule) if claim.marks else _said(claim.text)
+    if not answers:
+        return UNREAD
+    if any(not answer or len(answer) > MAX_ANSWER for answer in answers):
+        return Score(0.0, rule)
+    return Score(all(_right(answer, query) for answer in answers), rule)
 
 
 def _right(answer: str, query: Query) -> bool:
@@ -46,17 +49,17 @@ def _right(answer: str, query: Query) -> bool:
     )
 
 
-def _said(text: str) -> tuple[str, ...]:
+def _said(text: str) -> tuple[tuple[str, ...], Rule]:
     """What the turn states, or its only line, where that is an expression without words."""
     said = {rest for line in stated(text, turned=True)[:1] for rest in line}
     if said:
         answer = said.pop()
         answer = _SENTENCE.split(answer, maxsplit=1)[0].rstrip(".。")
-        return () if said else (answer,)
+        return () if said else (answer,), Rule.STATEMENT
     lines = lines_of(text)
     if len(lines) == 1 and len(lines[0]) <= MAX_LINE and not _WORD.search(lines[0]):
-        return (lines[0].rstrip(".。"),)
-    return ()
+        return (lines[0].rstrip(".。"),), Rule.TURN
+    return (), Rule.NONE
 
 
 def boxed(text: str) -> str:

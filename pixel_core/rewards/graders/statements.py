@@ -45,6 +45,7 @@ _CHINESE_HEAD = re.compile(
     r"(?=\s*[:：]?\s*[\"“(（*]?[A-Za-zＡ-Ｚ])"
     r")\s*[:：]?",
 )
+_NO_IF = r"(?!(?:if|unless|when|suppose|assuming)\b)"
 #: "B is the correct answer", "Thus, (B) is correct."
 _LEAD = (
     r"(?:(?:so|thus|therefore|hence|then|and|clearly|overall|in[ ]conclusion|in[ ]summary"
@@ -54,14 +55,14 @@ _LEAD = (
     r"|this[ ]means(?:[ ]that)?|we[ ]conclude(?:[ ]that)?)\b[ ,:]{1,3}){0,3}"
 )
 _TURNED = re.compile(
-    rf"\W{{0,3}}{_LEAD}(?P<what>\S.{{0,120}}?),?\s+{_BE}(?:\s+(?:clearly|likely|probably"
+    rf"\W{{0,3}}{_LEAD}(?P<what>{_NO_IF}\S.{{0,120}}?),?\s+{_BE}(?:\s+(?:clearly|likely|probably"
     r"|definitely|indeed|therefore|thus))?\s+(?:the|my|our)\s+(?:(?:only|most|final|single|one)\s+)"
     r"{0,2}(?:(?:correct|right|best|accurate|appropriate|suitable|proper|true|likely|final)\s+)?"
     r"(?:answer|option|choice|one)\b",
     re.IGNORECASE,
 )
 _CORRECT = re.compile(
-    rf"\W{{0,3}}{_LEAD}(?P<what>\S.{{0,120}}?),?\s+{_BE}(?:\s+(?:clearly|indeed|therefore"
+    rf"\W{{0,3}}{_LEAD}(?P<what>{_NO_IF}\S.{{0,120}}?),?\s+{_BE}(?:\s+(?:clearly|indeed|therefore"
     r"|thus|definitely))?\s+(?:correct|right)\b\s*(?:$|[,;.!]|because\b|since\b|as\b)",
     re.IGNORECASE,
 )

@@ -34,6 +34,7 @@ from __future__ import annotations
 import re
 
 from pixel_core.records import Query, Rollout, Step, StopReason
+from pixel_core.rewards.graders.grader import Rule, Score
 from pixel_core.rewards.graders.maths import boxed
 from pixel_core.rewards.graders.maths_judge import JUDGE, Verdict
 from pixel_core.rewards.grading import key_of
@@ -48,16 +49,22 @@ _SIZE = "8179x8179"
 _TAGGED = re.compile(r"<answer>(.*?)</answer>")
 
 
-def upstream_code(query: Query, rollout: Rollout) -> float:
+def upstream_code(query: Query, rollout: Rollout) -> Score:
     """1 where the original's evaluation would count the answer as a match, else 0.
+
+    The rule of a match is what matched, of all else the first that was tried: "sentence" is the
+    whole text, in which math-verify looked for an expression.
 
     Raises ``StageFailed`` where math-verify is not installed, never for a text.
     """
     said = solution(rollout)
+    tried = _tried(said)
     for reference in references(query):
-        if _matches(said, reference) or _parts_occur(said, reference):
-            return 1.0
-    return 0.0
+        if (rule := _matching(tried, reference)) is not None:
+            return Score(1.0, rule)
+        if _parts_occur(said, reference):
+            return Score(1.0, Rule.BOX)
+    return Score(0.0, next(iter(tried)))
 
 
 def solution(rollout: Rollout) -> str:
@@ -102,18 +109,24 @@ def normalised(text: str) -> str:
     return text
 
 
-def _matches(said: str, reference: str) -> bool:
-    """Its ``handle_boxed`` as it is reached: without the demand for a box."""
-    gold = normalised(reference)
-    tried: list[str] = []
+def _tried(said: str) -> dict[Rule, str]:
+    """Its ``handle_boxed`` as it is reached, without the demand for a box: what it compares, in
+    this order."""
+    tried: dict[Rule, str] = {}
     if "\\boxed" in said:
-        tried.append(said[said.rindex("\\boxed") :].strip())
+        tried[Rule.BOX] = said[said.rindex("\\boxed") :].strip()
     if tagged := _TAGGED.search(said):
-        tried.append(f"\\boxed{{{tagged[1]}}}")
-    tried.append(said)
-    return any(
-        JUDGE.compare(gold=normalised(text), answer=gold) is Verdict.RIGHT for text in tried
-    )
+        tried[Rule.TAG] = f"\\boxed{{{tagged[1]}}}"
+    tried[Rule.SENTENCE] = said
+    return tried
+
+
+def _matching(tried: dict[Rule, str], reference: str) -> Rule | None:
+    gold = normalised(reference)
+    for rule, text in tried.items():
+        if JUDGE.compare(gold=normalised(text), answer=gold) is Verdict.RIGHT:
+            return rule
+    return None
 
 
 def _parts_occur(said: str, reference: str) -> bool:

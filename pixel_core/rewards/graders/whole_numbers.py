@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from itertools import pairwise, takewhile
+from typing import NamedTuple
 
 from pixel_core.rewards.graders.chinese_counts import chinese_count, is_chinese
 from pixel_core.rewards.number_words import WORDS, leading_number
@@ -33,61 +34,33 @@ _NO_COUNT = """
 _NO_PICTURE = "figure frame image input photo photograph picture region"
 #: Where the noun phrase after a number ends.
 _BEYOND = "about around at by for from how in of on that to under what where which who with"
-#: No bare count has one.
-_VERBS = """
-    am are can could had has have is let look looks may might must need seem seems should show
-    shows to was were will would
-"""
-#: What a bare count may say of what it counted.
-_STATES = frozenset({"visible", "shown", "present", "seen"})
 #: A number right after one of these is a name ("image 1").
 _NAMED = re.compile(
     r"\b(?:area|crop|figure|fig\.?|frame|image|option|part|photo|picture|question|region|step)"
     r"s?\s+#?([^\s]+)"
 )
 _COMMAND = re.compile(r"\\[a-z]")
-_UNSURE_WORDS, _GUESS_WORDS = frozenset(_UNSURE.split()), frozenset(_GUESS.split())
-_PART_WORDS, _NO_COUNT_WORDS = frozenset(_PARTS.split()), frozenset(_NO_COUNT.split())
-_NONE_WORDS = _NO_COUNT_WORDS | frozenset(_NO_PICTURE.split())
-_BEYOND_WORDS, _VERB_WORDS = frozenset(_BEYOND.split()), frozenset(_VERBS.split())
-#: A clause with one of these is no mere lead to a count.
-_PLACES = frozenset({"to", "around", "over", "about", "above", "below", "under"})
-_LEADLESS = (_UNSURE_WORDS | _GUESS_WORDS | {"if", "unless", "why"}) - _PLACES
+UNSURE, GUESSES = frozenset(_UNSURE.split()), frozenset(_GUESS.split())
+_PART_WORDS, NO_COUNT = frozenset(_PARTS.split()), frozenset(_NO_COUNT.split())
+_NONE_WORDS = NO_COUNT | frozenset(_NO_PICTURE.split())
+BEYOND = frozenset(_BEYOND.split())
 #: How one says that there are none of something.
 _ABSENT = frozenset({"no", "none", "nothing", "nobody"})
 _DIGITS = re.compile(r"\d{1,9}(?:\.0+)?|\d{1,3}(?:,\d{3}){1,2}(?:\.0+)?", re.ASCII)
-_EDGES = "()[]{}\"'“”‘’.,;:!?*`$\\#"
+EDGES = "()[]{}\"'“”‘’.,;:!?*`$\\#"
 #: Signs that make of a number a guess, a bound or a formula.
 _SIGNS = frozenset("≈≥≤±<>≠→√")
 
-#: What may stand before a bare count.
-_OPENING = re.compile(
-    r"(?:(?:so|thus|hence|therefore|then|in total|overall) )?"
-    r"(?:(?:in|on|at|from|within|across|based on|looking at) (?:the|this|that)(?: \w+){1,3}? )?"
-    r"(?:there(?: is| are| were|'s|’s| (?:seem|appear)s? to be)"
-    r"|(?:i|we) count|(?:i|we)(?: can)? see"
-    r"|(?:the |this )?(?:image|picture|photo|scene)(?: clearly)? (?:shows|contains|has|depicts)"
-    r"|(?:the |a )?(?:total |exact |final )?(?:number|count) of (?:\w+ ){1,6}?(?:is|are|equals)"
-    r"|(?:the |a )?(?:total|count|number|final count)(?: is| of)?)?"
-    r"(?: ?(?:only|exactly|just|a total of|clearly|visible))?"
-)
-#: What is said behind a count, part by part: "3 dogs: one on the left, two on the right".
 _NOT_ANY = re.compile(r"\b(?:are|is)(?:n['’]t| not) any\b")
+#: What is said behind a count, part by part: "3 dogs: one on the left, two on the right".
 _PARTED = re.compile(
     r"(?P<head>[^:(]{1,120}?)(?:\s?\((?P<inside>[^()]*)\)\W*$|:\s(?P<below>.*)$"
     r"|\s?[,;\u2014\u2013-]\s?(?:with\s)?(?P<listed>(?:\w+)\s(?:\w+\s)?(?:on|in|at|of|near|behind|to|with|under|by|is|are)\b.*)$)",
     re.DOTALL,
 )
 _ALTERNATIVE = re.compile(r"\b(?:or|not|maybe|perhaps|possibly|if|at least|at most)\b")
-_HEADING = re.compile(
-    r"(?:the )?(?:final |total )?(?:count|number|total)(?: of \w+(?: \w+)?)?\s?[:=]\s",
-    re.IGNORECASE,
-)
-_NEXT_SENTENCE = re.compile(r"[.!?;:]\s+\S|\n|\?")
-
-#: Characters, and words beside the number ("there are 2 dogs in the picture"); words of the
-#: noun phrase after a bare count.
-MAX_CHARACTERS, MAX_WORDS, MAX_NOUNS = 200, 16, 4
+#: Characters, and words beside the number ("there are 2 dogs in the picture").
+MAX_CHARACTERS, MAX_WORDS = 200, 16
 
 
 def whole_number(text: str) -> int | None:
@@ -99,85 +72,50 @@ def whole_number(text: str) -> int | None:
     """
     if is_chinese(text):
         return chinese_count(text)
-    found = _count(_without_parts(text))
-    return None if found is None else found[0]
+    found = number_in(without_parts(text))
+    return None if found is None else found.value
 
 
-def bare_count(text: str) -> int | None:
-    """The number of a text that is a count and nothing else: a number, at most with "there
-    are" or "Count:" before it and a short noun phrase after it. None for other sentences ("Let
-    me look at 2 dogs", "There is no way to tell"), whatever ``whole_number`` finds in them.
-    """
-    if is_chinese(text):
-        return chinese_count(text)
-    text = _without_parts(_without_heading(_without_lead(text.strip())))
-    if len(text) > MAX_CHARACTERS or _NEXT_SENTENCE.search(text):
-        return None
-    if (found := _count(text)) is None:
-        return None
-    value, before, after = found
-    after = _less_their_state(after)
-    if len(_phrase(after)) > MAX_NOUNS or not _VERB_WORDS.isdisjoint(after):
-        return None
-    return value if _OPENING.fullmatch(" ".join(before)) else None
-
-
-def _without_lead(text: str) -> str:
-    """What follows "After zooming in, ": a clause without a number, doubt or condition."""
-    lead, comma, rest = text.partition(", ")
-    words = [word.strip(_EDGES) for word in _simple(lead).split()]
-    if not comma or len(words) > 10 or not rest.strip() or any(c.isdigit() for c in lead):
-        return text
-    if any(word in _LEADLESS or _is_number(word) for word in words):
-        return text
-    return rest
-
-
-def _less_their_state(after: list[str]) -> list[str]:
-    """ "2 people" of "2 people are visible in the picture"."""
-    for place, pair in enumerate(pairwise(after)):
-        if pair[0] in ("is", "are", "can") and pair[1] in _STATES | {"be"}:
-            return after[:place]
-    return after
-
-
-def _without_heading(text: str) -> str:
-    """The text after "Total number of dogs:"."""
-    heading = _HEADING.match(text)
-    return text[heading.end() :] if heading else text
-
-
-def _without_parts(text: str) -> str:
+def without_parts(text: str) -> str:
     """ "3 dogs" of "3 dogs: one on the left and two on the right"; the text where nothing is
     parted, or what follows may be another count ("2 (or 3)", "two (3)", "2: dogs")."""
     if len(text) > MAX_CHARACTERS * 2 or (found := _PARTED.fullmatch(text.strip())) is None:
         return text
     behind = found["inside"] or found["below"] or found["listed"] or ""
-    counted = _count(found["head"])
+    counted = number_in(found["head"])
     if counted is None or len(behind.split()) < 2 or _ALTERNATIVE.search(behind.lower()):
         return text
-    if found["below"] is not None and not counted[2]:
+    if found["below"] is not None and not counted.after:
         return text
-    if found["listed"] is not None and leading_number(_simple(behind).split()) is None:
+    if found["listed"] is not None and leading_number(simple(behind).split()) is None:
         return text if not behind[:1].isdigit() else found["head"]
     return found["head"]
 
 
-def _count(text: str) -> tuple[int, list[str], list[str]] | None:
-    """The number, and the words before and after it."""
+class Found(NamedTuple):
+    """A number, the words before it and after it, in small letters, and its last word."""
+
+    value: int
+    before: list[str]
+    after: list[str]
+    word: str
+
+
+def number_in(text: str, most: int = MAX_WORDS) -> Found | None:
+    """The one number of a text that has at most ``most`` words."""
     if len(text) > MAX_CHARACTERS:
         return None
-    simple = _simple(text)
-    if _COMMAND.search(simple) or _names_a_thing(simple) or not _SIGNS.isdisjoint(simple):
+    plain = simple(text)
+    if _COMMAND.search(plain) or _names_a_thing(plain) or not _SIGNS.isdisjoint(plain):
         return None
-    words = [word.strip(_EDGES) for word in simple.split()]
+    words = [word.strip(EDGES) for word in plain.split()]
     words = _joined([word for word in words if word])
-    if len(words) > MAX_WORDS or not _UNSURE_WORDS.isdisjoint(words):
+    if len(words) > most or not UNSURE.isdisjoint(words):
         return None
     values: list[tuple[int, int]] = []
     for place, (before, word) in enumerate(pairwise(["", *words])):
         value = _value(word)
-        if value is not None and before in _GUESS_WORDS:
+        if value is not None and before in GUESSES:
             return None
         if value is not None:
             values.append((place, value))
@@ -188,7 +126,7 @@ def _count(text: str) -> tuple[int, list[str], list[str]] | None:
     (first, value), (last, _) = values[0], values[-1]
     after = words[last + 1 :]
     if not after or _counts(words[last], after):
-        return value, words[:first], after
+        return Found(value, words[:first], after, words[last])
     return None
 
 
@@ -203,24 +141,25 @@ def _counts(number: str, after: list[str]) -> bool:
     """Whether the words after a number can be what is counted."""
     if after[0] in _PART_WORDS:
         return False
-    refused = _NONE_WORDS if number == "no" else _NO_COUNT_WORDS
-    return refused.isdisjoint(_phrase(after))
+    refused = _NONE_WORDS if number == "no" else NO_COUNT
+    return refused.isdisjoint(phrase(after))
 
 
-def _phrase(after: list[str]) -> list[str]:
+def phrase(after: list[str]) -> list[str]:
     """The noun phrase right after a number."""
-    return list(takewhile(lambda word: word not in _BEYOND_WORDS, after))
+    return list(takewhile(lambda word: word not in BEYOND, after))
 
 
-def _names_a_thing(simple: str) -> bool:
-    return any(_is_number(found[1].strip(_EDGES)) for found in _NAMED.finditer(simple))
+def _names_a_thing(plain: str) -> bool:
+    return any(is_number(found[1].strip(EDGES)) for found in _NAMED.finditer(plain))
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
     return bool(word) and _value(word) is not None
 
 
-def _simple(text: str) -> str:
+def simple(text: str) -> str:
+    """Small letters, one kind of dash, "/" as a dash."""
     text = text if text.isascii() else unicodedata.normalize("NFKC", text)
     for dash in "‐‑‒–—−":
         text = text.replace(dash, "-")
@@ -228,7 +167,8 @@ def _simple(text: str) -> str:
 
 
 def _joined(words: list[str]) -> list[str]:
-    """ "twenty one" as "=21", "one hundred" as "=100", "no one" as "nobody"."""
+    """ "twenty one" as "=21", "one hundred" as "=100", "no one" as "nobody"; "each one" is no
+    number."""
     joined: list[str] = []
     place = 0
     while place < len(words):
@@ -236,6 +176,8 @@ def _joined(words: list[str]) -> list[str]:
         number = leading_number(words[place : place + 8])
         if word == "one" and joined and joined[-1] == "no":
             joined[-1] = "nobody"
+        elif word == "one" and joined and joined[-1] in ("each", "every"):
+            joined[-1] += "one"
         elif number is not None:
             joined.append(f"={number[0]}")
             place += number[1] - 1
@@ -259,4 +201,4 @@ def _value(word: str) -> int | None:
 
 def _in_parts(word: str) -> bool:
     """Whether one of the words that a dash joins is a number ("two-three", "two-door")."""
-    return any(part in WORDS or part in _UNSURE_WORDS for part in word.split("-"))
+    return any(part in WORDS or part in UNSURE for part in word.split("-"))
