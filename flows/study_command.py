@@ -80,9 +80,10 @@ def print_study_plan(request: StudyRequest, as_json: bool) -> None:
         return
     console = plain_console()
     console.print(f"profile {matrix.config.name}, store {store.uri}", soft_wrap=True)
+    width = max(len(node.label) for node, _ in decided) + 2
     for node, decision in decided:
         style = "blue" if decision.action == "reuse" else "green"
-        line = Text.assemble(f"{node.label:<52}", (f"{decision.action:<7}", style))
+        line = Text.assemble(f"{node.label:<{width}}", (f"{decision.action:<7}", style))
         console.print(line.append(decision.reason), soft_wrap=True)
     console.print(_summary(len(matrix.cells), decided))
     _warn(decided)

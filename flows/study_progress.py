@@ -42,8 +42,11 @@ class StudyTerminal:
         #: Ends that each cell still waits for.
         self._open: dict[str, set[str]] = {}
         self.cells = 0
+        #: Of the column of labels.
+        self._width = 52
 
     def begin(self, graph: Graph, cores: int) -> None:
+        self._width = max(len(node.label) for node in graph.nodes.values()) + 2
         self._pace = StudyPace(graph, cores, self._clock)
         for node in graph.nodes.values():
             if node.stage.name in ENDS:
@@ -92,7 +95,7 @@ class StudyTerminal:
                         del self._open[cell]
             style = "blue" if outcome.status == "reused" else "green"
             line = Text.assemble(
-                f"{node.label:<52}",
+                f"{node.label:<{self._width}}",
                 (f"{outcome.status:<8}", style),
                 f"{duration(outcome.seconds):>8}  {_figures(outcome)}",
             )
@@ -105,7 +108,7 @@ class StudyTerminal:
             self._close(node, built=False)
             self._pace.lost(lost)
             text = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            line = Text.assemble(f"{node.label:<52}", ("failed  ", "red"), text)
+            line = Text.assemble(f"{node.label:<{self._width}}", ("failed  ", "red"), text)
             self._console.print(line, soft_wrap=True)
 
     def note(self, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -279,3 +280,28 @@ def test_cells_that_answered_other_questions_are_refused(tmp_path: Path) -> None
     other = StageContext(context.config, inputs, context.out, context.work, context.progress)
     with pytest.raises(DataError, match="different questions"):
         run(other, rows(), PROVENANCE)
+
+
+def test_a_study_without_the_full_arm_marks_what_missed_its_rule(
+    context: StageContext,
+) -> None:
+    cells = [row for row in rows() if row["arm"] != "full"]
+    for row in cells:
+        if row["seeds"][1] == 1:
+            row["warm_start_metrics"] = {"selected": False, "passed_at": 45, "steps": 140}
+            row["place"] = PLACE | {"instruction_set": "AVX512"}
+    study = context.config.study
+    arms = {name: arm for name, arm in study.arms.items() if name != "full"}
+    ran = context.config.model_copy(update={"study": study.model_copy(update={"arms": arms})})
+    run(replace(context, config=ran), cells, PROVENANCE | {"quick": True})
+    values = json.loads((context.out / "study.json").read_text())
+    assert "--quick" in values["sentences"]["lead"][0]
+    assert {arm["missed_rule"] for arm in values["arms"].values()} == {"rule missed in 1 of 2"}
+    assert [run["instruction_set"] for run in values["runs"]] == ["AVX2"] * 3 + ["AVX512"] * 3
+    page = (context.out / "study.html").read_text()
+    # In the list of arms and each table of arms; by base model; by warm start; by run.
+    mark = '<span class="chip bad">rule missed in 1 of 2</span>'
+    assert page.count(f"no_warm_start {mark}") == 4
+    assert page.count('1 <span class="chip bad">rule missed</span>') == 1 + 3
+    assert "its window passed at step 45: the last of 140 steps" in page
+    assert "CPU 1, 2 cores, AVX512" in page
