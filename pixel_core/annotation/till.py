@@ -11,33 +11,28 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
+from pixel_core.annotation.budget import Budget, Counters
 from pixel_core.annotation.ledger import Ledger, open_ledger
 from pixel_core.annotation.money import (
     dollars,
     most_price,
-    picodollars,
     reply_price,
     unusable_price,
 )
 from pixel_core.annotation.request_digest import request_digest
 from pixel_core.annotation.requests import Request
-from pixel_core.annotation.reservations import Reservation
 from pixel_core.annotation.segments import Entry, Facts
 from pixel_core.config import OpenAIConfig
 from pixel_core.endpoints.completion import Reply, is_answer, is_metered, read_reply
-from pixel_core.errors import BudgetSpent
 from pixel_core.stage import StageContext, Workspace
 
 #: Where the runner looks for what a stage cost; a number a line of its table.
 COSTS = "costs.json"
-_COSTS_EVERY_S = 5.0
 
 
 @contextmanager
@@ -58,24 +53,6 @@ def open_till(context: StageContext) -> Iterator[Till]:
             till.write_costs()
 
 
-@dataclass
-class Counters:
-    """``spent`` and ``saved`` in picodollars; ``spent`` and the tokens are those of the
-    whole computation, ``saved`` and ``remembered`` of this run."""
-
-    spent: int = 0
-    saved: int = 0
-    requests: int = 0
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
-    #: Answers that were on record.
-    remembered: int = 0
-    #: Answers that did not say what they cost: they count as the most they can have, and
-    #: cut ones that were asked again as about what was written.
-    unmetered: int = 0
-
-
 class Till:
     """See ``open_till``. Safe to use from several threads."""
 
@@ -83,16 +60,8 @@ class Till:
         self._ledger = ledger
         self._config = config
         self._work = work
-        self._lock = threading.Lock()
-        self._reserved: dict[bytes, Reservation] = {}
-        self._set_aside = 0
-        self._unsettled = ledger.unsettled(owner=ledger.owner)
-        self._recalled: set[bytes] = set()
         #: Told by the run: seeds for which no answer could be used.
         self.dropped_seeds = 0
-        self._written = time.monotonic()
-        budget = config.budget_usd
-        self._budget = None if budget is None else picodollars(budget)
         earlier = ledger.totals(owner=ledger.owner)
         self.counters = Counters(
             earlier.price,
@@ -101,6 +70,9 @@ class Till:
             earlier.prompt_tokens,
             earlier.cached_tokens,
             earlier.completion_tokens,
+        )
+        self._budget = Budget(
+            config.budget_usd, self.counters, ledger.unsettled(owner=ledger.owner)
         )
 
     @property
@@ -116,7 +88,7 @@ class Till:
     def unsettled_usd(self) -> float:
         """The most that may have been charged without an answer: by runs that were killed,
         and for requests of this one that were sent and lost."""
-        return dollars(self._unsettled)
+        return dollars(self._budget.unsettled)
 
     @property
     def saved_usd(self) -> float:
@@ -126,24 +98,21 @@ class Till:
     @property
     def outstanding(self) -> int:
         """Requests whose answers are reserved for and not recorded yet."""
-        return len(self._reserved)
+        return self._budget.outstanding
 
     def digest(self, request: Request) -> str:
         """The request's digest, 64 hexadecimal digits."""
-        return request_digest(self._config.model, request).hex()
+        return self._digest(request).hex()
 
     def recall(self, request: Request) -> Reply | None:
         """The answer on record, free; None: it was never answered (an older version kept
         what is no answer, too)."""
-        digest = request_digest(self._config.model, request)
+        digest = self._digest(request)
         found = self._ledger.find(digest)
         if found is None or not is_answer(found.body):
             return None
-        with self._lock:
-            self.counters.remembered += 1
-            if found.owner != self._ledger.owner and digest not in self._recalled:
-                self._recalled.add(digest)
-                self.counters.saved += found.price
+        others = found.owner != self._ledger.owner
+        self._budget.remember(digest, found.price, others=others)
         return read_reply(found.body)
 
     def answer(self, digest: str) -> bytes | None:
@@ -159,16 +128,8 @@ class Till:
         ``BudgetSpent``, with nothing set aside, when that is more than is left. Not
         ``final``: answers that are still outstanding may leave some of theirs over.
         """
-        digest = request_digest(self._config.model, request)
         most = most_price(self._config.prices, self._config.model, request, batch=batch)
-        with self._lock:
-            if digest in self._reserved:
-                return
-            left = None if self._budget is None or sent else self._left()
-            if left is not None and most > left:
-                raise self._spent(most)
-            self._reserved[digest] = Reservation(most)
-            self._set_aside += most
+        self._budget.reserve(self._digest(request), most, sent=sent)
 
     def commit(self, request: Request) -> None:
         """Put what is set aside on record; returns once that is durable, so that the request
@@ -176,18 +137,14 @@ class Till:
 
         Raises ``StorageError`` and ``LeaseLost``.
         """
-        digest = request_digest(self._config.model, request)
-        with self._lock:
-            held = self._reserved[digest]
-            if held.token or not held.most:
-                return
-            held = self._reserved[digest] = held.on_record()
-        self._ledger.submit([held.opened(self._ledger.owner, self._config.model)]).result()
+        held = self._budget.to_record(self._digest(request))
+        if held is not None:
+            opened = held.opened(self._ledger.owner, self._config.model)
+            self._ledger.submit([opened]).result()
 
     def release(self, request: Request) -> None:
         """Nothing was charged, and there will be no answer: what was set aside is free."""
-        with self._lock:
-            held = self._forget(request_digest(self._config.model, request))
+        held = self._budget.free(self._digest(request))
         if held is not None and held.token:
             # Who is left behind by a closed ledger leaves its reservation standing.
             with suppress(ValueError):
@@ -195,9 +152,7 @@ class Till:
 
     def lose(self, request: Request) -> None:
         """It was sent, and no answer will come: what was set aside counts as spent."""
-        with self._lock:
-            held = self._forget(request_digest(self._config.model, request))
-            self._unsettled += 0 if held is None else held.most
+        self._budget.lose(self._digest(request))
 
     def waste(self, request: Request, body: bytes) -> None:
         """What came is no answer: what it cost is kept, what was set aside is free.
@@ -214,7 +169,7 @@ class Till:
     def garbled(self, request: Request, batch: str) -> None:
         """Its answer came in this batch, and can't be read: it counts as the most it can
         have cost, once however often the batch is fetched. Returns once that is durable."""
-        digest = request_digest(self._config.model, request)
+        digest = self._digest(request)
         kept_as = hashlib.sha256(b"garbled" + batch.encode() + digest).digest()
         if self._ledger.find(kept_as) is None:
             nothing = read_reply(b"")
@@ -259,7 +214,7 @@ class Till:
             # What bought nothing is kept under a digest that no request has.
             kept_as = secrets.token_bytes(32)
             if is_answer(body):
-                kept_as = request_digest(model, request)
+                kept_as = self._digest(request)
             # In a batch a line that was completed was charged for, whatever is in it.
             if is_answer(body) or batch:
                 cost = (
@@ -279,24 +234,13 @@ class Till:
 
     def write_costs(self) -> None:
         """Put the costs table where the runner finds it."""
-        with self._lock:
-            now = self.counters
-            table: dict[str, float] = {
-                "usd": self.spent_usd,
-                "saved_usd": self.saved_usd,
-                "requests": now.requests,
-                "remembered": now.remembered,
-                "prompt_tokens": now.prompt_tokens,
-                "cached_tokens": now.cached_tokens,
-                "completion_tokens": now.completion_tokens,
-                "unmetered": now.unmetered,
-            }
-            if self._unsettled:
-                table["unsettled_usd"] = self.unsettled_usd
-            if self.dropped_seeds:
-                table["dropped_seeds"] = self.dropped_seeds
-            self._written = time.monotonic()
+        table = self._budget.table()
+        if self.dropped_seeds:
+            table["dropped_seeds"] = self.dropped_seeds
         self._work.put(COSTS, json.dumps(table).encode())
+
+    def _digest(self, request: Request) -> bytes:
+        return request_digest(self._config.model, request)
 
     def _entry(
         self,
@@ -327,9 +271,8 @@ class Till:
     def _keep(self, requests: Iterable[Request], entries: list[Entry]) -> Future[None]:
         """Put entries on record together with what settles the requests' reservations."""
         model, owner = self._config.model, self._ledger.owner
-        with self._lock:
-            held = [self._reserved.get(request_digest(model, request)) for request in requests]
-        settled = [entry for one in held if one for entry in one.settled(owner, model)]
+        held = self._budget.held([self._digest(request) for request in requests])
+        settled = [entry for one in held for entry in one.settled(owner, model)]
         return self._ledger.submit([*entries, *settled])
 
     def _after(
@@ -338,15 +281,7 @@ class Till:
         done: Future[Reply] = Future()
 
         def account(stored: Future[None]) -> None:
-            with self._lock:
-                self._forget(request_digest(self._config.model, request))
-                counters, facts = self.counters, entry.facts
-                counters.requests += 1
-                counters.spent += facts.price
-                counters.prompt_tokens += facts.prompt_tokens
-                counters.cached_tokens += facts.cached_tokens
-                counters.completion_tokens += facts.completion_tokens
-                counters.unmetered += not metered
+            self._budget.pay(self._digest(request), entry.facts, metered)
             if not done.set_running_or_notify_cancel():
                 return
             error = stored.exception()
@@ -357,30 +292,3 @@ class Till:
 
         stored.add_done_callback(account)
         return done
-
-    def _left(self) -> int:
-        assert self._budget is not None
-        return self._budget - self.counters.spent - self._unsettled - self._set_aside
-
-    def _forget(self, digest: bytes) -> Reservation | None:
-        held = self._reserved.pop(digest, None)
-        if held is not None:
-            self._set_aside -= held.most
-        return held
-
-    def _spent(self, most: int) -> BudgetSpent:
-        counters = self.counters
-        lost = ""
-        if self._unsettled:
-            lost = (
-                f", up to ${self.unsettled_usd:.4f} may have been charged for requests whose "
-                "answers never came"
-            )
-        return BudgetSpent(
-            f"the next answer may cost ${dollars(most):.4f} and would exceed the budget of "
-            f"${self._config.budget_usd:g}: ${self.spent_usd:.4f} are spent on "
-            f"{counters.requests} answers, which are kept{lost}; raise "
-            "annotate.openai.budget_usd and run again: it goes on from here and pays for "
-            "nothing twice",
-            final=not self._reserved,
-        )
