@@ -70,6 +70,8 @@ _RAISED = re.compile(r"(?<=[\w)])([⁰¹²³⁴-⁹⁻]+)")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _ARTICLE = re.compile(r"(?:the|an?)\s+(?!(?:and|or)\b)(?=[^\W\d_]{2})")
 
+#: Characters; a longer text is no answer.
+_MAX_TEXT = 8192
 #: Digits that something parts, in a text of letters, digits and blanks.
 _PARTED = re.compile(r"\d(?: ?x ?| to | )\d")
 _DIGIT = re.compile(r"\d")
@@ -135,7 +137,10 @@ def same(reference: Normal, answer: Normal) -> bool:
 
 @lru_cache(maxsize=16384)
 def normal(text: str) -> Normal:
-    """The normal form of a text as it was written."""
+    """The normal form of a text as it was written; of one that is too long for an answer the
+    text itself, in small letters."""
+    if len(text) > _MAX_TEXT:
+        return _nothing(text)
     if (
         text.isascii()
         and (words := text.lower().split())

@@ -29,9 +29,9 @@ CONTRADICTION = frozenset({-1})
 #: A letter as an option is named by it, its closing mark, and what follows: white space first,
 #: or right after a mark, as in "B.red".
 LETTERED = re.compile(
-    r"[^\w(\[{]{0,3}(?:(?P<word>(?i:option|choice|answer)|选项|选择|选|答案)\s{0,9})?"
-    r"(?P<open>[(\[{])?\s{0,9}"
-    r"(?P<letter>[a-zA-Z])(?:选?项)?\s{0,9}(?P<close>\\?[)\]}]?[.:,;)\]}\"'”’$!-]*)"
+    r"[^\w(\[{]{0,3}(?:(?P<word>(?i:option|choice|answer|letter)|选项|選項|选择|選擇|选|選|答案)"
+    r"\s{0,9}[\"'“‘]?)?(?P<open>[(\[{])?\s{0,9}"
+    r"(?P<letter>[a-zA-Z])(?:[选選]?[项項])?\s{0,9}(?P<close>\\?[)\]}]?[.:,;)\]}\"'”’$!-]*)"
     r"(?P<rest>(?:\s.*)?|(?<=[.:,)\]}])(?P<glued>\S.*))",
     re.DOTALL,
 )
@@ -50,9 +50,10 @@ _WRAPPED = re.compile(
     re.DOTALL,
 )
 _WRAPPERS = frozenset(" \\*`$")
-_WORD_GLUED = re.compile(r"(?i:option|choice|answer)[a-z]")
+_WORD_GLUED = re.compile(r"(?i:option|choice|answer|letter)[a-z]")
 _YES_NO = re.compile(
-    r"\W{0,3}(?P<word>yes|no)\b\s?(?:[,.;:!-]|\u2014|\u2013)(?P<rest>.*)",
+    r"\W{0,3}(?P<word>yes|no|yep|yeah|yup|nope|nah)\b\s?"
+    r"(?:[,.;:!-]|\u2014|\u2013|$|(?=\s?(?:there|it|he|she|they|we|i|you)\b))(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 _IS_OR_NOT = re.compile(
@@ -64,6 +65,9 @@ _UNSURE = re.compile(
     r"|i mean|on second thoughts?)\b|不确定|不清楚|也许|可能|等等",
     re.IGNORECASE,
 )
+
+
+_SPOKEN = {"yep": "yes", "yeah": "yes", "yup": "yes", "nope": "no", "nah": "no"}
 
 
 def widened(text: str) -> str:
@@ -103,6 +107,8 @@ class Options:
         if found is None or place is None:
             return self._letter_last(text) or self._yes_or_no(text)
         rest = found["rest"].strip()
+        if (found["word"] or "").lower() == "letter" and (read := self.named(found["letter"])):
+            return read if not rest else NONE  # of options that are letters the one it reads
         if not rest:
             return frozenset({place})
         if named := self.named(rest):
@@ -132,11 +138,14 @@ class Options:
 
     def _yes_or_no(self, text: str) -> frozenset[int]:
         found = _YES_NO.match(text) or _IS_OR_NOT.match(text)
-        if found is None or not (named := self.named(found["word"])):
+        if found is None:
+            return NONE
+        word = found["word"].lower()
+        if not (named := self.named(_SPOKEN.get(word, word))):
             return NONE
         rest = found["rest"]
         if _UNSURE.search(rest) or re.search(
-            r"[.!?;]\s*(?:yes|no)\b", f".{rest}", re.IGNORECASE
+            r"[.!?;]\s*(?:yes|no)\b(?!\s+[a-z])", f".{rest}", re.IGNORECASE
         ):
             return NONE
         return named

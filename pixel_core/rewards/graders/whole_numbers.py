@@ -78,7 +78,10 @@ _PARTED = re.compile(
     r"|\s?[,;\u2014\u2013-]\s?(?:with\s)?(?P<listed>(?:\w+)\s(?:\w+\s)?(?:on|in|at|of|near|behind|to|with|under|by|is|are)\b.*)$)",
     re.DOTALL,
 )
-_ALTERNATIVE = re.compile(r"\b(?:or|not|maybe|perhaps|possibly|if|at least|at most)\b")
+_ALTERNATIVE = re.compile(
+    r"\b(?:or|not|maybe|perhaps|possibly|if|at least|at most|total|altogether|making|sum)\b"
+)
+_MONEY = re.compile(r"\$\s?\d[^$]*\Z|[€£¥₹]\s?\d|\d\s?[€£¥₹]")
 _HEADING = re.compile(
     r"(?:the )?(?:final |total )?(?:count|number|total)(?: of \w+(?: \w+)?)?\s?[:=]\s",
     re.IGNORECASE,
@@ -168,7 +171,9 @@ def _count(text: str) -> tuple[int, list[str], list[str]] | None:
     if len(text) > MAX_CHARACTERS:
         return None
     simple = _simple(text)
-    if _COMMAND.search(simple) or _names_a_thing(simple) or not _SIGNS.isdisjoint(simple):
+    if _COMMAND.search(simple) or _MONEY.search(simple):
+        return None
+    if _names_a_thing(simple) or not _SIGNS.isdisjoint(simple):
         return None
     words = [word.strip(_EDGES) for word in simple.split()]
     words = _joined([word for word in words if word])
