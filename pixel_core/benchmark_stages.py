@@ -66,7 +66,7 @@ def benchmark_stages(config: PipelineConfig) -> tuple[Stage, ...]:
         stages.append(
             Stage(
                 scores_stage(name),
-                3,
+                4,
                 ("benchmarks.scoring",),
                 (questions_stage(name), *(answers_stage(name, row) for row in rows)),
                 "pixel_core.evaluation.benchmark_scores:run",
@@ -117,7 +117,7 @@ def _answers(benchmark: str, row: Row) -> Stage:
     without = "" if row.operations else ", without operations"
     return Stage(
         answers_stage(benchmark, row),
-        3,
+        4,
         (
             "benchmarks.answers",
             "dialogue",

@@ -82,7 +82,7 @@ _LAST_SENTENCE = re.compile(r"(.*[.!?;])\s", re.DOTALL)
 _RETRACTED = re.compile(
     r"[.!?;\n][\s*\"'“(-]{0,4}(?:(?:oh|but|no|and|well|hm+)\b[,. ]{1,2}){0,2}"
     r"(?:(?:actually|wait|hold[ ]on|correction|sorry|scratch[ ]that|on[ ]second[ ]thoughts?|or)"
-    r"\b)|\n\s{0,3}no,|(?:\.\.\.|…)\s{0,3}no,|[.!?;,\n。！？；，]\s{0,3}(?:等等|不对|等一下|更正|稍等)",
+    r"\b)|\n\s{0,3}no,|[,;]\s{1,3}(?:but\s)?wait\b|(?:\.\.\.|…)\s{0,3}no,|[.!?;,\n。！？；，]\s{0,3}(?:等等|不对|等一下|更正|稍等)",
     re.IGNORECASE,
 )
 _ADJECTIVES = (
