@@ -100,6 +100,8 @@ def unwrapped(text: str) -> str:
     text = text.strip()
     if _MARKS.isdisjoint(text) or len(text) > _MAX_TEXT:
         return text
+    if "\\" in text and ("*" in text or "`" in text):
+        text = _EMPHASIS.sub(r"\2", text)  # "**\(7\)**": what is inside begins with a blank
     if "\\" in text or "{" in text or "$" in text or "~" in text or not text.isascii():
         text = _without_latex(text)
     if "<" in text or "&" in text:
