@@ -117,7 +117,7 @@ def _answers(benchmark: str, row: Row) -> Stage:
     without = "" if row.operations else ", without operations"
     return Stage(
         answers_stage(benchmark, row),
-        3,
+        4,
         (
             "benchmarks.answers",
             "dialogue",

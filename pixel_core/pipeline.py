@@ -33,7 +33,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "synthesize",
-        3,
+        4,
         ("synthesize", "dialogue"),
         ("annotate",),
         "pixel_core.synthesis.synthesize:run",
@@ -51,7 +51,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "text_only",
-        2,
+        3,
         ("text_only", "dialogue"),
         ("ingest", "annotate", "synthesize", "base_model"),
         "pixel_core.training.text_only:run",
@@ -70,7 +70,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "rl",
-        2,
+        3,
         ("rl", "dialogue"),
         ("ingest", "annotate", "sft"),
         "pixel_core.training.stages:rl",
@@ -81,7 +81,7 @@ STAGES: tuple[Stage, ...] = (
     *(
         Stage(
             f"answers_{model}",
-            2,
+            3,
             ("answers", "dialogue"),
             ("ingest", maker),
             "pixel_core.evaluation.answers:run",

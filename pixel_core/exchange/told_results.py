@@ -56,7 +56,7 @@ def check_zoom(
     _check_done(told)
     sizes = sizes_told(told)
     cuts = list(_cuts(parts, target, dialogue))
-    if sizes and not any(_is_view_of(size, cuts, dialogue) for size in sizes):
+    if sizes and not _has_view_of(sizes, cuts, dialogue):
         raise Rejected(
             Reason.REPLAY_DIFFERS, f"the crop is said to be {_named(sizes)}, it is {cuts[0]}"
         )
@@ -74,7 +74,7 @@ def check_frames(told: str, shots: Sequence[ShownPicture], dialogue: DialogueCon
     sizes = sizes_told(told)
     each = sizes if len(sizes) == len(shots) else [sizes[0]] * len(shots) if sizes else []
     for size, shot in zip(each, shots, strict=False):
-        if not _is_view_of(size, [shot.image.size], dialogue):
+        if not _has_view_of([size], [shot.image.size], dialogue):
             raise Rejected(
                 Reason.REPLAY_DIFFERS,
                 f"a frame is said to be {_named([size])}, it is {shot.image.size}",
@@ -120,19 +120,22 @@ def _cuts(
             yield round(wide * width), round(high * height)
 
 
-def _is_view_of(told: Size, cuts: Sequence[Size], dialogue: DialogueConfig) -> bool:
-    near = [
+def _has_view_of(told: Sequence[Size], cuts: Sequence[Size], dialogue: DialogueConfig) -> bool:
+    """Whether one of the sizes is a cut's, or as some budget shows it. What is shown is worked
+    out once, however many sizes a text names."""
+    near = {
         (width + wide, height + high)
         for width, height in cuts
         for wide in range(-_ROUNDING, _ROUNDING + 1)
         for high in range(-_ROUNDING, _ROUNDING + 1)
-    ]
-    if told in near:
+    }
+    if not near.isdisjoint(told):
         return True
-    if told[0] % FACTOR or told[1] % FACTOR:
+    resized = {size for size in told if not (size[0] % FACTOR or size[1] % FACTOR)}
+    if not resized:
         return False
     budgets = [*_THEIRS, dialogue.crop, dialogue.frames.selected, dialogue.frames.frame]
-    return any(told in _views(size, budgets) for size in dict.fromkeys(near))
+    return any(not resized.isdisjoint(_views(size, budgets)) for size in near)
 
 
 def _views(size: Size, budgets: Sequence[PixelBudget]) -> list[Size]:

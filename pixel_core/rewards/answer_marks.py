@@ -21,14 +21,21 @@ _OPEN = re.compile(r"\s{0,9}\{")
 _THOUGHT = r"(?:think|thinking|thought|reasoning)\s?"
 _THOUGHT_ENDS = re.compile(rf"</{_THOUGHT}>|◁/think▷|<\|end_of_thought\|>", re.IGNORECASE)
 _THOUGHT_BEGINS = re.compile(rf"<{_THOUGHT}>|◁think▷|<\|begin_of_thought\|>", re.IGNORECASE)
-_TAG_BEGINS = re.compile(r"<answer\s?>|<\|begin_of_box\|>", re.IGNORECASE)
-_TAG_ENDS = re.compile(r"</answer\s?>|<\|end_of_box\|>", re.IGNORECASE)
+#: What ends a turn, where a server leaves it in the text; its length, and that of some blanks.
+_LAST_TOKENS = re.compile(
+    r"(?:\s*(?:</s>|<\|(?:im_end|endoftext|end|eot_id|eos)\|>|<end_of_turn>|<eos>))+\s*\Z"
+)
+_TAIL = 80
+_TAG_BEGINS = re.compile(r"<(?:final[_ ]?)?answer\s?>|<\|begin_of_box\|>", re.IGNORECASE)
+_TAG_ENDS = re.compile(r"</(?:final[_ ]?)?answer\s?>|<\|end_of_box\|>", re.IGNORECASE)
 
 
 def after_thought(text: str) -> str:
     """What follows the last thought; all of a text without one, nothing of an endless one."""
     if "<" not in text and "◁" not in text:
         return text
+    if text.rstrip().endswith(">"):
+        text = text[:-_TAIL] + _LAST_TOKENS.sub("", text[-_TAIL:])
     end = 0
     for found in _THOUGHT_ENDS.finditer(text):
         end = found.end()

@@ -6,12 +6,14 @@ r"""One normal form of an answer, for the reward and for every grader.
 | case, white space, full-width forms | Light Blue, lightblue, ｌｉｇｈｔ ｂｌｕｅ |
 | quotes and brackets around it; full stops at its end | "red", (red), red. |
 | punctuation between letters; an article before a word | light-blue, light blue; a cat |
+| "and" or a comma between what is listed | red and blue; red, blue |
 | commas and thin blanks that group thousands | 1,200, ``1{,}200``, ``1\,200``, 1200 |
 | needless zeros and plus signs of a number | 7, 7.0, 07, +7 |
-| a number in words | seven, 7; one hundred dogs, 100 dogs; 2 million |
+| a number in words, or with a letter | seven, 7; one hundred dogs, 100 dogs; $2M, $2 million |
 | how a unit or currency is written, on either side | 5 km, 5km, 5 kilometres; $20, 20$ |
 | a percent, degree or currency sign that one side lacks | 7%, 7; $20, 20 |
 | kinds of dashes, blanks around them, "to" of a range | 10-15, 10 – 15, 10 to 15 |
+| where a range says its unit | 10-15%, 10%-15%, 10 to 15 percent |
 
 | counts | example: none of these is another |
 |---|---|
@@ -22,6 +24,7 @@ r"""One normal form of an answer, for the reward and for every grader.
 | exponents | 10^2, 102 |
 | units and currencies | 5 km, 5 miles, 5; $20, €20 |
 | symbols and marks | C, C++, C#; Devanagari vowels |
+| signs and brackets of a formula (``formulas``) | -x, x; 2(x+1), 2x+1; blood A-, A |
 | zeros before a whole number in the reference: a code to be read | 007 is not 7 |
 
 Not equated: units with one another (1 km, 1000 m), fractions and decimals (1/2, 0.5: a score or
@@ -36,14 +39,10 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from pixel_core.rewards.number_words import (
-    CHINESE_DIGITS,
-    SCALES,
-    WORDS,
-    chinese_number,
-    leading_number,
-)
-from pixel_core.rewards.units import CURRENCIES, OPTIONAL, unit_of
+from pixel_core.rewards.amounts import CODE, Amount, amount_range, one_amount, with_capital
+from pixel_core.rewards.formulas import formula_signs, half_open
+from pixel_core.rewards.number_words import CHINESE_DIGITS, WORDS
+from pixel_core.rewards.units import CURRENCIES, same_unit, unit_of
 from pixel_core.rewards.unwrapping import unwrapped
 
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
@@ -69,15 +68,10 @@ _ENDS = " \t\n.,;:!?。、！，；：？…"
 _VULGAR = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")
 _RAISED = re.compile(r"(?<=[\w)])([⁰¹²³⁴-⁹⁻]+)")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
-_AMOUNT = re.compile(
-    r"(?P<sign>[+-]?)\s*(?P<before>us\$|usd|eur|gbp|cny|rmb|jpy|inr|krw|[$€£¥₹₩])?\s*"
-    r"(?P<sign2>[+-]?)\s*(?P<digits>\d+\.?\d*|\.\d+)(?P<rest>.*)",
-    re.DOTALL,
-)
-_SCALED = re.compile(rf"\s*[- ]?({'|'.join(SCALES)})\b")
-_CODE = re.compile(r"[+-]?0\d+")
-_ARTICLE = re.compile(r"(?:the|an?)\s+(?=[^\W\d_]{2})")
+_ARTICLE = re.compile(r"(?:the|an?)\s+(?!(?:and|or)\b)(?=[^\W\d_]{2})")
 
+#: Characters; a longer text is no answer.
+_MAX_TEXT = 8192
 #: Digits that something parts, in a text of letters, digits and blanks.
 _PARTED = re.compile(r"\d(?: ?x ?| to | )\d")
 _DIGIT = re.compile(r"\d")
@@ -86,19 +80,29 @@ _ARTICLES = frozenset({"a", "an", "the"})
 _NUMERAL = frozenset({*WORDS, *CURRENCIES, "a", "an", "minus", "negative"})
 
 #: Separators between digits, each by one sign; "x" between digits is "times".
-_BETWEEN = re.compile(r"(?<=[\d%°])\s*(?:([:/^])|(-+|\bto\b|~)|([×*x]))\s*(?=[\d.$€£¥])")
+_BETWEEN = re.compile(r"(?<=[\d%°])\s*(?:([:/^])|(-+|\bto\b|~)|([×*x·⋅∙]))\s*(?=[\d.$€£¥])")
 _GAP = re.compile(r"(?<=\d)(?:\s*[,;]\s*|\.\s+|\s+)(?=[\d.])")
 _SIGN = re.compile(r"(?<![\w.])-\s*(?=[\d.$€£¥])")
 _POINT = re.compile(r"(?<=\d)\.(?=\d)|(?<![\w.])\.(?=\d)")
 _COLON = re.compile(r"(?<=\d):(?=\d)")
 _FEET = re.compile(r"(?<=\d)(['\"]|_(?=\d))")
 _SHARP = re.compile(r"(?<=[^\W\d_])#")
+#: Whatever else is dropped between two digits parts them.
+_PARTS = re.compile(r"(?<=\d)[\s!\"#&'()*,.;?\[\\\]{}、。•“”‘’«»「」-]+(?=\d)")
+_INCHES = re.compile(r"(?<=\d)\s?''")
+_AND = re.compile(
+    r"(?:\s*,\s*(?:(?:and|&)\s+)?|\s+(?:and|&)\s+)(?:(?:the|an?)\s+(?=[^\W\d_]{2}))?"
+)
+#: "9 am - 5 pm": a range whose lower end has its unit.
+_UNIT_RANGE = re.compile(
+    r"(?<=\d)(\s?(?:[^\W\d_]{1,5}|[ap]\.m\.))\s*(?:-+|\bto\b)\s*(?=[\d.$€£¥])"
+)
 _CLOCK = re.compile(r"(?<![\d:./-])0(?=\d:\d\d(?!\d))")
 #: Stand-ins for signs that count; all are of the private area.
 _KEPT = {"point": "\ue010", "range": "\ue011", "gap": "\ue012", "sign": "\ue013"}
 _KEPT |= {"colon": "\ue014", "'": "\ue015", '"': "\ue016", "#": "\ue017", "/": "\ue018"}
 _KEPT |= {"%": "\ue019", "@": "\ue01a", "times": "\ue01b", "_": "\ue01c"}
-_PRIVATE = frozenset(_KEPT.values())
+_PRIVATE = frozenset([*_KEPT.values(), "\ue020", "\ue021", "\ue022", "\ue023"])
 _ASCII_KEPT = str.maketrans(
     {chr(c): None for c in range(128) if unicodedata.category(chr(c))[0] in "PZC"}
     | {"&": "and"}
@@ -108,14 +112,15 @@ _ASCII_KEPT = str.maketrans(
 
 class Normal(NamedTuple):
     """``text``: what is compared where there is no value; ``bare``: without an article.
-    ``value`` with ``unit`` ("" for none): of a text that is one amount. ``code``: whole digits
-    that begin with a needless zero."""
+    ``value`` with ``unit`` ("" for none): of a text that is one amount, or with ``upper`` a
+    range. ``code``: whole digits that begin with a needless zero."""
 
     text: str
     bare: str
     value: Decimal | None = None
     unit: str = ""
     code: bool = False
+    upper: Decimal | None = None
 
 
 def same(reference: Normal, answer: Normal) -> bool:
@@ -124,18 +129,24 @@ def same(reference: Normal, answer: Normal) -> bool:
         return bool(answer.text)
     if reference.value is None or answer.value is None or reference.code:
         return False
-    if reference.value != answer.value:
+    if reference.value != answer.value or reference.upper != answer.upper:
         return False
-    one, other = reference.unit, answer.unit
-    return one == other or (not one and other in OPTIONAL) or (not other and one in OPTIONAL)
+    return same_unit(reference.unit, answer.unit)
 
 
 @lru_cache(maxsize=16384)
 def normal(text: str) -> Normal:
-    """The normal form of a text as it was written."""
-    if text.isascii() and (joined := "".join(words := text.lower().split())).isalnum():
-        return _of_plain_words(words, joined)
-    plain = _tidied(_folded(unwrapped(text)))
+    """The normal form of a text as it was written; of one that is too long for an answer the
+    text itself, in small letters."""
+    if len(text) > _MAX_TEXT:
+        return _nothing(text)
+    if (
+        text.isascii()
+        and (joined := "".join(words := text.lower().split())).isalnum()
+        and (found := _of_plain_words(text, words, joined)) is not None
+    ):
+        return found
+    plain = _tidied(half_open(_folded(unwrapped(text))))
     if not plain:
         return _nothing(text)
     if plain.isalpha() and plain not in WORDS and not _is_chinese_number(plain):
@@ -144,17 +155,25 @@ def normal(text: str) -> Normal:
         plain = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), plain)
     squashed = _squash(plain)
     article = _ARTICLE.match(plain)
-    bare = _squash(plain[article.end() :]) if article else squashed
+    listed = _AND.sub(", ", plain[article.end() :] if article else plain)
+    bare = squashed if listed == plain else _squash(listed)
     if not squashed:
         return _nothing(text)
-    value, unit = _amount(plain) or (None, "")
-    return Normal(squashed, bare or squashed, value, unit, _CODE.fullmatch(plain) is not None)
+    code = CODE.fullmatch(plain) is not None
+    if amount := one_amount(plain):
+        return Normal(squashed, bare or squashed, *_valued(text, amount), code)
+    if span := amount_range(plain):
+        low, high, unit = span
+        return Normal(squashed, bare or squashed, low, _unit(unit), upper=high)
+    return Normal(squashed, bare or squashed, code=code)
 
 
-def _of_plain_words(words: list[str], text: str) -> Normal:
-    """Of letters, digits and blanks alone: most answers. The same as the long way. ``text``:
-    the words without blanks."""
+def _of_plain_words(written: str, words: list[str], text: str) -> Normal | None:
+    """Of letters, digits and blanks alone: most answers. The same as the long way; None for
+    what only that can read. ``text``: the words without blanks."""
     first = words[0]
+    if "and" in words or "to" in words:
+        return None
     if text.isalpha() and first not in _NUMERAL:
         if first in _ARTICLES and _is_word(words[1:]):
             return Normal(text, text[len(first) :])
@@ -166,8 +185,9 @@ def _of_plain_words(words: list[str], text: str) -> Normal:
         bare = _squash(" ".join(words[1:])) if parted else text[len(first) :]
     if not (first[0].isdigit() or first in _NUMERAL):
         return Normal(text, bare)
-    value, unit = _amount(plain) or (None, "")
-    return Normal(text, bare, value, unit, _CODE.fullmatch(plain) is not None)
+    amount = one_amount(plain)
+    value, unit = _valued(written, amount) if amount else (None, "")
+    return Normal(text, bare, value, unit, CODE.fullmatch(plain) is not None)
 
 
 def _is_word(words: list[str]) -> bool:
@@ -184,13 +204,14 @@ def _nothing(text: str) -> Normal:
 def _folded(text: str) -> str:
     """Compatible forms and case made one; white space is blanks, dashes are hyphens."""
     if text.isascii():
-        return " ".join(text.lower().split())
+        return _INCHES.sub('"', " ".join(text.lower().split()))
     text = _RAISED.sub(
         lambda found: "^" + unicodedata.normalize("NFKC", found[1]), _VULGAR.sub(" ", text)
     )
     text = text.replace("\u02da", "°").replace("º", "°")
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     folded = folded.translate(_DASHES).replace("\N{FRACTION SLASH}", "/")
+    folded = _INCHES.sub('"', folded.replace("\N{PRIME}", "'"))
     folded = "".join(
         str(unicodedata.decimal(char)) if char.isdecimal() else char
         for char in folded
@@ -238,16 +259,21 @@ def _squash(text: str) -> str:
     if _DIGIT.search(text):
         text = _CLOCK.sub("", text)
         text = _BETWEEN.sub(_separator, text)
+        text = _UNIT_RANGE.sub(rf"\1{_KEPT['range']}", text)
         text = _GAP.sub(_KEPT["gap"], text)
         text = _COLON.sub(_KEPT["colon"], text)
         text = _SIGN.sub(_KEPT["sign"], text)
         text = _POINT.sub(_KEPT["point"], text)
         text = _FEET.sub(lambda found: _KEPT[found[1]], text)
+    text = formula_signs(text)
+    if _DIGIT.search(text):
+        text = _PARTS.sub(_KEPT["gap"], text)
     if "#" in text:
         text = _SHARP.sub(_KEPT["#"], text)
     text = text.translate(_ASCII_KEPT)
     if text.isascii():
         return text
+    text = text.replace("×", "x")
     return "".join(c for c in text if c in _PRIVATE or unicodedata.category(c)[0] not in "PZC")
 
 
@@ -257,60 +283,15 @@ def _separator(found: re.Match[str]) -> str:
     return _KEPT["range"] if found[2] else _KEPT["times"]
 
 
-def _amount(text: str) -> tuple[Decimal, str] | None:
-    """The number and its unit, of a text that is one amount."""
-    found = _AMOUNT.fullmatch(text)
-    if found is None:
-        return _amount_in_words(text)
-    if found["sign"] and found["sign2"]:
-        return None
-    value = Decimal(found["digits"])
-    if "-" in (found["sign"], found["sign2"]):
-        value = -value
-    rest = found["rest"]
-    while scaled := _SCALED.match(rest):
-        value *= SCALES[scaled[1]]
-        rest = rest[scaled.end() :]
-    return _with_unit(value, found["before"], rest)
+def _valued(written: str, amount: Amount) -> Amount:
+    value, unit = with_capital(written, amount)
+    return value, _unit(unit)
 
 
-def _amount_in_words(text: str) -> tuple[Decimal, str] | None:
-    words = text.split()
-    sign = 1
-    if words[0] in ("minus", "negative") and len(words) > 1:
-        sign, words = -1, words[1:]
-    if found := leading_number(words):
-        value, used = found
-        return _with_unit(Decimal(sign * value), None, " ".join(words[used:]))
-    if words[0][0] in CHINESE_DIGITS:
-        digits = re.match(f"[{CHINESE_DIGITS}]+", words[0])
-        number = chinese_number(digits[0]) if digits else None
-        if digits and number is not None:
-            rest = text[digits.end() :]
-            # "一样" is a word, "三个" a number: only a known unit may follow.
-            if not rest or unit_of(rest) is not None:
-                return _with_unit(Decimal(number), None, rest)
-    return None
+def _unit(text: str) -> str:
+    """A unit by its one name; what is none, as words are compared."""
+    return text if unit_of(text) is not None else _squash(text)
 
 
 def _is_chinese_number(text: str) -> bool:
-    return not text.isascii() and text[0] in CHINESE_DIGITS
-
-
-def _with_unit(value: Decimal, currency: str | None, rest: str) -> tuple[Decimal, str] | None:
-    """None where other digits follow: a date, a range, "5 ft 10 in"."""
-    glued = rest[:1]
-    rest = rest.strip().removeprefix("- ").strip()
-    if glued == "-" and rest[:1] == "-":
-        rest = rest[1:]
-    unit = unit_of(rest) if rest else ""
-    if unit is None:
-        if glued == "." or any(char.isdigit() for char in rest) or rest[0] in "+-/:^=<>~±":
-            return None
-        unit = _squash(rest)
-    if currency:
-        sign = CURRENCIES[currency]
-        if unit and unit != sign:
-            return None
-        unit = sign
-    return value, unit
+    return not text.isascii() and (text[0] in CHINESE_DIGITS or text[0] in "负負")

@@ -7,8 +7,8 @@ put, A first:
    reads "B", not the second one;
 2. its letter: "B", "b", "(B)", "B.", "B!", "option B", "（B）", "选项B";
 3. its letter and its text: "B. red", "(B) red", "B:red", "B、red", "red (B)";
-4. of options that are "yes" and "no" (是, 否): the word and a clause after it, "No, there is
-   no dog.", unless it is unsure or says the other word, too.
+4. of options that are "yes" and "no" (是, 否): the word, or another for it ("nope", 没有), and
+   a clause after it, "No, there is no dog.", unless it is unsure or says the other word, too.
 
 A letter beside another option's text is a contradiction and names nothing that is right.
 """
@@ -29,14 +29,18 @@ CONTRADICTION = frozenset({-1})
 #: A letter as an option is named by it, its closing mark, and what follows: white space first,
 #: or right after a mark, as in "B.red".
 LETTERED = re.compile(
-    r"[^\w(\[{]{0,3}(?:(?P<word>(?i:option|choice|answer)|选项|选择|选|答案)\s{0,9})?"
-    r"(?P<open>[(\[{])?\s{0,9}"
-    r"(?P<letter>[a-zA-Z])(?:选?项)?\s{0,9}(?P<close>\\?[)\]}]?[.:,;)\]}\"'”’$!-]*)"
-    r"(?P<rest>(?:\s.*)?|(?<=[.:,)\]}])(?P<glued>\S.*))",
+    r"[^\w(\[{]{0,3}(?:(?P<word>(?i:option|choice|answer|letter)|选项|選項|选择|選擇|选|選|答案)"
+    r"\s{0,9}[\"'“‘]?)?(?P<open>[(\[{])?\s{0,9}"
+    r"(?P<letter>[a-zA-Z])(?:[选選]?[项項])?\s{0,9}(?P<close>\\?[)\]}]?[.:,;)\]}\"'”’$!\u2013\u2014-]*)"
+    r"(?P<rest>(?:\s.*)?|(?<=[.:,;)\]}])(?P<glued>\S.*))",
     re.DOTALL,
 )
 #: A letter in brackets after the option's text.
-_LETTER_LAST = re.compile(r"(.*\S)\s{0,3}[(\[]\s?([a-zA-Z])\s?[)\]][.!]?", re.DOTALL)
+_LETTER_LAST = re.compile(
+    r"(.*\S)(?:\s{0,3}[(\[]\s?(?P<within>[a-zA-Z])\s?[)\]]"
+    r"|(?:\s?[,:]|\s[-\u2013\u2014])\s(?:(?i:option|choice)\s)?(?P<behind>[A-Z]))[.!]?",
+    re.DOTALL,
+)
 #: The full-width forms of ASCII, and CJK marks; those that end something get a blank.
 _WIDE = str.maketrans(
     {0xFEE0 + c: chr(c) for c in range(0x21, 0x7F)}
@@ -50,13 +54,14 @@ _WRAPPED = re.compile(
     re.DOTALL,
 )
 _WRAPPERS = frozenset(" \\*`$")
-_WORD_GLUED = re.compile(r"(?i:option|choice|answer)[a-z]")
+_WORD_GLUED = re.compile(r"(?i:option|choice|answer|letter)[a-z]")
 _YES_NO = re.compile(
-    r"\W{0,3}(?P<word>yes|no)\b\s?(?:[,.;:!-]|\u2014|\u2013)(?P<rest>.*)",
+    r"\W{0,3}(?P<word>yes|no|yep|yeah|yup|nope|nah)\b\s?"
+    r"(?:[,.;:!-]|\u2014|\u2013|$|(?=\s?(?:there|it|he|she|they|we|i|you)\b))(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 _IS_OR_NOT = re.compile(
-    r"(?P<word>是|否|不是|有|没有|对|不对)的?\s?[,.;!](?P<rest>.*)", re.DOTALL
+    r"(?P<word>是|否|不是|有|没有|对|不对|不)的?\s?(?:[,.;!]|$)(?P<rest>.*)", re.DOTALL
 )
 _UNSURE = re.compile(
     r"\b(?:not (?:sure|certain|clear)|unsure|uncertain|unclear|may ?be|perhaps|possibly|might"
@@ -64,6 +69,11 @@ _UNSURE = re.compile(
     r"|i mean|on second thoughts?)\b|不确定|不清楚|也许|可能|等等",
     re.IGNORECASE,
 )
+
+
+_SPOKEN = {"yep": "yes", "yeah": "yes", "yup": "yes", "nope": "no", "nah": "no"}
+_SPOKEN |= dict.fromkeys(["是", "有", "对"], "yes")
+_SPOKEN |= dict.fromkeys(["否", "不是", "没有", "不对", "不"], "no")
 
 
 def widened(text: str) -> str:
@@ -108,6 +118,8 @@ class Options(ABC):
         if found is None or place is None:
             return self._letter_last(text) or self._yes_or_no(text)
         rest = found["rest"].strip()
+        if (found["word"] or "").lower() == "letter" and (read := self.named(found["letter"])):
+            return read if not rest else NONE  # of options that are letters the one it reads
         if not rest:
             return frozenset({place})
         if named := self.named(rest):
@@ -130,18 +142,21 @@ class Options(ABC):
     def _letter_last(self, text: str) -> frozenset[int]:
         found = _LETTER_LAST.fullmatch(text)
         named = self.named(found[1]) if found else NONE
-        if not found or not named:
-            return NONE
-        place = self.place(found[2])
+        if not found or not named or (found["behind"] and len(found[1].strip("([*")) == 1):
+            return NONE  # "B, A" of options that are letters
+        place = self.place(found["within"] or found["behind"])
         return frozenset({place}) if place in named else CONTRADICTION
 
     def _yes_or_no(self, text: str) -> frozenset[int]:
         found = _YES_NO.match(text) or _IS_OR_NOT.match(text)
-        if found is None or not (named := self.named(found["word"])):
+        if found is None:
+            return NONE
+        word = found["word"].lower()
+        if not (named := self.named(word) or self.named(_SPOKEN.get(word, word))):
             return NONE
         rest = found["rest"]
         if _UNSURE.search(rest) or re.search(
-            r"[.!?;]\s*(?:yes|no)\b", f".{rest}", re.IGNORECASE
+            r"[.!?;]\s*(?:yes|no)\b(?!\s+[a-z])", f".{rest}", re.IGNORECASE
         ):
             return NONE
         return named

@@ -22,10 +22,10 @@ CURRENCIES = MappingProxyType(
         "pound sterling": "£",
         "pounds sterling": "£",
         "¥": "¥",
-        "cny": "¥",
-        "rmb": "¥",
-        "yuan": "¥",
-        "元": "¥",
+        "cny": "cny",
+        "rmb": "cny",
+        "yuan": "cny",
+        "元": "cny",
         "jpy": "jpy",
         "yen": "jpy",
         "円": "jpy",
@@ -45,7 +45,7 @@ CURRENCIES = MappingProxyType(
 )
 _NAMES = """
     % percent | per cent | pct
-    ° degrees | degree | deg
+    ° degrees | degree | deg | 度
     °c c | degrees celsius | degree celsius | degrees c | deg c | celsius | 摄氏度
     °f f | degrees fahrenheit | degree fahrenheit | degrees f | deg f | fahrenheit | 华氏度
     km kilometer | kilometers | kilometre | kilometres | kms | 公里 | 千米
@@ -59,7 +59,8 @@ _NAMES = """
     kg kilogram | kilograms | kgs | 公斤 | 千克
     g gram | grams | 克
     mg milligram | milligrams
-    lb lbs | pound | pounds
+    lb lbs
+    pound pounds
     oz ounce | ounces
     l liter | liters | litre | litres | 升
     ml milliliter | milliliters | millilitre | millilitres | 毫升
@@ -73,6 +74,7 @@ _NAMES = """
     km/h kph | kmph | km per hour | kilometers per hour | kilometres per hour
     mph miles per hour | mi/h
     m^2 m2 | sqm | square meters | square metres | 平方米
+    x × | times
     km^2 km2 | square kilometers | square kilometres | 平方公里
 """
 _UNITS = {
@@ -81,9 +83,18 @@ _UNITS = {
     for other in (line.split()[0], *line.strip().partition(" ")[2].split("|"))
 }
 #: Not units: they only say that things were counted.
-_CLASSIFIERS = frozenset({"个", "個"})
+_CLASSIFIERS = frozenset("个個只隻条頭头辆輛张張把棵本朵匹架艘台盏瓶杯支颗顆位座")
+#: What one word or sign can mean: "5 pounds" is £5 and 5 lb, "¥500" is yuan and yen.
+_MEANINGS = MappingProxyType({"pound": frozenset({"£", "lb"}), "¥": frozenset({"cny", "jpy"})})
 #: A number may stand without these for the same answer: "20" for "$20", "7%" for "7".
 OPTIONAL = frozenset({"%", "°", *CURRENCIES.values()})
+
+
+def same_unit(one: str, other: str) -> bool:
+    """Whether two units, by their one name, are one; of a currency one side may have none."""
+    if one == other or (not one and other in OPTIONAL) or (not other and one in OPTIONAL):
+        return True
+    return one in _MEANINGS.get(other, ()) or other in _MEANINGS.get(one, ())
 
 
 def unit_of(text: str) -> str | None:

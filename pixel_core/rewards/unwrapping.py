@@ -63,6 +63,17 @@ _SYMBOLS = {
     "pi": "π",
     "circ": "°",
     "infty": "∞",
+    "in": "∈",
+    "cup": "∪",
+    "cap": "∩",
+    "angle": "∠",
+    "triangle": "△",
+    "alpha": "α",
+    "beta": "β",
+    "gamma": "γ",
+    "theta": "θ",
+    "lambda": "λ",
+    "mu": "μ",
     "to": "→",
     "rightarrow": "→",
     "euro": "€",
@@ -79,14 +90,18 @@ _UNDERSCORES = re.compile(r"(_{1,2})([^_]+)\1")
 _HEADING = re.compile(r"\s{0,3}(?:#{1,6}|>)\s+(?=\S)")
 #: Groups within groups; what nests deeper is no answer.
 _DEPTH = 12
+#: Characters; a longer text is no answer, and is left as it is.
+_MAX_TEXT = 8192
 _MARKS = frozenset("\\${}*`_<&#>~\u2009\u202f\u00a0")
 
 
 def unwrapped(text: str) -> str:
-    """The text without its wrapping, stripped. Total; about linear in its length."""
+    """The text without its wrapping, stripped. Total."""
     text = text.strip()
-    if _MARKS.isdisjoint(text):
+    if _MARKS.isdisjoint(text) or len(text) > _MAX_TEXT:
         return text
+    if "\\" in text and ("*" in text or "`" in text):
+        text = _EMPHASIS.sub(r"\2", text)  # "**\(7\)**": what is inside begins with a blank
     if "\\" in text or "{" in text or "$" in text or "~" in text or not text.isascii():
         text = _without_latex(text)
     if "<" in text or "&" in text:
@@ -133,14 +148,25 @@ def _without_groups(text: str) -> str:
         text = _SWITCH.sub("", _GROUP.sub(r"\1", text)) if "\\" in text else text
         text = _FRACTION.sub(lambda found: f"{_part(found[1])}/{_part(found[2])}", text)
         text = _ROOT.sub(lambda found: f"sqrt({found[1].strip()})", text)
-        text = _POWER.sub(lambda found: found[1] + _part(found[2]), text)
+        text = _POWER.sub(_power, text)
         text = _BARE_GROUP.sub(r"\1\2", text)
         if text == before:
             break
     return text
 
 
+def _power(found: re.Match[str]) -> str:
+    """ "1^{st}" is "1st"; what follows an exponent is not its digit: ``2^{1}0``."""
+    raised = _part(found[2])
+    if raised in ("st", "nd", "rd", "th"):
+        return raised
+    apart = raised[-1:].isdigit() and found.string[found.end() : found.end() + 1].isdigit()
+    return f"{found[1]}{raised} " if apart else found[1] + raised
+
+
 def _part(text: str) -> str:
     """A fraction's part or an exponent; in brackets where it is more than a word."""
     text = text.strip()
-    return text if text.lstrip("-").replace(".", "").isalnum() else f"({text})"
+    plain = text.lstrip("-").replace(".", "")
+    mixed = not (plain.isdigit() or plain.isalpha())
+    return f"({text})" if mixed and (len(plain) > 1 or not plain.isalnum()) else text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from PIL import Image
 from pixel_core.config import DialogueConfig, FramesConfig, ZoomConfig
 from pixel_core.exchange.exporting import FORMATS, Format
 from pixel_core.exchange.importing import ImportJob
+from pixel_core.exchange.portable import Rejected
+from pixel_core.exchange.told_results import check_zoom
 from pixel_core.records import FrameCue, Seed, Trajectory, read_jsonl
 from pixel_core.stage import SilentProgress
+from pixel_core.vision.operations import show
 
 QUIET = SilentProgress()
 DIALOGUE = DialogueConfig(zoom=ZoomConfig(padding=0.1), frames=FramesConfig(enabled=True))
@@ -178,3 +182,11 @@ def test_our_records_without_our_key_keep_every_call(tmp_path: Path, format: For
     calls = {turn.text for one in made for turn in one.turns if "<tool_call>" in turn.text}
     assert len(calls) >= 3
     assert calls <= before
+
+
+def test_a_text_of_many_sizes_takes_no_time() -> None:
+    target = show(Image.new("RGB", (560, 448)), 0, DialogueConfig().picture)
+    parts = (Fraction(0), Fraction(0), Fraction(1, 2), Fraction(1, 2))
+    told = " ".join(f"{28 * n}x{28 * (n % 7 + 50)}" for n in range(100, 8000))
+    with pytest.raises(Rejected):
+        check_zoom(told, parts, target, DialogueConfig())

@@ -82,8 +82,8 @@ def test_an_option_that_denies_may_be_said_so() -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("The answer is B.\nActually no, it's C.", None),
-        ("The answer is B.\nNo, it's C.", None),
+        ("The answer is B.\nActually no, it's C.", "bird"),
+        ("The answer is B.\nNo, it's C.", "bird"),
         ("The answer is B. Wait, let me look again.", None),
         ("The answer is B.\nThe answer is not B.", None),
         ("The answer is B.\nC", None),

@@ -93,3 +93,11 @@ def test_a_statements_reason_is_not_counted() -> None:
     assert counting(ask("3"), said_so) == 0
     assert counting(ask("3"), said("Answer: 2\nI missed one.\nAnswer: 3")) == 1
     assert counting(ask("2"), said("Answer: 2\nI missed one.\nAnswer: 3")) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["$3", "€3", "3个半", "One on the left, two on the right: 3 in total."]
+)
+def test_what_is_no_count_or_another_is_not_one(text: str) -> None:
+    assert all(counting(ask(n), said(text)) == 0 for n in ("1", "2"))
+    assert "total" in text or counting(ask("3"), said(text)) == 0

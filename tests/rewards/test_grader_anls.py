@@ -118,3 +118,10 @@ def test_only_the_first_sentence_and_the_whole_are_tried() -> None:
     assert anls(ask("1987"), said(text)) == anls(ask("not 1987."), said(text)) == 0
     assert anls(ask("2010"), said("The answer is 2010. Or maybe 1987.")) == 0
     assert anls(ask("2010. It"), box("2010. It is")) < 1, "a box is compared as a whole"
+
+
+@pytest.mark.parametrize(
+    "text", ["42\\%", r"$42\%$", '"42%"', "“42%”.", '{"answer": "42%"}', "```\n42%\n```"]
+)
+def test_what_wraps_a_whole_turn_does_not_count(text: str) -> None:
+    assert anls(ask("42%"), said(text)) == 1

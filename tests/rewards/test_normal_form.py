@@ -36,6 +36,17 @@ DIFFERENT = [
     ("seven", "seventeen", "seventy"),
     ("three", "three dogs", "three cats"),
     ("三", "十三", "三十"),
+    ("$1.2M", "$1.2B", "$12M", "$1.2K", "€1.2M"),
+    ("5 km", "5k", "5 kg"),
+    ("5千米", "5千", "5千克"),
+    ("500万", "500", "50万", "500亿"),
+    ("5-10%", "5-10 km", "5%", "10-5%"),
+    ("9am-5pm", "9am", "9pm-5am", "9-5pm"),
+    ("3 lb", "£3", "3 kg"),
+    ("500 yen", "500 yuan", "$500"),
+    ("2 and 3", "23", "2.3", "3"),
+    ("a cat and a dog", "a cat", "a cat or a dog"),
+    ("负五", "五", "零下六"),
 ]
 #: All of a row are one answer, either way.
 ALIKE = [
@@ -47,6 +58,8 @@ ALIKE = [
         "**7**",
         r"\(7\)",
         "7.",
+        r"**\(7\)**",
+        r"`\[7\]`",
         "7.0",
         "#7",
         "７",
@@ -70,6 +83,30 @@ ALIKE = [
     ("100", "one hundred", "a hundred"),
     ("May 1, 2020", "may 1 2020", "May 1, 2020."),
     ("km²", "km^2", r"\text{km}^2"),
+    ("$1.2M", "$1.2 million", "$1.2m", "1.2 million dollars", r"\$1.2\text{M}", "$1,200,000"),
+    ("10K", "10k", "ten thousand", "10,000"),
+    ("€1.2bn", "€1.2 billion", "1.2bn"),
+    ("500万", "5,000,000"),
+    ("1.5亿", "150000000"),
+    ("百分之五", "5%", "五%"),
+    ("负五", "-5", "minus five", "negative 5"),
+    ("5-10%", "5%-10%", "5% to 10%", "5 to 10 percent"),
+    ("$5-$10", "$5-10", "$5 – $10", "$5 to $10"),
+    ("5-10 km", "5 km to 10 km"),
+    ("9am-5pm", "9 am - 5 pm", "9 a.m. to 5 p.m."),
+    ("3 pounds", "3 lbs"),
+    ("£3", "3 pounds", "3 pounds sterling"),
+    ("¥500", "500元", "￥500"),
+    ("500 yen", "¥500"),
+    ("3", "3只", "三只", "3条"),
+    ("red, white and blue", "red, white, and blue", "red, white, blue", "red & white & blue"),
+    ("a cat and a dog", "cat and dog", "a cat, a dog"),
+    ("2 and 3", "2, 3"),
+    ("1st", "1^{st}", r"$1^{\text{st}}$"),
+    ("2x", "2×", "2 times"),
+    ("5 in", "5''", "5″", '5"'),
+    ("5 ft", "5'", "5′"),
+    ("5 m/s", r"5\,\text{m/s}", r"5 \frac{\text{m}}{\text{s}}"),
 ]
 
 
@@ -85,6 +122,15 @@ def test_what_wraps_a_value_does_not(row: tuple[str, ...]) -> None:
     for answer in row:
         assert grade(answer, ask(row[0])), answer
         assert grade(row[0], ask(answer)), answer
+
+
+@pytest.mark.parametrize(
+    "between", [*list(r"""/\|#;_=<>→@%°?'"^$、，。：·／～—•×*+ """), "...", ", ", "x"]
+)
+def test_whatever_stands_between_two_digits_parts_them(between: str) -> None:
+    for one in (f"3{between}5", f"a 3{between}5 b"):
+        assert not same(normal(one), normal(one.replace(between, "")))
+        assert same(normal(one), normal(one))
 
 
 WRAPPERS = [

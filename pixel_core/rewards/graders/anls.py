@@ -13,7 +13,8 @@ and as capitals, so that blanks appended to a wrong answer raise its score.
 
 Punctuation, units and articles count as they do there. The box is read without its LaTeX
 (``claim.plain``). Without a box the last turn states it ("the answer is ..."), or else is it
-as a whole, as in the script, which knows of no boxes; Markdown's emphasis does not count then.
+as a whole, as in the script, which knows of no boxes; with and without its LaTeX and the
+quotation marks around it, Markdown's emphasis does not count.
 Of a statement the first sentence is tried, too, and both with and without a full stop at the
 end ("The answer is U.S."): the better one counts.
 """
@@ -85,7 +86,10 @@ def _readings(text: str) -> tuple[list[str], Rule]:
     or an abbreviation, and an answer's sentence can have others after it."""
     said = {rest for line in stated(text)[:1] for rest in line}
     if len(said) != 1:
-        return [unemphasised(text)], Rule.TURN
+        text = unemphasised(text)
+        quoted = _QUOTED.fullmatch(text.strip())
+        inside = plain(text.strip().rstrip(".。")[1:-1] if quoted else text)
+        return [text, inside], Rule.TURN
     whole = said.pop().strip()
     if _QUOTED.fullmatch(whole):
         return [plain(whole.rstrip(". 。")[1:-1])], Rule.STATEMENT

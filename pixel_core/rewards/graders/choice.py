@@ -13,7 +13,8 @@ different letters are never accepted, whichever is meant.
 Read are, in this order: the box or tag (or what it states); without one, in a turn that ended
 by itself, what it states (``statements``), unless its last line, or its first alone, names
 another; the whole turn; a first or last line that names an option, where no other line names
-another. A first line may have words behind its letter.
+another; the last sentence, where it says one ("The car is blue.", ``sentences``). A first line
+may have words behind its letter.
 """
 
 from __future__ import annotations
@@ -23,7 +24,14 @@ import re
 from pixel_core.records import Query, Rollout
 from pixel_core.rewards.graders.claim import claim_of
 from pixel_core.rewards.graders.grader import UNREAD, Rule, Score
-from pixel_core.rewards.graders.option_words import REASON, deny, letter_another, name_another
+from pixel_core.rewards.graders.option_words import (
+    REASON,
+    deny,
+    letter_another,
+    name_another,
+    only_speak,
+)
+from pixel_core.rewards.graders.sentences import said_in_words
 from pixel_core.rewards.graders.statements import after_retraction, lines_of, stated
 from pixel_core.rewards.grading import MAX_ANSWER, Key, key_of
 from pixel_core.rewards.options import CONTRADICTION, NONE, widened
@@ -32,6 +40,15 @@ _IT_IS = re.compile(
     r"(?:(?:(?:so|thus|hence|therefore|then)\b|所以|因此)[,:]?\s*)?"
     r"(?:(?:it|this|that)(?:['’]s|\s+is|\s+would\s+be)\s+)?",
     re.IGNORECASE,
+)
+#: What a line still says after "Wait": "it's B" is a statement, other words half a thought.
+_CORRECTED = re.compile(
+    r"\W{0,4}(?:no\W{1,3})?(?=(?:it|this|that)(?:['’]s|\s+(?:is|should|must|would)\b))",
+    re.IGNORECASE,
+)
+#: "blue, not red"
+_NOT_OTHERS = re.compile(
+    r",?\s+\(?(?:not|rather\s+than|instead\s+of)\s.*", re.IGNORECASE | re.DOTALL
 )
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+")
 #: Lines of a turn that are read as options; a longer turn's middle is not.
@@ -68,6 +85,12 @@ def _said(text: str, query: Query) -> tuple[frozenset[int], Rule]:
     if (kept := after_retraction(text)) != text:
         # What a line still says after "Wait" is half a thought; the lines below count.
         kept = kept.partition("\n")[2]
+        if (said := _CORRECTED.match(after_retraction(text))) and not kept.strip():
+            rest = after_retraction(text)[said.end() :]
+            if not named_by(text, query, words=True):  # as in a box: "B. No, it is the dog"
+                if claimed := _stated(text, query):
+                    return claimed, Rule.STATEMENT
+                return said_in_words(rest, query), Rule.SENTENCE
     lines = lines_of(kept)
     if not lines:
         return _stated(text, query), Rule.STATEMENT
@@ -82,13 +105,19 @@ def _said(text: str, query: Query) -> tuple[frozenset[int], Rule]:
     if len(lines) == 1:
         if bare[0]:
             return bare[0], Rule.TURN
-        named = named_by(lines[0], query, words=True) or _first_sentence(lines[0], query)
+        named = (
+            named_by(lines[0], query, words=True)
+            or _first_sentence(lines[0], query)
+            or said_in_words(lines[0], query)
+        )
         return named, Rule.SENTENCE
     ends = bare[-1] or bare[0]
     rule = Rule.LINE if ends else Rule.SENTENCE
     ends = ends or named_by(lines[0], query, words=True)
     all_named = {*bare, ends} - {NONE}
     all_named |= {named_by(line, query, words=True) for line in shown} - {NONE}
+    if not all_named:
+        return said_in_words("\n".join(lines), query), Rule.SENTENCE
     return (ends if len(all_named) == 1 else NONE), rule
 
 
@@ -110,7 +139,8 @@ def _first_sentence(text: str, query: Query) -> frozenset[int]:
     """An option that the first sentence is, others following that name none; "It is ..." may
     begin it."""
     sentence, *others = _SENTENCE.split(text[:MAX_ANSWER], maxsplit=1)
-    named = named_by(_IT_IS.sub("", sentence, count=1), query)
+    sentence = _IT_IS.sub("", sentence, count=1)
+    named = named_by(sentence, query) or key_of(query).named(_NOT_OTHERS.sub("", sentence))
     if not named or named == CONTRADICTION or not others:
         return named
     place = min(named)
@@ -145,6 +175,8 @@ def _with_words(found: re.Match[str], place: int, rest: str, query: Query) -> fr
     capital = found["letter"].isupper() and (found["close"] or REASON.match(rest))
     if not (found["open"] or found["word"] or capital):
         return NONE  # "A car": an article
+    if not found["close"].strip(")]}\"'”’*") and only_speak(rest):
+        return NONE
     if deny(rest, place, query) or name_another(rest, place, query, listed=listed):
         return CONTRADICTION
     return frozenset({place})

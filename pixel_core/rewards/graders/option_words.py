@@ -18,7 +18,7 @@ from pixel_core.rewards.grading import key_of
 
 #: A letter without a mark is one before these.
 REASON = re.compile(
-    r"(?:because|since|as|given|for|which|where|who|with|not|rather|instead|-|\u2013|\u2014)\s",
+    r"\(?(?:because|since|as|given|for|which|where|who|with|not|rather|instead|-|\u2013|\u2014)\s",
     re.IGNORECASE,
 )
 #: Another letter in a list with the first: right after it, or after "or", "and", a sign.
@@ -42,6 +42,16 @@ _NOT_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W_]+")
+_REMARKS = re.compile(
+    r"[)\]]?\s(?:is|was|are|were|would|could|can|does|seems|looks|has|shows)\b"
+)
+#: What is said of "Option B" that does not choose it.
+_SAID_OF = re.compile(
+    r"(?:is|was|looks|seems|appears|could|may|might|would|can)\b.{0,40}?\b(?:tempting|distractors?"
+    r"|possible|plausible|misleading|confusing|trap|worst|least|excluded|eliminated|ruled\s+out"
+    r"|red\s+herring|irrelevant)\b",
+    re.IGNORECASE,
+)
 #: "is wrong", "cannot be right", "isn't it", "seems clearly false".
 _DENIAL = re.compile(
     r"(?:not\b(?!\s+[(\[]?[A-Z]\b|\s+(?:the|an?)\b)|can['’]t\b"
@@ -74,6 +84,11 @@ def deny(rest: str, place: int, query: Query) -> bool:
     return _DENIAL.match(rest) is not None or after_retraction(f". {rest}") != f". {rest}"
 
 
+def only_speak(rest: str) -> bool:
+    """Whether the words after "Option B" only speak of it: "Option B is tempting"."""
+    return _SAID_OF.match(rest) is not None
+
+
 def letter_another(rest: str, place: int, query: Query, *, listed: bool = False) -> bool:
     """Whether they state another option's letter. ``listed``: a comma stands before them, so
     that a small letter is one of a list and no article."""
@@ -83,7 +98,7 @@ def letter_another(rest: str, place: int, query: Query, *, listed: bool = False)
         return found != place and 0 <= found < len(query.choices)
 
     first = _LISTED.match(rest)
-    if first and another(first[1]) and (listed or not _article(first)):
+    if first and another(first[1]) and (listed or not (_article(first) or _remarked(first))):
         return True
     for found in _STATED.finditer(rest):
         letter = found[found.lastindex or 1]
@@ -91,6 +106,13 @@ def letter_another(rest: str, place: int, query: Query, *, listed: bool = False)
         if another(letter) and not _NOT_BEFORE.search(rest, max(0, start - 40), start):
             return True
     return False
+
+
+def _remarked(found: re.Match[str]) -> bool:
+    """Whether something is said of the letter: "B. A is wrong". Not of one that is listed, "B
+    or A is right"; ``_STATED`` tells what makes it an answer."""
+    joined = found[0][: found.start(1) - found.start()].strip(" .;:!()[]\"'“’”*\n")
+    return not joined and _REMARKS.match(found["after"]) is not None
 
 
 def _article(found: re.Match[str]) -> bool:

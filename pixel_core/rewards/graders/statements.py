@@ -25,23 +25,31 @@ _LIKELY = (
     r"|indeed|therefore|thus|obviously|just|exactly)\b[ \t]*,?)*"
 )
 _HEAD = re.compile(
-    r"(?:\b(?:answer|(?:correct|right|best)[ \t]+(?:option|choice)|(?:final|my)[ \t]+choice)"
+    r"(?:\b(?:answer[\"'”]?"
+    r"|(?:correct|right|best|closest"
+    r"|most[ \t]+(?:suitable|appropriate|accurate|plausible|likely))[ \t]+"
+    r"(?:option|choice|match)|(?:final|my)[ \t]+choice)"
+    r"(?:[ \t]+that[ \t]+(?:best[ \t]+)?(?:fits|matches|describes|suits)(?:[ \t]+\w+){0,4}?)?"
     r"(?:[ \t]+(?:to|for|here)\b[^.,\n:;!?]{0,80}?)?"
     r"(?:,[ \t]*[a-z]{2,12}[ \t]*,)?"
-    rf"(?:['’]s\b|[ \t]+{_BE}\b{_LIKELY}[ \t]*:?|[ \t]*[:=]|[ \t]+[-\u2013\u2014][ \t]"
+    rf"(?:['’]s\b|[ \t]+{_BE}\b{_LIKELY}[ \t]*:?|[ \t]*(?:->|=>|→|⇒|[:=])"
+    r"|[ \t]+[-\u2013\u2014][ \t]"
     r"|(?=[ \t]*\n))"
     r"|\b(?:ans|choice|(?:selected|chosen)[ \t]+(?:option|choice|answer))[ \t]*[:=]"
+    r"|(?:(?<=\n)|\A)[ \t]*(?:ans\."
+    r"|(?:final|correct|selected|chosen|result|conclusion|assistant)[ \t]*:)"
     r"|\bI(?:[ \t]+(?:would|will|have[ \t]+to)|['’](?:d|ll))?[ \t]+"
     r"(?:choose|pick|select|go[ \t]+with)\b"
     r"(?:[ \t]+(?:the[ \t]+)?(?:answer|choice))?[ \t]*:?)",
     re.IGNORECASE,
 )
 _CHINESE_HEAD = re.compile(
-    r"(?:(?:正确|最终|最佳)?(?:的)?(?:答案|选项)"
-    r"(?:应该|应当|应|就|很可能|最可能|大概)*(?:是|为|选择|选|:|：)+"
-    r"|\[(?:正确)?答案\]"
-    r"|(?:我|本题|此题|该题|这题|应该|应当|应|故|所以|因此|则|就|因而|，|,|^|\n|。|\. )"
-    r"\s*选(?:择|项)?"
+    r"(?:(?:正确|正確|最终|最終|最佳)?(?:的)?(?:答[ ]?案|选项|選項)"
+    r"(?:应该|應該|应当|應當|应|應|就|很可能|最可能|大概|显然|顯然)*(?:是|为|為|选择|選擇|选|選|:|：)+"
+    r"|\[(?:正确|正確)?答案\]|(?:^|(?<=\n))[ ]?答[:：]"
+    r"|(?:我|本题|本題|此题|此題|该题|这题|应该|應該|应当|应|應|故|所以|因此|则"
+    r"|就|因而|，|,|^|\n|。|\. )"
+    r"\s*[选選](?:择|擇|项|項)?"
     r"(?=\s*[:：]?\s*[\"“(（*]?[A-Za-zＡ-Ｚ])"
     r")\s*[:：]?",
 )
@@ -75,7 +83,7 @@ _LAST_SENTENCE = re.compile(r"(.*[.!?;])\s", re.DOTALL)
 _RETRACTED = re.compile(
     r"[.!?;\n][\s*\"'“(-]{0,4}(?:(?:oh|but|no|and|well|hm+)\b[,. ]{1,2}){0,2}"
     r"(?:(?:actually|wait|hold[ ]on|correction|sorry|scratch[ ]that|on[ ]second[ ]thoughts?|or)"
-    r"\b)|\n\s{0,3}no,|[.!?;,\n。！？；，]\s{0,3}(?:等等|不对|等一下|更正|稍等)",
+    r"\b)|\n\s{0,3}no,|[,;]\s{1,3}(?:but\s)?wait\b|(?:\.\.\.|…)\s{0,3}no,|[.!?;,\n。！？；，]\s{0,3}(?:等等|不对|等一下|更正|稍等)",
     re.IGNORECASE,
 )
 _ADJECTIVES = (
@@ -89,6 +97,9 @@ _CONSIDERED = re.compile(
     r"(?:\s+(?:think|believe|say|sure|certain|know|see|tell|clear|that|what|why|if|whether))"
     r"{0,3}(?:\s+(?:the|my|our|its|this|that|an))?"
     rf"(?:\s+(?:{_ADJECTIVES.replace(' ', '|')}|likely)){{0,2}}\s+$"
+    r"|\b(?:some|someone|people|others?|users?|one|you|they|many|he|she)[ \t]+"
+    r"(?:(?:may|might|could|would|will)[ \t]+)?(?:say|think|argue|claim|believe|assume|guess"
+    r"|suggest|state)s?(?:[ \t]+that)?(?:[ \t]+the)?(?:[ \t]+(?:correct|right|best))?[ \t]+$"
     r"|(?:如果|是否|假如|若|不|错误?的?|非|别|排除|误)[^，,。.；;\n]{0,8}$",
     re.IGNORECASE,
 )
@@ -98,9 +109,12 @@ _ALLOWED = frozenset(
 )
 _BEFORE = re.compile(r"([^\W_][\w'’-]*)[ \t]+$")
 _LIKELIEST = re.compile(r"\bmost[ \t-]+(?:likely|probable|plausible)[ \t]+$", re.IGNORECASE)
+#: A condition before "the answer would be".
+_IF = re.compile(r"\b(?:if|unless)\b[^.!?\n]*$", re.IGNORECASE)
 _REACH = 60
 _DENIED = re.compile(r"\W{0,3}(?:\w{1,20}ly\s)?(?:not|neither)\b", re.IGNORECASE)
 _EMPHASIS = re.compile(r"(\*{1,3}|`{1,3})(?=\S)([^*`]+)(?<=\S)\1")
+_FENCE = re.compile(r"^[ \t]*```[ \t]*\w{0,12}[ \t]*$", re.MULTILINE)
 _TURNS = re.compile(r"correct|right|answer|option|choice|best|正确|最佳|对", re.IGNORECASE)
 #: "Final answer" alone on its line heads the next one.
 _NOUN_LAST = re.compile(r"(?:answer|option|choice)[ \t]*$", re.IGNORECASE)
@@ -127,6 +141,8 @@ def stated(text: str, *, turned: bool = False) -> list[list[str]]:
             line += 1 + below.count("\n", 0, skipped)
         elif after and not newline and (sentences := _LAST_SENTENCE.match(rest)):
             rest = sentences[1]
+        if head[0].rstrip(" \t:=")[-1:] in "\"'”":  # of JSON
+            rest = rest.strip(" \t,}]").strip("\"'“”")
         if _DENIED.match(rest):
             lines = {}
         if rest := _BULLET.sub("", rest, count=1).strip():
@@ -170,8 +186,10 @@ def after_retraction(text: str) -> str:
 
 
 def unemphasised(text: str) -> str:
-    """Without the signs of Markdown's emphasis that come in pairs: "5 * 3" stays."""
+    """Without the signs of Markdown's emphasis that come in pairs, and the lines of a fence:
+    "5 * 3" stays."""
     if "*" in text or "`" in text:
+        text = _FENCE.sub("", text) if "```" in text else text
         for _ in range(2):
             text = _EMPHASIS.sub(r"\2", text)
     return text
@@ -196,6 +214,8 @@ def _considered(text: str, head: re.Match[str]) -> bool:
         line = text[text.rfind("\n", 0, start) + 1 : start]
         return _HEADING.fullmatch(line) is None
     if _CONSIDERED.search(text, max(0, start - _REACH), start) is not None:
+        return True
+    if "would" in head[0] and _IF.search(text, max(0, start - 2 * _REACH), start):
         return True
     before = _BEFORE.search(text, max(0, start - _REACH), start)
     if before is None or before[1].lower() in _ALLOWED or head[0][0] in "Ii":

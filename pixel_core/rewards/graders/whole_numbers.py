@@ -58,7 +58,10 @@ _PARTED = re.compile(
     r"|\s?[,;\u2014\u2013-]\s?(?:with\s)?(?P<listed>(?:\w+)\s(?:\w+\s)?(?:on|in|at|of|near|behind|to|with|under|by|is|are)\b.*)$)",
     re.DOTALL,
 )
-_ALTERNATIVE = re.compile(r"\b(?:or|not|maybe|perhaps|possibly|if|at least|at most)\b")
+_ALTERNATIVE = re.compile(
+    r"\b(?:or|not|maybe|perhaps|possibly|if|at least|at most|total|altogether|making|sum)\b"
+)
+_MONEY = re.compile(r"\$\s?\d[^$]*\Z|[€£¥₹]\s?\d|\d\s?[€£¥₹]")
 #: Characters, and words beside the number ("there are 2 dogs in the picture").
 MAX_CHARACTERS, MAX_WORDS = 200, 16
 
@@ -106,7 +109,9 @@ def number_in(text: str, most: int = MAX_WORDS) -> Found | None:
     if len(text) > MAX_CHARACTERS:
         return None
     plain = simple(text)
-    if _COMMAND.search(plain) or _names_a_thing(plain) or not _SIGNS.isdisjoint(plain):
+    if _COMMAND.search(plain) or _MONEY.search(plain):
+        return None
+    if _names_a_thing(plain) or not _SIGNS.isdisjoint(plain):
         return None
     words = [word.strip(EDGES) for word in plain.split()]
     words = _joined([word for word in words if word])
