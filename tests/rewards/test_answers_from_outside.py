@@ -18,7 +18,7 @@ from pixel_core.rewards.graders.registry import GRADERS
 
 FILE = Path(__file__).with_name("answers_from_outside.jsonl")
 #: Of a hundred: false wrongs, false rights.
-ALLOWED = {"choice": (5, 0.1), "counting": (12, 1), "anls": (3, 0)}
+ALLOWED = {"choice": (5, 0.1), "counting": (2, 0.1), "anls": (3, 0)}
 
 
 def score(row: dict[str, Any], right: str) -> float:

@@ -4,6 +4,10 @@ brown.", "3 people are wearing hats."
 The sentence must have one number, and that must count its subject, or what "there are", "I
 see" and their like introduce. What follows the noun is free, but for words that make of the
 number another one: doubt, denial, contrast, "another", "hidden", what the speaker does next.
+
+Several numbers are one count where the last is the total of the others ("one on the left and
+two on the right, so there are 3"). "It's 3", "n = 3" and "Dogs: 3" are counts where they are
+all that was said; after "Wait", where they count what was counted before.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from pixel_core.rewards.graders.whole_numbers import (
     number_in,
     phrase,
     simple,
+    value_of,
     without_parts,
 )
 
@@ -56,6 +61,7 @@ _OWN = """
 """
 _VERBS, _OTHERWISE = frozenset(_VERB.split()), frozenset(_OTHER.split())
 _NOT_COUNTED = NO_COUNT | frozenset(_OWN.split())
+_NO_NOUNS = _NOT_COUNTED | _OTHERWISE | _VERBS
 #: What a bare count may say of what it counted.
 _STATES = frozenset({"visible", "shown", "present", "seen"})
 #: Of none that "can be ..." there are none only where these follow.
@@ -70,6 +76,8 @@ _OF_THEM = frozenset({"them", "these", "those", "the"})
 #: A clause with one of these is no mere lead to a count.
 _PLACES = frozenset({"to", "around", "over", "about", "above", "below", "under"})
 _LEADLESS = (UNSURE | GUESSES | {"if", "unless", "why"}) - _PLACES
+#: Beside the parts of a total.
+_DOUBTS = (GUESSES - _PLACES - {"plus", "some"}) | {"if", "each", "every", "per"}
 #: What may stand before the number.
 _OPENING = re.compile(
     r"(?:(?:so|thus|hence|therefore|then|in total|overall) )?"
@@ -80,8 +88,25 @@ _OPENING = re.compile(
     r"|(?:i|we|you)(?: can)? (?:count|see|spot)|(?:i|we) counted|we have"
     r"|(?:the |this )?(?:image|picture|photo|scene)(?: clearly)? (?:shows|contains|has|depicts)"
     r"|(?:the |a )?(?:total |exact |final )?(?:number|count) of (?:\w+ ){1,6}?(?:is|are|equals)"
+    r"|(?:that|this|which) makes|(?:i|we) (?:get|got)|(?:so )?my (?:final |total )?count is"
     r"|(?:the |a )?(?:total|count|number|final count)(?: is| of)?)?"
     r"(?: ?(?:only|exactly|just|all|a total of|clearly|visible))? ?"
+)
+#: "It is 3", where nothing else is said that "it" could be.
+_IT_IS = re.compile(
+    r"(?:(?:so|thus|hence|therefore|then) )?(?:it|this|that)(?: is| was|['’]s) (?:only |just )?"
+)
+#: "= 3", "n = 3", "Dogs: 3".
+_EQUALS = re.compile(
+    r"(?:[a-z]\s?)?=\s?(?=\d)|(?P<nouns>[^\W\d_]+(?: [^\W\d_]+){0,2})\s?[:=]\s", re.IGNORECASE
+)
+_PLURALS = frozenset({"people", "men", "women", "children", "sheep", "fish", "geese", "mice"})
+#: What comes before the total of what was counted part by part.
+_TOTAL = re.compile(
+    r"(?:,|;|:|\s[-\u2013\u2014])?\s(?:(?:and\s)?(?:so|thus|hence|therefore)\b,?\s|making\s"
+    r"|giving(?:\sus)?\s|for\s(?=a total)|which\s(?:makes|gives)\s"
+    r"|(?<=[:\u2014\u2013-]\s)(?=\w+ (?:in total|altogether|in all)\b))",
+    re.IGNORECASE,
 )
 _HEADING = re.compile(
     r"(?:the )?(?:final |total )?(?:count|number|total)(?: of \w+(?: \w+)?)?\s?[:=]\s",
@@ -108,18 +133,81 @@ def count_of(text: str, *, whole: bool = True) -> Count | None:
     if is_chinese(text):
         value = chinese_count(text)
         return None if value is None else Count(value, len(text) <= 2 * MAX_NOUNS)
-    text = without_parts(_without_heading(_without_lead(text.strip())))
+    if (total := _total(text)) is not None:
+        return Count(total, False)
+    text = _without_heading(_without_lead(text.strip()))
+    text = without_parts(_without_noun(text) if whole else text)
     if len(text) > MAX_CHARACTERS or _NEXT_SENTENCE.search(text):
         return None
     found = number_in(text, MAX_WORDS)
-    if found is None or not _OPENING.fullmatch(" ".join([*found.before, ""])):
+    if found is None:
+        return None
+    before = " ".join([*found.before, ""])
+    if whole and _IT_IS.fullmatch(before) and _noun_alone(found) is not None:
+        return Count(found.value, False)
+    if not _OPENING.fullmatch(before):
         return None
     if any(word.endswith(_NOT) for word in found.after):
         return None
     after = _less_their_state(found.after)
+    if found.value == 0 and not _COMPLAINTS.isdisjoint(after):
+        return None
     if _VERBS.isdisjoint(after) and len(phrase(after)) <= MAX_NOUNS:
         return Count(found.value, not found.before and after == found.after)
     return Count(found.value, False) if _says_of_them(found, whole) else None
+
+
+def corrected_count(text: str, taken_back: str) -> int | None:
+    """The count that the rest of a sentence after "Wait" gives: "there are 3 dogs", "it's 3".
+    None where it is a half thought, or counts what was not counted before."""
+    text = without_parts(text.strip(" \t,.:;-*\"'“”"))
+    found = None if _NEXT_SENTENCE.search(text) else number_in(text, MAX_WORDS)
+    if found is None or (noun := _noun_alone(found)) is None:
+        return None
+    before = " ".join([*found.before, ""]).removeprefix("no ")
+    if not (_OPENING.fullmatch(before) or _IT_IS.fullmatch(before)):
+        return None
+    return found.value if not noun or noun[-1].rstrip("s") in taken_back.lower() else None
+
+
+def _noun_alone(found: Found) -> list[str] | None:
+    """What a number counts, where nothing else follows: "3", "3 dogs", "3 in total"."""
+    after = found.after
+    if after[-2:] in (["in", "total"], ["in", "all"]):
+        after = after[:-2]
+    alone = len(after) <= MAX_NOUNS and len(phrase(after)) == len(after)
+    return after if alone and _NO_NOUNS.isdisjoint(after) else None
+
+
+def _total(text: str) -> int | None:
+    """3 of "One on the left and two on the right, so there are 3.": what is counted last, where
+    the numbers before it, two or more, add up to it."""
+    if len(text) > MAX_CHARACTERS:
+        return None
+    *_, end = [None, *_TOTAL.finditer(text)]
+    if end is None:
+        return None
+    words = [word.strip(EDGES) for word in simple(text[: end.start()]).split()]
+    parts = [value for word in words if word and (value := value_of(word)) is not None]
+    if len(parts) < 2 or not UNSURE.isdisjoint(words) or not _DOUBTS.isdisjoint(words):
+        return None
+    found = number_in(text[end.end() :], MAX_WORDS)
+    if found is None or found.value != sum(parts) or not _VERBS.isdisjoint(found.after):
+        return None
+    return found.value if _OPENING.fullmatch(" ".join([*found.before, ""])) else None
+
+
+def _without_noun(text: str) -> str:
+    """3 of "Dogs: 3", "dogs = 3", "n = 3"."""
+    found = _EQUALS.match(text)
+    if found is None:
+        return text
+    nouns = (found["nouns"] or "").lower().split()
+    last = nouns[-1] if nouns else "s"
+    many = last in _PLURALS or (last.endswith("s") and not last.endswith("ss"))
+    if not many or not _NOT_COUNTED.isdisjoint(nouns):
+        return text
+    return text[found.end() :]
 
 
 def _says_of_them(found: Found, whole: bool) -> bool:
@@ -167,7 +255,7 @@ def _without_lead(text: str) -> str:
     words = [word.strip(EDGES) for word in simple(lead).split()]
     if not comma or len(words) > 10 or not rest.strip() or any(c.isdigit() for c in lead):
         return text
-    if any(word in _LEADLESS or is_number(word) for word in words):
+    if words != ["no"] and any(word in _LEADLESS or is_number(word) for word in words):
         return text
     return rest
 

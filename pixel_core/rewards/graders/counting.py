@@ -8,7 +8,7 @@ Read in this order: the box or tag (or what it states, "the answer is 2"); witho
 the last turn states, the statements of a line agreeing; the whole turn, if that is a bare
 count ("2", "two dogs", "there are 2 dogs: one ..."); the sentences of it that are, if they
 agree, or the others add up to the first or the last. Sentences that only mention a number are
-not read.
+not read; of a sentence after "Wait" only a count of what was counted before.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functools import lru_cache
 
 from pixel_core.records import Query, Rollout
 from pixel_core.rewards.graders.claim import claim_of, plain
-from pixel_core.rewards.graders.count_sentences import Count, count_of
+from pixel_core.rewards.graders.count_sentences import Count, corrected_count, count_of
 from pixel_core.rewards.graders.grader import UNREAD, Rule, Score
 from pixel_core.rewards.graders.statements import after_retraction, lines_of, stated
 from pixel_core.rewards.graders.whole_numbers import whole_number
@@ -63,7 +63,11 @@ def _said(text: str) -> tuple[int, Rule] | None:
     if (claimed := _stated(text)) is not None:
         return claimed, Rule.STATEMENT
     if (kept := after_retraction(text)) != text:
-        kept = kept.partition("\n")[2]
+        corrected, _, kept = kept.partition("\n")
+        if not kept.strip():
+            taken_back = text[: len(text) - len(corrected)]
+            count = corrected_count(plain(corrected), taken_back)
+            return None if count is None else (count, Rule.SENTENCE)
     if (whole := count_of(plain(kept))) is not None:
         return whole.value, Rule.TURN if whole.alone else Rule.SENTENCE
     if _INTENT.search(kept):
@@ -115,9 +119,12 @@ def _stated(text: str) -> int | None:
 
 
 def _of_statement(rest: str) -> int | None:
-    sentence = _END.split(plain(rest), maxsplit=1)[0]
-    count = whole_number(sentence)
-    return whole_number(plain(rest)) if count is None else count
+    text = plain(rest)
+    end = _END.search(text)
+    if end is not None and end[0][0] in "?？":
+        return None  # "... the answer is 3?" asks
+    count = whole_number(text[: end.start()] if end else text)
+    return whole_number(text) if count is None else count
 
 
 @lru_cache(maxsize=8192)

@@ -111,6 +111,12 @@ _BEFORE = re.compile(r"([^\W_][\w'’-]*)[ \t]+$")
 _LIKELIEST = re.compile(r"\bmost[ \t-]+(?:likely|probable|plausible)[ \t]+$", re.IGNORECASE)
 #: A condition before "the answer would be".
 _IF = re.compile(r"\b(?:if|unless)\b[^.!?\n]*$", re.IGNORECASE)
+#: "If there are three, the answer is C."; "if you look closely" is none.
+_IF_SO = re.compile(
+    r"(?:\A|[.!?;\n])\W{0,4}(?:(?:so|but|and|or|now|then)\b,?\s+)?(?:if|unless|assuming"
+    r"|suppos(?:e|ing))\s+(?!(?:i|we|you|one)\b)[^.!?;\n]*,[^.!?;\n]*$",
+    re.IGNORECASE,
+)
 _REACH = 60
 _DENIED = re.compile(r"\W{0,3}(?:\w{1,20}ly\s)?(?:not|neither)\b", re.IGNORECASE)
 _EMPHASIS = re.compile(r"(\*{1,3}|`{1,3})(?=\S)([^*`]+)(?<=\S)\1")
@@ -216,6 +222,8 @@ def _considered(text: str, head: re.Match[str]) -> bool:
     if _CONSIDERED.search(text, max(0, start - _REACH), start) is not None:
         return True
     if "would" in head[0] and _IF.search(text, max(0, start - 2 * _REACH), start):
+        return True
+    if _IF_SO.search(text, max(0, start - 2 * _REACH), start):
         return True
     before = _BEFORE.search(text, max(0, start - _REACH), start)
     if before is None or before[1].lower() in _ALLOWED or head[0][0] in "Ii":

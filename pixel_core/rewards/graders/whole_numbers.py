@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from itertools import pairwise, takewhile
@@ -9,11 +10,13 @@ from typing import NamedTuple
 
 from pixel_core.rewards.graders.chinese_counts import chinese_count, is_chinese
 from pixel_core.rewards.number_words import WORDS, leading_number
+from pixel_core.rewards.units import unit_of
 
 #: Anywhere, they make of a number a range, a guess, a denial or another number.
 _UNSURE = """
     couple dozen dozens either few fewer half hundred hundreds least less many million millions
-    more most neither nor not or pair pairs score several thousand thousands times versus
+    maybe more most neither nor not or pair pairs perhaps possibly score several thousand
+    thousands times versus
 """
 #: They do so right before it ("about 2"; "around a table" is no guess).
 _GUESS = """
@@ -32,6 +35,12 @@ _NO_COUNT = """
 """
 #: Of pictures there may be two, but "no picture" is a complaint.
 _NO_PICTURE = "figure frame image input photo photograph picture region"
+#: What is measured, not counted, by its one name (``units``), and times of day; feet, days and
+#: dollars can be counted.
+_MEASURES = "% ° °c °f km m cm mm mi in kg g mg lb pound oz l ml km/h mph m^2 km^2 x"
+_CLOCK = "am pm a.m p.m o'clock o’clock"
+#: After a noun they make of it a measure: "2 feet tall".
+_SIZES = "tall high long wide deep thick away apart old"
 #: Where the noun phrase after a number ends.
 _BEYOND = "about around at by for from how in of on that to under what where which who with"
 #: A number right after one of these is a name ("image 1").
@@ -43,7 +52,8 @@ _COMMAND = re.compile(r"\\[a-z]")
 UNSURE, GUESSES = frozenset(_UNSURE.split()), frozenset(_GUESS.split())
 _PART_WORDS, NO_COUNT = frozenset(_PARTS.split()), frozenset(_NO_COUNT.split())
 _NONE_WORDS = NO_COUNT | frozenset(_NO_PICTURE.split())
-BEYOND = frozenset(_BEYOND.split())
+BEYOND, _SIZE_WORDS = frozenset(_BEYOND.split()), frozenset(_SIZES.split())
+_MEASURE_NAMES, _CLOCK_WORDS = frozenset(_MEASURES.split()), frozenset(_CLOCK.split())
 #: How one says that there are none of something.
 _ABSENT = frozenset({"no", "none", "nothing", "nobody"})
 _DIGITS = re.compile(r"\d{1,9}(?:\.0+)?|\d{1,3}(?:,\d{3}){1,2}(?:\.0+)?", re.ASCII)
@@ -52,6 +62,11 @@ EDGES = "()[]{}\"'“”‘’.,;:!?*`$\\#"
 _SIGNS = frozenset("≈≥≤±<>≠→√")
 
 _NOT_ANY = re.compile(r"\b(?:are|is)(?:n['’]t| not) any\b")
+_SEE_NOT_ANY = re.compile(r"\b(i|we) do(?:n['’]t| not) (see|count|spot) any\b")
+_SUM = re.compile(
+    r"(?<![\w.,+*×=-])(?P<terms>\d{1,4}(?:\s?(?:\+|\*|×|(?<=\s)x(?=\s))\s?\d{1,4}){1,20})"
+    r"\s?=\s?(?P<value>\d{1,6})(?!\d|[.,]\d|\s?[+*×=/-])"
+)
 #: What is said behind a count, part by part: "3 dogs: one on the left, two on the right".
 _PARTED = re.compile(
     r"(?P<head>[^:(]{1,120}?)(?:\s?\((?P<inside>[^()]*)\)\W*$|:\s(?P<below>.*)$"
@@ -70,8 +85,8 @@ def whole_number(text: str) -> int | None:
     """The one whole number that ``text`` gives: "2", "two", "Twenty-one", "2.0", "2 dogs",
     "two (2)", "no dogs", "no one", "there are two", "one hundred", "3 dogs: one on the left
     ...", "#9", "3个". None for anything else: no number, two of them, a range ("2-3", "2 or
-    3"), a guess ("about 2", "at least 2"), a fraction, a negative one, "2nd", "dozen", "image
-    2", "no idea", and what a LaTeX command stands in.
+    3"), a guess ("about 2", "at least 2"), a fraction, a negative one, a measure ("2 km"),
+    "2nd", "dozen", "image 2", "no idea", and what a LaTeX command stands in. "1 + 2 = 3" is 3.
     """
     if is_chinese(text):
         return chinese_count(text)
@@ -119,7 +134,7 @@ def number_in(text: str, most: int = MAX_WORDS) -> Found | None:
         return None
     values: list[tuple[int, int]] = []
     for place, (before, word) in enumerate(pairwise(["", *words])):
-        value = _value(word)
+        value = value_of(word)
         if value is not None and before in GUESSES:
             return None
         if value is not None:
@@ -144,10 +159,18 @@ def _said_twice(values: list[tuple[int, int]], words: list[str]) -> bool:
 
 def _counts(number: str, after: list[str]) -> bool:
     """Whether the words after a number can be what is counted."""
-    if after[0] in _PART_WORDS:
+    if after[0] in _PART_WORDS or after[0] in _CLOCK_WORDS or _measures(after):
         return False
     refused = _NONE_WORDS if number == "no" else NO_COUNT
     return refused.isdisjoint(phrase(after))
+
+
+def _measures(after: list[str]) -> bool:
+    """ "3 km", "3 in", "2 feet tall"; not "3 pound coins"."""
+    nouns = phrase(after)
+    if nouns[1:] and nouns[-1] in _SIZE_WORDS:
+        return len(nouns) == 2
+    return unit_of(" ".join(nouns or after)) in _MEASURE_NAMES
 
 
 def phrase(after: list[str]) -> list[str]:
@@ -160,15 +183,24 @@ def _names_a_thing(plain: str) -> bool:
 
 
 def is_number(word: str) -> bool:
-    return bool(word) and _value(word) is not None
+    return bool(word) and value_of(word) is not None
 
 
 def simple(text: str) -> str:
-    """Small letters, one kind of dash, "/" as a dash."""
+    """Small letters, one kind of dash, "/" as a dash; of a sum that is right its value."""
     text = text if text.isascii() else unicodedata.normalize("NFKC", text)
     for dash in "‐‑‒–—−":
         text = text.replace(dash, "-")
-    return _NOT_ANY.sub("are no", text.lower().replace("/", "-"))
+    text = _NOT_ANY.sub("are no", text.lower().replace("/", "-"))
+    text = _SEE_NOT_ANY.sub(r"\1 \2 no", text) if " any" in text else text
+    return _SUM.sub(_summed, text) if "=" in text else text
+
+
+def _summed(found: re.Match[str]) -> str:
+    """The value of "1 + 2 = 3"; a sum that is wrong as it is."""
+    terms = re.sub(r"\s", "", found["terms"]).split("+")
+    total = sum(math.prod(map(int, re.split(r"[*×x]", term))) for term in terms)
+    return found["value"] if total == int(found["value"]) else found[0]
 
 
 def _joined(words: list[str]) -> list[str]:
@@ -192,7 +224,7 @@ def _joined(words: list[str]) -> list[str]:
     return joined
 
 
-def _value(word: str) -> int | None:
+def value_of(word: str) -> int | None:
     if word in WORDS:
         return WORDS[word]
     if word in _ABSENT:
