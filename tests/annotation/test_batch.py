@@ -257,6 +257,7 @@ def test_answers_for_other_settings_are_kept_too(runs: Runs, ingest: Path) -> No
         assert not paid_twice(server)
 
 
+@pytest.mark.ci
 def test_a_live_run_waits_for_what_is_in_a_batch(runs: Runs) -> None:
     """Through the stage itself, whose mode was changed in between."""
     with AnnotatorServer(batch_s=60) as server:

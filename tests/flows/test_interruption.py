@@ -89,6 +89,7 @@ def test_an_interrupted_run_is_not_shown_as_running(pixel: Pixel, page: LocalSer
     assert states["sft"] == "CRASHED"
 
 
+@pytest.mark.ci
 def test_a_killed_run_leaves_no_server_and_the_next_goes_on(
     lone_pixel: Pixel, pixel: Pixel
 ) -> None:

@@ -43,6 +43,7 @@ def same(a: Ran, b: Ran) -> None:
     assert a.weights() == b.weights()
 
 
+@pytest.mark.ci
 def test_two_workers_make_the_bits_of_one(small: SmallRun, full: Ran) -> None:
     same(small.staged("two", workers=2, rl=ALL), full)
 

@@ -51,6 +51,7 @@ def test_one_worker_and_two_make_the_same_bits(tmp_path: Path, optimizer) -> Non
         assert np.array_equal(one[name], two[name]), name
 
 
+@pytest.mark.ci
 @BOTH
 def test_a_killed_run_resumes_to_the_same_bits(tmp_path: Path, optimizer) -> None:
     whole_curve, whole = fit(tmp_path / "whole", optimizer, 2)
