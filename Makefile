@@ -61,14 +61,14 @@ test-ci: $(STAMP)
 
 test-long: $(STAMP)
 	$(PYTEST) -m slow -n 2 $(BY_FILE) tests/end_to_end tests/faults tests/flows \
-		tests/bench tests/seeds tests/evaluation tests/serving tests/demo tests/inference \
+		tests/bench tests/data/sources tests/evaluation tests/serving/http tests/serving/demo tests/serving \
 		tests/training/test_team.py
 
 test-properties: $(STAMP)
 	$(PYTEST) -m hypothesis --hypothesis-profile=explore -n 2 tests
 
 test-ray: $(STAMP)
-	$(PYTEST) -m slow tests/cluster tests/workers tests/training \
+	$(PYTEST) -m slow tests/workflow/cluster tests/workflow/parallel tests/training \
 		tests/models tests/deployments
 
 check: $(STAMP)

@@ -27,11 +27,11 @@ from pathlib import Path
 
 from bench.measure import ROOT, arguments, machine
 from bench.results_file import renew
-from bench.trl_job import Job, Placing, Steps
-from bench.trl_material import Material
-from bench.trl_report import ALONE, OURS, PEER, TITLE, Comparison, section
-from bench.trl_runs import run_ours, run_peer
-from pixel_core.store import Store
+from bench.trl.job import Job, Placing, Steps
+from bench.trl.material import Material
+from bench.trl.report import ALONE, OURS, PEER, TITLE, Comparison, section
+from bench.trl.runs import run_ours, run_peer
+from pixel_core.workflow.store import Store
 
 #: Steps of a trial of a placing, the first of them not timed.
 _TRIAL_STEPS = 4

@@ -25,14 +25,14 @@ from pathlib import Path
 from PIL import Image
 
 from bench.measure import Figure, arguments, tell
-from pixel_core.annotation.live import drive
-from pixel_core.annotation.requests import Procedure, Request, Task, View
-from pixel_core.annotation.till import open_till
 from pixel_core.config import AnnotateConfig, OpenAIConfig, PipelineConfig
+from pixel_core.data.annotation.live import drive
+from pixel_core.data.annotation.requests import Procedure, Request, Task, View
+from pixel_core.data.annotation.till import open_till
+from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.records import Picture
-from pixel_core.stage import SilentProgress, StageContext
-from pixel_core.store import Store
-from pixel_core.vision.archive import PictureArchiveWriter
+from pixel_core.workflow.stage import SilentProgress, StageContext
+from pixel_core.workflow.store import Store
 
 _KEY = "BENCH_ANNOTATOR_KEY"
 _SIDE = 768

@@ -30,18 +30,18 @@ import torch
 from bench.measure import Figure, Times, arguments, in_turns, tell
 from bench.rollout_engines import TransformersEngine
 from bench.rollouts import GREEDY, Watched
-from pixel_core.dialogue.episode import run_episodes
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.questions import Questions, read_queries
+from pixel_core.config.profile import load_profile
 from pixel_core.evaluation.asking import Asking
 from pixel_core.evaluation.benchmark_answers import Answerer
 from pixel_core.evaluation.chunks import Chunk
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.models.loading import load_model
-from pixel_core.profile import load_profile
 from pixel_core.records import Query, Rollout, Split
-from pixel_core.stage import LocalFolder
-from pixel_core.store import Store
+from pixel_core.rollout.episode import run_episodes
+from pixel_core.rollout.queries import Questions, read_queries
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.workflow.stage import LocalFolder
+from pixel_core.workflow.store import Store
 
 #: Answers to these queries, in order.
 Answers = Callable[[Sequence[Query]], list[Rollout]]

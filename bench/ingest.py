@@ -26,8 +26,8 @@ from PIL import Image
 
 from bench.measure import ROOT, Figure, Times, arguments, tell
 from pixel_core.config import IngestConfig, ManifestConfig, PipelineConfig
-from pixel_core.seeds import ingest
-from pixel_core.stage import SilentProgress, StageContext
+from pixel_core.data.sources import ingest
+from pixel_core.workflow.stage import SilentProgress, StageContext
 
 _SIDE = 64
 

@@ -24,10 +24,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from bench.measure import Figure, arguments, in_turns, tell
-from pixel_core.annotation.indexing import INDEX
-from pixel_core.annotation.ledger import Ledger, open_ledger
-from pixel_core.annotation.segments import Entry, Facts
-from pixel_core.store import Store
+from pixel_core.data.annotation.ledger.index import INDEX
+from pixel_core.data.annotation.ledger.ledger import Ledger, open_ledger
+from pixel_core.data.annotation.ledger.segments import Entry, Facts
+from pixel_core.workflow.store import Store
 
 _BATCH = 5_000  #: entries written together while filling
 _LOOKS = 50  #: look-ups of one turn

@@ -30,12 +30,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.material import make, model
 from bench.measure import Figure, arguments, in_turns, tell
 from pixel_core.config import SamplingConfig
-from pixel_core.dialogue.episode import run_episodes
-from pixel_core.dialogue.questions import Questions, read_queries
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.records import Split
-from pixel_core.store import Store
+from pixel_core.rollout.episode import run_episodes
+from pixel_core.rollout.queries import Questions, read_queries
 from pixel_core.training.sft import Lessons, learn
+from pixel_core.workflow.store import Store
 
 _aten = torch.ops.aten
 #: What is met whole where no gradient is wanted, or in parts where one is.

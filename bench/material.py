@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixel_core.annotation import annotate
-from pixel_core.config import (
-    PipelineConfig,
-)
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.vocabulary import Vocabulary
-from pixel_core.profile import load_profile
-from pixel_core.seeds import ingest
-from pixel_core.stage import SilentProgress, StageContext, Workspace
-from pixel_core.store import Store
-from pixel_core.synthesis import synthesize
+from pixel_core.config import PipelineConfig
+from pixel_core.config.profile import load_profile
+from pixel_core.data.annotation import stage as annotate
+from pixel_core.data.sources import ingest
+from pixel_core.data.synthesis import stage as synthesize
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.training import text_only
+from pixel_core.workflow.stage import SilentProgress, StageContext, Workspace
+from pixel_core.workflow.store import Store
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,8 @@ def make(folder: Path, train: int) -> Material:
 def model(material: Material, store: str, stage: str) -> tuple[Any, Prompts]:
     """The stage's latest model in a store, or without one a tiny model with random weights."""
     from pixel_core.models.loading import load_model
-    from pixel_core.models.tiny import build_tiny
-    from pixel_core.models.tokenizer import build_tokenizer
+    from pixel_core.tiny.model import build_tiny
+    from pixel_core.tiny.tokenizer import build_tokenizer
 
     dialogue = material.config.dialogue
     if store:

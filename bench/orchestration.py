@@ -15,7 +15,7 @@ import argparse
 from datetime import datetime
 
 from bench.measure import Figure, arguments, tell
-from pixel_core.store import RunRecord, Store
+from pixel_core.workflow.store import RunRecord, Store
 
 
 def measure(asked: argparse.Namespace) -> list[Figure]:

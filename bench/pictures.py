@@ -15,16 +15,13 @@ import torch
 from transformers import Qwen2VLImageProcessorPil
 
 from bench.measure import Figure, arguments, in_turns, tell
-from pixel_core.config import (
-    QuestionShares,
-    WorldConfig,
-)
-from pixel_core.drawn.draw import draw, png
-from pixel_core.drawn.questions import ask
-from pixel_core.drawn.scene import World
-from pixel_core.profile import load_profile
-from pixel_core.vision.budget import fit
-from pixel_core.vision.patches import patchify
+from pixel_core.config import QuestionShares, WorldConfig
+from pixel_core.config.profile import load_profile
+from pixel_core.media.budget import fit
+from pixel_core.media.patches import patchify
+from pixel_core.tiny.draw import draw, png
+from pixel_core.tiny.questions import ask
+from pixel_core.tiny.scene import World
 
 
 def measure(asked: argparse.Namespace) -> list[Figure]:

@@ -19,14 +19,14 @@ from fastapi import FastAPI
 
 from bench.rollout_engines import TransformersEngine
 from pixel_core.config import SamplingConfig
-from pixel_core.dialogue.episode import run_episodes
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.inference.latest_model import latest_model
-from pixel_core.inference.question import open_question
+from pixel_core.config.profile import load_profile
+from pixel_core.media.loading import load_picture
 from pixel_core.models.loading import load_model
-from pixel_core.profile import load_profile
-from pixel_core.store import Store
-from pixel_core.vision.loading import load_picture
+from pixel_core.rollout.episode import run_episodes
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.serving.latest_model import latest_model
+from pixel_core.serving.question import open_question
+from pixel_core.workflow.store import Store
 
 
 def build(store: str, profile: str) -> FastAPI:

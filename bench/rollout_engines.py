@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from pixel_core.config import SamplingConfig
-from pixel_core.dialogue.calls import ZoomCall, format_call
-from pixel_core.dialogue.engine import Completion
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.transcript import Transcript, Visual
-from pixel_core.dialogue.vocabulary import Vocabulary
+from pixel_core.media.budget import PATCH
 from pixel_core.models.engine import EmbeddedEngine
-from pixel_core.vision.budget import PATCH
+from pixel_core.rollout.calls import ZoomCall, format_call
+from pixel_core.rollout.engine import Completion
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.transcript import Transcript, Visual
+from pixel_core.rollout.vocabulary import Vocabulary
 
 
 def script_of(prompts: Prompts, rollouts: int) -> list[list[list[int]]]:

@@ -25,12 +25,12 @@ from bench.material import make, model
 from bench.measure import Figure, arguments, in_turns, tell
 from bench.rollout_engines import ScriptedWords, Speaking, TransformersEngine, script_of
 from pixel_core.config import SamplingConfig
-from pixel_core.dialogue.engine import Completion, Engine
-from pixel_core.dialogue.episode import Episode, run_episodes
-from pixel_core.dialogue.questions import Questions, read_queries
-from pixel_core.dialogue.transcript import Transcript
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.records import Split
+from pixel_core.rollout.engine import Completion, Engine
+from pixel_core.rollout.episode import Episode, run_episodes
+from pixel_core.rollout.queries import Questions, read_queries
+from pixel_core.rollout.transcript import Transcript
 
 GREEDY = SamplingConfig(temperature=0.0)
 

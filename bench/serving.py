@@ -29,11 +29,11 @@ from dataclasses import dataclass
 import httpx
 
 from bench.measure import ROOT, Figure, arguments, tell
-from pixel_core.demo.examples import Example, draw_examples
-from pixel_core.inference.latest_model import model_path
-from pixel_core.inference.reasoner import Reasoner
-from pixel_core.profile import load_profile
-from pixel_core.store import Store
+from pixel_core.config.profile import load_profile
+from pixel_core.serving.demo.examples import Example, draw_examples
+from pixel_core.serving.latest_model import model_path
+from pixel_core.serving.reasoner import Reasoner
+from pixel_core.workflow.store import Store
 
 CLIENTS = (1, 8, 64)
 CHAT = "/v1/chat/completions"
@@ -146,7 +146,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
     questions = [Question.of(drawn[n % len(drawn)]) for n in range(asked.questions)]
     bodies = [question.body() for question in questions]
     store, python = ["--store", asked.store, "--profile", asked.profile], sys.executable
-    serve = [python, "-m", "flows.cli", "serve", *store, "--max-running", "64"]
+    serve = [python, "-m", "flows.cli.main", "serve", *store, "--max-running", "64"]
     path = model_path(Store.open(asked.store))
     with (
         process(serve, _free_port()) as ours,

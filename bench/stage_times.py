@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.measure import ROOT, Figure, cpu_model, instruction_set, machine, tell
 from bench.orchestration import built_stages, chosen_run
-from pixel_core.store import RunRecord, Store
+from pixel_core.workflow.store import RunRecord, Store
 
 FOLDER = ROOT / "profiles" / "measured"
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from bench.measure import ROOT, machine
 from flows.results import read_scores
-from pixel_core.store import Store
+from pixel_core.workflow.store import Store
 
 RESULTS = ROOT / "docs" / "results"
 SEEDED = ("ingest.drawn.seed", "base_model.seed", "sft.seed", "rl.seed")

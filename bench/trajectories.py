@@ -19,6 +19,8 @@ from pathlib import Path
 from bench.material import NoWorkspace, make
 from bench.measure import Figure, arguments, in_turns, tell
 from pixel_core.config import PipelineConfig
+from pixel_core.data.synthesis import stage as synthesize
+from pixel_core.data.synthesis.trajectories import Writer
 from pixel_core.records import (
     Annotation,
     Box,
@@ -31,9 +33,7 @@ from pixel_core.records import (
     read_jsonl,
     write_jsonl,
 )
-from pixel_core.stage import SilentProgress, StageContext
-from pixel_core.synthesis import synthesize
-from pixel_core.synthesis.trajectories import Writer
+from pixel_core.workflow.stage import SilentProgress, StageContext
 
 _WORDS = ("red", "round", "small", "wooden", "tall", "lettered", "lamp", "sign", "door", "cup")
 

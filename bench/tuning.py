@@ -20,10 +20,10 @@ import torch
 
 from bench.material import make, model
 from bench.measure import Figure, arguments, in_turns, tell
-from pixel_core.dialogue.transcript import Transcript
+from pixel_core.media.budget import PATCH
 from pixel_core.models.batch import collate
+from pixel_core.rollout.transcript import Transcript
 from pixel_core.training.sft import Lessons, learn
-from pixel_core.vision.budget import PATCH
 
 _IGNORED = -100
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.config import QuestionShares, WorldConfig
-from pixel_core.drawn.draw import png
-from pixel_core.drawn.questions import Question, ask
-from pixel_core.drawn.scene import Scene, World
+from pixel_core.tiny.draw import png
+from pixel_core.tiny.questions import Question, ask
+from pixel_core.tiny.scene import Scene, World
 
 FOLDER = Path(__file__).parent / "cards"
 

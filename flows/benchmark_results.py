@@ -12,13 +12,13 @@ from rich.text import Text
 
 from flows.consoles import plain_console
 from flows.results import place_page
-from pixel_core.benchmark_stages import PAGE, scores_stage
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import DataError
-from pixel_core.evaluation.benchmark_checks import counted, notices
-from pixel_core.evaluation.benchmark_tables import Table, tables_of
+from pixel_core.evaluation.page.checks import counted, notices
+from pixel_core.evaluation.page.tables import Table, tables_of
 from pixel_core.evaluation.results import BenchmarkResult
-from pixel_core.store import Artifact, Store
+from pixel_core.workflow.benchmark_stages import PAGE, scores_stage
+from pixel_core.workflow.store import Artifact, Store
 
 #: What the page's artifact holds.
 FILE = "benchmarks.html"

@@ -1,7 +1,8 @@
 """The part of a recipe that answers, scores and shows the profile's benchmarks.
 
-Which stages there are follows from the profile (``pixel_core.benchmark_stages``), so this
-recipe walks their table: each step is given what it needs, and Prefect's page draws the arrows.
+Which stages there are follows from the profile (``pixel_core.workflow.benchmark_stages``), so
+this recipe walks their table: each step is given what it needs, and Prefect's page draws the
+arrows.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 from prefect.logging import get_run_logger
 
 from flows.benchmark_results import benchmark_tables
-from pixel_core.benchmark_stages import MODELS, scores_stage
-from pixel_core.pipeline import BY_NAME
+from pixel_core.workflow.benchmark_stages import MODELS, scores_stage
+from pixel_core.workflow.table import BY_NAME
 from tasks.markdown import tables_markdown
 from tasks.page import artifact_key, show_markdown
 from tasks.run import Run

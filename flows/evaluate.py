@@ -12,10 +12,10 @@ from prefect.logging import get_run_logger
 
 from flows.benchmarks import Given, benchmarks
 from flows.evaluation_request import EvaluationRequest, unusable
-from flows.start import running
-from pixel_core.benchmark_stages import MODELS
-from pixel_core.runner import Outcome
-from pixel_core.store import Damaged, Valid
+from flows.run import running
+from pixel_core.workflow.benchmark_stages import MODELS
+from pixel_core.workflow.runner import Outcome
+from pixel_core.workflow.store import Damaged, Valid
 from tasks.run import Run, address
 from tasks.stages import stage_task
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flows.request import Plan, Request
-from pixel_core.benchmark_stages import MODELS, benchmark_stages, rows_of
-from pixel_core.cluster.layout import check_layout
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ConfigError, DataError
-from pixel_core.pipeline import stages_of
-from pixel_core.planning import plan
-from pixel_core.stage import Stage
-from pixel_core.store import Artifact, Store
+from pixel_core.workflow.benchmark_stages import MODELS, benchmark_stages, rows_of
+from pixel_core.workflow.cluster.layout import check_layout
+from pixel_core.workflow.planning import plan
+from pixel_core.workflow.stage import Stage
+from pixel_core.workflow.store import Artifact, Store
+from pixel_core.workflow.table import stages_of
 
 #: The stages that answer and score the run's own test questions.
 TEST_QUESTIONS = ("ingest", *(f"answers_{model}" for model in MODELS), "evaluate")

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from pixel_core.config import PipelineConfig
-from pixel_core.pipeline import BY_NAME
-from pixel_core.profile import load_profile
-from pixel_core.stage import Progress, section_of
+from pixel_core.config.profile import load_profile
+from pixel_core.workflow.stage import Progress, section_of
+from pixel_core.workflow.table import BY_NAME
 from tasks.pace import Pace, duration
 
 #: Shorter stages are over before anyone wonders.

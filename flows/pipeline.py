@@ -10,7 +10,7 @@ from prefect import flow
 
 from flows.benchmarks import benchmarks
 from flows.request import Request
-from flows.start import running
+from flows.run import running
 from tasks.stages import stage_task
 
 ingest = stage_task("ingest")

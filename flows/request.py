@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from pixel_core.cluster.layout import check_layout
 from pixel_core.config import PipelineConfig
+from pixel_core.config.profile import load_profile
 from pixel_core.errors import ConfigError
-from pixel_core.pipeline import stages_of
-from pixel_core.planning import Decision, forced_stages, plan, stages_until
-from pixel_core.profile import load_profile
-from pixel_core.store import Store
+from pixel_core.workflow.cluster.layout import check_layout
+from pixel_core.workflow.planning import Decision, forced_stages, plan, stages_until
+from pixel_core.workflow.store import Store
+from pixel_core.workflow.table import stages_of
 
 #: What would happen to each stage, with what that was decided from.
 Plan = tuple[PipelineConfig, Store, list[Decision]]

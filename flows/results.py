@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.errors import DataError, StorageError
-from pixel_core.store import Artifact, Store
+from pixel_core.workflow.store import Artifact, Store
 
 REPORT = "report.html"
 

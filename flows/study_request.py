@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pixel_core.planning import Decision, check_away
-from pixel_core.store import Store
-from pixel_core.store.named_function import named_function
-from pixel_core.study.graph import Graph, Node, build_graph, plan_graph
-from pixel_core.study.matrix import Matrix, build_matrix
+from pixel_core.evaluation.study.graph import Graph, Node, build_graph, plan_graph
+from pixel_core.evaluation.study.matrix import Matrix, build_matrix
+from pixel_core.workflow.planning import Decision, check_away
+from pixel_core.workflow.store import Store
+from pixel_core.workflow.store.named_function import named_function
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pixel_core.store import Artifact
-from pixel_core.study.stage import FILE
+from pixel_core.evaluation.study.stage import FILE
+from pixel_core.workflow.store import Artifact
 
 #: Of the file; a run has its own too, which differ where cells were computed apart.
 PLACE_FIELDS = ("machine", "instruction_set", "instruction_limits")

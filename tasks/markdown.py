@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pixel_core.evaluation.benchmark_tables import Table
-from pixel_core.runner import Outcome
+from pixel_core.evaluation.page.tables import Table
+from pixel_core.workflow.runner import Outcome
 from tasks.pace import duration
 
 SCORE_HEAD = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pixel_core.runner import Outcome
-from pixel_core.store import StageRun
-from pixel_core.store.runs import Runs, RunStatus
+from pixel_core.workflow.runner import Outcome
+from pixel_core.workflow.store import StageRun
+from pixel_core.workflow.store.runs import Runs, RunStatus
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from prefect.artifacts import (
 )
 from prefect.exceptions import PrefectException
 
-from pixel_core.stage import Progress
+from pixel_core.workflow.stage import Progress
 from tasks.pace import Pace, duration, metrics_line
 
 INTERVAL_S = 2.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pixel_core.cluster.remote import run_on_cluster
 from pixel_core.config import PipelineConfig
-from pixel_core.runner import Outcome, run_stage
-from pixel_core.stage import Stage
-from pixel_core.store import Artifact, Store
+from pixel_core.workflow.cluster.remote import run_on_cluster
+from pixel_core.workflow.runner import Outcome, run_stage
+from pixel_core.workflow.stage import Stage
+from pixel_core.workflow.store import Artifact, Store
 
 
 def run_placed(

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from pixel_core.config import PipelineConfig
-from pixel_core.pipeline import stages_of
-from pixel_core.planning import check_foreseen, forced_stages, stages_until
-from pixel_core.runner import Outcome
-from pixel_core.stage import Progress, Stage
-from pixel_core.store import Artifact, RunRecord, Store
-from pixel_core.store.layout import new_id
+from pixel_core.workflow.planning import check_foreseen, forced_stages, stages_until
+from pixel_core.workflow.runner import Outcome
+from pixel_core.workflow.stage import Progress, Stage
+from pixel_core.workflow.store import Artifact, RunRecord, Store
+from pixel_core.workflow.store.layout import new_id
+from pixel_core.workflow.table import stages_of
 from tasks.noting import noted_run, noted_stage
 from tasks.placing import run_placed
 

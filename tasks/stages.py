@@ -11,8 +11,8 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed
 
-from pixel_core.pipeline import BY_NAME
-from pixel_core.stage import Stage
+from pixel_core.workflow.stage import Stage
+from pixel_core.workflow.table import BY_NAME
 from tasks.cancelling import Cancellation
 from tasks.job_log import JobLog
 from tasks.markdown import outcome_markdown

@@ -14,10 +14,10 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed
 
 from pixel_core.config import PipelineConfig
-from pixel_core.runner import Outcome
-from pixel_core.stage import Progress, SilentProgress, Stage
-from pixel_core.store import Artifact, Store
-from pixel_core.study.graph import Graph, Node
+from pixel_core.evaluation.study.graph import Graph, Node
+from pixel_core.workflow.runner import Outcome
+from pixel_core.workflow.stage import Progress, SilentProgress, Stage
+from pixel_core.workflow.store import Artifact, Store
 from tasks.cancelling import Cancellation
 from tasks.job_log import JobLog
 from tasks.noting import noted_run, noted_stage

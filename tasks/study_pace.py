@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
-from pixel_core.study.graph import Graph, Node
+from pixel_core.evaluation.study.graph import Graph, Node
 from tasks.pace import Pace
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pixel_core.benchmark_stages import Row
-from pixel_core.benchmarks.facts import BenchmarkFacts, KeyPositions, KindCount
+from pixel_core.evaluation.benchmarks.facts import BenchmarkFacts, KeyPositions, KindCount
 from pixel_core.evaluation.results import (
     BenchmarkResult,
     Estimate,
@@ -18,6 +17,7 @@ from pixel_core.evaluation.results import (
     ToolEffect,
 )
 from pixel_core.rewards.graders.grader import Rule
+from pixel_core.workflow.benchmark_stages import Row
 
 #: Right answers of each row, in the order of ``rows_of``, later ones better.
 _SKILL = (0.52, 0.48, 0.71, 0.44, 0.86, 0.5)

@@ -18,10 +18,10 @@ from PIL import Image
 from tiny_world import Tiny
 
 from pixel_core.config import SamplingConfig
-from pixel_core.dialogue.transcript import Transcript, Visual
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.records import Box
-from pixel_core.vision.operations import ShownPicture
+from pixel_core.rollout.operations import ShownPicture
+from pixel_core.rollout.transcript import Transcript, Visual
 
 MODEL = "tiny"
 

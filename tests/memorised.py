@@ -14,14 +14,14 @@ import torch
 from tiny_world import Scripted, Tiny, call, dialogue, opening, video_opening
 
 from pixel_core.config import SamplingConfig, TinyModelConfig
-from pixel_core.dialogue.calls import SelectCall, format_call
-from pixel_core.dialogue.episode import Opening, run_episodes
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.models.batch import collate
 from pixel_core.models.logprobs import logprobs_of, trained_logits
-from pixel_core.models.tiny import build_tiny
-from pixel_core.models.tokenizer import build_tokenizer
+from pixel_core.rollout.calls import SelectCall, format_call
+from pixel_core.rollout.episode import Opening, run_episodes
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.vocabulary import Vocabulary
+from pixel_core.tiny.model import build_tiny
+from pixel_core.tiny.tokenizer import build_tokenizer
 
 TINIER = TinyModelConfig(vision_depth=1, vision_hidden=32, layers=2, hidden=64, heads=2)
 STEPS = 200

@@ -15,11 +15,11 @@ from typing import Any
 
 #: What the programs would import by and by.
 WANTED = (
-    "flows.cli",
-    "flows.run_command",
-    "flows.evaluate_command",
-    "flows.study_command",
-    "flows.server",
+    "flows.cli.main",
+    "flows.cli.run",
+    "flows.cli.evaluate",
+    "flows.cli.study",
+    "flows.cli.prefect_server",
     "flows.pipeline",
     "flows.evaluate",
     "flows.study",
@@ -29,8 +29,8 @@ WANTED = (
 #: And the real stages.
 STAGES = (
     "pixel_core.training.stages",
-    "pixel_core.evaluation.evaluate",
-    "pixel_core.reporting.report",
+    "pixel_core.evaluation.held_out",
+    "pixel_core.report.report",
     "transformers.tokenization_utils_tokenizers",
 )
 
@@ -102,7 +102,7 @@ def _become(wanted: dict[str, Any], pipes: list[int]) -> None:
 
     refresh_global_settings_context()
     sys.argv = wanted["arguments"]
-    importlib.import_module("flows.cli").main()
+    importlib.import_module("flows.cli.main").main()
 
 
 if __name__ == "__main__":

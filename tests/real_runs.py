@@ -26,9 +26,9 @@ from living_processes import living
 from preloaded import Program
 from typer.testing import CliRunner, Result
 
-from flows.cli import app
-from flows.server import LocalServer
-from pixel_core.store import Artifact, Store
+from flows.cli.main import app
+from flows.cli.prefect_server import LocalServer
+from pixel_core.workflow.store import Artifact, Store
 
 PIXEL = Path(sys.executable).with_name("pixel")
 #: Generous: other work may share the machine.

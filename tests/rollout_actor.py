@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from pixel_core.dialogue.vocabulary import Vocabulary
+from pixel_core.rollout.vocabulary import Vocabulary
 
 
 @dataclass

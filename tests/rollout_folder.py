@@ -17,15 +17,15 @@ from pixel_core.config import (
     TinyModelConfig,
     WorldConfig,
 )
-from pixel_core.drawn.draw import draw
-from pixel_core.drawn.questions import ask
-from pixel_core.drawn.scene import World
+from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.models.loading import FOLDER, save_model
-from pixel_core.models.tiny import build_tiny
-from pixel_core.models.tokenizer import build_tokenizer
-from pixel_core.openrlhf.settings import AgentSettings
 from pixel_core.records import Query
-from pixel_core.vision.archive import PictureArchiveWriter
+from pixel_core.tiny.draw import draw
+from pixel_core.tiny.model import build_tiny
+from pixel_core.tiny.questions import ask
+from pixel_core.tiny.scene import World
+from pixel_core.tiny.tokenizer import build_tokenizer
+from pixel_core.training.openrlhf.settings import AgentSettings
 
 SMALL = TinyModelConfig(vision_depth=1, vision_hidden=32, layers=1, hidden=32, heads=1)
 

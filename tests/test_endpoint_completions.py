@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pixel_core.endpoints.completion import (
+from pixel_core.models.endpoint.completion import (
     is_answer,
     is_metered,
     likely_completion_tokens,

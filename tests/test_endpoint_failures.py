@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from endpoint import FakeEndpoint, Reply, Seen, chat, failure
 
-from pixel_core.endpoints.completion import read_reply
-from pixel_core.endpoints.connection import Answer, Connection
-from pixel_core.endpoints.endpoint import Endpoint
-from pixel_core.endpoints.throttle import Throttle
 from pixel_core.errors import EndpointError
+from pixel_core.models.endpoint.completion import read_reply
+from pixel_core.models.endpoint.connection import Answer, Connection
+from pixel_core.models.endpoint.endpoint import Endpoint
+from pixel_core.models.endpoint.throttle import Throttle
 
 VARIABLE = "TEST_FAILURES_KEY"
 BODY = b'{"model": "m", "messages": [], "max_tokens": 9, "temperature": 0.0}'
@@ -126,7 +126,7 @@ def test_an_endpoint_that_breaks_off_was_reached() -> None:
 
 
 def test_a_body_without_end_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pixel_core.endpoints.connection._LONGEST_BODY", 1000)
+    monkeypatch.setattr("pixel_core.models.endpoint.connection._LONGEST_BODY", 1000)
     with pytest.raises(EndpointError, match=r"breaks off .*more than 1,000 bytes"):
         asked(lambda seen, n: Reply(b" " * 1001), retries=0)
     whole = chat("yes")

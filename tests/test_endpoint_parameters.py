@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pixel_core.endpoints.parameters import Learned, refused
+from pixel_core.models.endpoint.parameters import Learned, refused
 
 SENT = json.dumps({"model": "m", "max_tokens": 9, "temperature": 0.0, "top_p": 1.0}).encode()
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_core.endpoints.waits import read_wait, told_wait
+from pixel_core.models.endpoint.waits import read_wait, told_wait
 
 many = settings(max_examples=100, deadline=None)
 

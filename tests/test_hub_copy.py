@@ -17,7 +17,7 @@ PROGRAM = f"""
 import json, sys
 from huggingface_hub import hf_hub_download
 from pixel_core.errors import PixelError
-from pixel_core.hub_copy import Dataset, copy_of
+from pixel_core.data.hub_files import Dataset, copy_of
 
 def told(name):
     try:

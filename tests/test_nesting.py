@@ -20,20 +20,22 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pixel_core.annotation.answers import Words, read_answer
-from pixel_core.annotation.batch_results import read_results
-from pixel_core.annotation.verdict import Unusable
-from pixel_core.benchmarks.original_rows import item_of
-from pixel_core.benchmarks.tables import json_lines, json_list
-from pixel_core.demo.uploads import Uploads
+from pixel_core.config.profile import load_profile
+from pixel_core.data.annotation.answers import Words, read_answer
+from pixel_core.data.annotation.batch.collect import read_results
+from pixel_core.data.annotation.outcome import Unusable
+from pixel_core.data.exchange.portable import Rejected, unpack
+from pixel_core.data.exchange.record_lines import read_records
+from pixel_core.data.faults import Problems, quote
+from pixel_core.data.sources.manifest.rows import read_rows
+from pixel_core.data.sources.original_sft import sft_fields
+from pixel_core.data.sources.pages.rendering import html_of
 from pixel_core.dev.annotator.script import read_script
-from pixel_core.dialogue.call_json import decode
-from pixel_core.dialogue.calls import CallError
-from pixel_core.endpoints.completion import Reply, read_reply
 from pixel_core.errors import PixelError
-from pixel_core.exchange.portable import Rejected, unpack
-from pixel_core.exchange.record_lines import read_records
+from pixel_core.evaluation.benchmarks.original_rows import item_of
+from pixel_core.evaluation.benchmarks.tables import json_lines, json_list
 from pixel_core.garbage import garbage_kept
+from pixel_core.models.endpoint.completion import Reply, read_reply
 from pixel_core.models.vllm_folder import check_folder
 from pixel_core.nesting import (
     MAX_DEPTH,
@@ -44,13 +46,11 @@ from pixel_core.nesting import (
     loads,
     toml_loads,
 )
-from pixel_core.problems import Problems, quote
-from pixel_core.profile import load_profile
-from pixel_core.seeds.manifest_rows import read_rows
-from pixel_core.seeds.original_sft import sft_fields
-from pixel_core.seeds.pages_markdown import html_of
-from pixel_core.serving.json_body import parse
-from pixel_core.serving.refusal import Refusal
+from pixel_core.rollout.call_json import decode
+from pixel_core.rollout.calls import CallError
+from pixel_core.serving.demo.uploads import Uploads
+from pixel_core.serving.http.errors import Refusal
+from pixel_core.serving.http.json_body import parse
 
 #: All that an entry point may end with: an error of its own.
 ERRORS = (PixelError, CallError, Unusable, Rejected, Refusal, TooDeep)

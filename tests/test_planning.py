@@ -11,10 +11,10 @@ from tiny_stages import NUMBERS, STAGES, small
 
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ConfigError
-from pixel_core.planning import Decision, forced_stages, plan, stages_until
-from pixel_core.runner import Outcome, run_stage
-from pixel_core.stage import Stage
-from pixel_core.store import Store
+from pixel_core.workflow.planning import Decision, forced_stages, plan, stages_until
+from pixel_core.workflow.runner import Outcome, run_stage
+from pixel_core.workflow.stage import Stage
+from pixel_core.workflow.store import Store
 
 
 @pytest.fixture

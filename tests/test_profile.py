@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pixel_core.config.profile import load_profile, profile_names
 from pixel_core.errors import ConfigError
-from pixel_core.profile import load_profile, profile_names
 
 
 @pytest.mark.parametrize("name", profile_names())

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from pixel_core.cluster.layout import check_layout
 from pixel_core.config import PipelineConfig
+from pixel_core.config.profile import load_profile
 from pixel_core.errors import ConfigError
-from pixel_core.pipeline import STAGES, stages_of
-from pixel_core.planning import plan
-from pixel_core.profile import load_profile
-from pixel_core.store import Store
-from pixel_core.store.identity import identity, key_of
-from pixel_core.store.named_function import named_function
+from pixel_core.workflow.cluster.layout import check_layout
+from pixel_core.workflow.planning import plan
+from pixel_core.workflow.store import Store
+from pixel_core.workflow.store.identity import identity, key_of
+from pixel_core.workflow.store.named_function import named_function
+from pixel_core.workflow.table import STAGES, stages_of
 
 PIXEL = Path(sys.executable).with_name("pixel")
 RELEASED = ("qwen2_5_vl_7b", "qwen2_5_vl_7b_4x8", "qwen2_5_vl_72b")

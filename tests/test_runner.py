@@ -19,8 +19,8 @@ from tiny_stages import (
 
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import DataError, StageFailed
-from pixel_core.runner import Outcome, run_stage
-from pixel_core.store import Store
+from pixel_core.workflow.runner import Outcome, run_stage
+from pixel_core.workflow.store import Store
 
 
 @pytest.fixture

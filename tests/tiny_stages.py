@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from pixel_core.config import PipelineConfig
-from pixel_core.runner import Outcome, run_stage
-from pixel_core.stage import Stage, StageContext
-from pixel_core.store import Artifact, Store
-from pixel_core.store.storage import open_storage
+from pixel_core.workflow.runner import Outcome, run_stage
+from pixel_core.workflow.stage import Stage, StageContext
+from pixel_core.workflow.store import Artifact, Store
+from pixel_core.workflow.store.storage import open_storage
 
 
 def numbers(context: StageContext) -> dict[str, object]:

@@ -18,17 +18,17 @@ from pixel_core.config import (
     WorldConfig,
     ZoomConfig,
 )
-from pixel_core.dialogue.calls import ZoomCall, format_call
-from pixel_core.dialogue.engine import Completion
-from pixel_core.dialogue.episode import Episode, Opening
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.vocabulary import Vocabulary
-from pixel_core.drawn.draw import draw
-from pixel_core.drawn.questions import ask
-from pixel_core.drawn.scene import World
-from pixel_core.models.tiny import build_tiny
-from pixel_core.models.tokenizer import build_tokenizer
 from pixel_core.records import Picture, Query
+from pixel_core.rollout.calls import ZoomCall, format_call
+from pixel_core.rollout.engine import Completion
+from pixel_core.rollout.episode import Episode, Opening
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.vocabulary import Vocabulary
+from pixel_core.tiny.draw import draw
+from pixel_core.tiny.model import build_tiny
+from pixel_core.tiny.questions import ask
+from pixel_core.tiny.scene import World
+from pixel_core.tiny.tokenizer import build_tokenizer
 
 torch.set_num_threads(1)
 

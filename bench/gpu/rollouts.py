@@ -39,16 +39,16 @@ from pixel_core.config import (
     VllmConfig,
     ZoomConfig,
 )
-from pixel_core.dialogue.calls import ZoomCall, format_call
-from pixel_core.dialogue.engine import Completion
-from pixel_core.dialogue.episode import Episode, Opening, run_episodes
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.transcript import Transcript
-from pixel_core.dialogue.vocabulary import IMAGE, VIDEO, VISION_START, Vocabulary
 from pixel_core.models.engine import EmbeddedEngine
-from pixel_core.models.tokenizer import build_tokenizer
 from pixel_core.models.vllm_engine import VllmEngine
 from pixel_core.records import Picture, Query
+from pixel_core.rollout.calls import ZoomCall, format_call
+from pixel_core.rollout.engine import Completion
+from pixel_core.rollout.episode import Episode, Opening, run_episodes
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.transcript import Transcript
+from pixel_core.rollout.vocabulary import IMAGE, VIDEO, VISION_START, Vocabulary
+from pixel_core.tiny.tokenizer import build_tokenizer
 
 #: Heads of 32, the least that vLLM's attention takes on a CPU, and rows for our tokenizer.
 SMALL = replace(TINY, vocabulary=1024, hidden=128, sections=(4, 6, 6))

@@ -35,13 +35,13 @@ from bench.gpu.architecture import (
 )
 from bench.gpu.device import Device, this_device
 from bench.measure import Figure, Times, arguments, in_turns, tell
-from pixel_core.dialogue.transcript import Transcript, Visual
+from pixel_core.media.budget import FACTOR
 from pixel_core.models.batch import collate
 from pixel_core.records import Box
+from pixel_core.rollout.operations import ShownPicture
+from pixel_core.rollout.transcript import Transcript, Visual
 from pixel_core.training.ray_train.forward import Inputs, Scorer, inputs_of
 from pixel_core.training.ray_train.sharding import to_device
-from pixel_core.vision.budget import FACTOR
-from pixel_core.vision.operations import ShownPicture
 
 
 def measure(asked: argparse.Namespace) -> list[Figure]:

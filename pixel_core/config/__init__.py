@@ -31,15 +31,8 @@ from pixel_core.config.dialogue import (
 )
 from pixel_core.config.drawn import ClipConfig, DrawnConfig, QuestionShares, WorldConfig
 from pixel_core.config.engine import EndpointEngineConfig, EngineConfig, VllmConfig
-from pixel_core.config.evaluation import (
-    AnswersConfig,
-    EvaluateConfig,
-    ReportConfig,
-)
-from pixel_core.config.guards import (
-    Guard,
-    GuardsConfig,
-)
+from pixel_core.config.evaluation import AnswersConfig, EvaluateConfig, ReportConfig
+from pixel_core.config.guards import Guard, GuardsConfig
 from pixel_core.config.hub import HubConfig
 from pixel_core.config.imported import ImportedConfig
 from pixel_core.config.ingest import IngestConfig, SourceName
@@ -47,20 +40,10 @@ from pixel_core.config.manifest import ManifestConfig, SplitShares
 from pixel_core.config.openrlhf import OpenrlhfConfig
 from pixel_core.config.pages import PagesConfig
 from pixel_core.config.photos import PhotosConfig
-from pixel_core.config.pipeline import (
-    PipelineConfig,
-    RuntimeConfig,
-)
+from pixel_core.config.pipeline import PipelineConfig, RuntimeConfig
 from pixel_core.config.ray_train import RayTrainConfig
-from pixel_core.config.reward import (
-    AdvantageKind,
-    LagrangianConfig,
-    RewardConfig,
-)
-from pixel_core.config.rl import (
-    ReplayConfig,
-    RlConfig,
-)
+from pixel_core.config.reward import AdvantageKind, LagrangianConfig, RewardConfig
+from pixel_core.config.rl import ReplayConfig, RlConfig
 from pixel_core.config.section import (
     Count,
     Momentum,
@@ -72,12 +55,7 @@ from pixel_core.config.section import (
     Weight,
     Weights,
 )
-from pixel_core.config.study import (
-    ArmConfig,
-    ClaimsConfig,
-    Departure,
-    StudyConfig,
-)
+from pixel_core.config.study import ArmConfig, ClaimsConfig, Departure, StudyConfig
 from pixel_core.config.synthesize import KindShares, SynthesizeConfig, VideoKindShares
 from pixel_core.config.text_only import TextOnlyConfig
 from pixel_core.config.training import (

@@ -2,8 +2,9 @@
 
 ``method_rules`` are about what is learnt, and are asked when the settings are read;
 ``layout_rules`` are about how its processes share the work, and are asked before a run.
-What it can do is mapped in ``pixel_core/openrlhf/arguments.py``. Critics, sample packing,
-ring attention and dynamic batches, which it has and vision models can't use, have no field.
+What it can do is mapped in ``pixel_core/training/openrlhf/arguments.py``. Critics, sample
+packing, ring attention and dynamic batches, which it has and vision models can't use, have no
+field.
 """
 
 from __future__ import annotations

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from pixel_core.config import AnswersConfig, DialogueConfig, SamplingConfig
-from pixel_core.dialogue.questions import read_queries
 from pixel_core.evaluation.chunks import Answered, Chunk, answer_chunks, chunks_of, collected
+from pixel_core.models.respondent import Respondent
 from pixel_core.records import Query, Rollout, Split, read_jsonl, write_jsonl
-from pixel_core.stage import Located, StageContext
-from pixel_core.store.identity import canonical
-from pixel_core.workers.answering import Respondent
+from pixel_core.rollout.queries import read_queries
+from pixel_core.workflow.stage import Located, StageContext
+from pixel_core.workflow.store.identity import canonical
 
 GREEDY, SAMPLED = "greedy", "sampled"
 

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pixel_core.records import Query
-from pixel_core.scoring.headline import Places
-from pixel_core.scoring.intervals import Floats
-from pixel_core.scoring.metrics import kinds_of
+from pixel_core.statistics.headline import Places
+from pixel_core.statistics.intervals import Floats
+from pixel_core.statistics.metrics import kinds_of
 
 
 @dataclass(frozen=True)

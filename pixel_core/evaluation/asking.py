@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.config import DialogueConfig, EngineConfig, PipelineConfig, SamplingConfig
-from pixel_core.dialogue.prompts import Prompts
 from pixel_core.models.loading import load_vocabulary
 from pixel_core.records import Query
-from pixel_core.store.identity import canonical
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.workflow.store.identity import canonical
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from pixel_core.dialogue.episode import Episode
-from pixel_core.dialogue.questions import read_queries
 from pixel_core.evaluation.asking import Asking
 from pixel_core.evaluation.chunks import Answered, Chunk, answer_chunks, chunks_of, collected
 from pixel_core.evaluation.row_files import ANSWERS, PROBE, QUERIES, SETTINGS
+from pixel_core.models.respondent import Respondent
 from pixel_core.records import Query, Rollout, Split, read_jsonl, write_jsonl
-from pixel_core.scoring.metrics import summarize
-from pixel_core.stage import Located, StageContext
-from pixel_core.workers.answering import Respondent
+from pixel_core.rollout.episode import Episode
+from pixel_core.rollout.queries import read_queries
+from pixel_core.statistics.metrics import summarize
+from pixel_core.workflow.stage import Located, StageContext
 
 #: Of a chunk, in the workspace.
 _PROBE = ".probe"

@@ -16,10 +16,10 @@ from typing import Any, Protocol
 from pixel_core.config import EngineConfig
 from pixel_core.errors import StageFailed
 from pixel_core.records import Query
-from pixel_core.stage import Progress, StageContext, Workspace
-from pixel_core.workers.pool import Pool, share_out
-from pixel_core.workers.team import Interrupted, Team, available, run_team
-from pixel_core.workers.usage import put_chunk, sum_usage
+from pixel_core.workflow.parallel.pool import Pool, share_out
+from pixel_core.workflow.parallel.team import Interrupted, Team, available, run_team
+from pixel_core.workflow.parallel.usage import put_chunk, sum_usage
+from pixel_core.workflow.stage import Progress, StageContext, Workspace
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from pixel_core.evaluation.asked_questions import AskedQuestions
 from pixel_core.evaluation.row_answers import RowAnswers
 from pixel_core.records import Rollout
 from pixel_core.rewards.graders.grader import Grader, Score
-from pixel_core.scoring.intervals import Floats
-from pixel_core.stage import Progress
+from pixel_core.statistics.intervals import Floats
+from pixel_core.workflow.stage import Progress
 
 #: Answers graded between two words to whoever watches: a slow grader does some a second.
 _TOLD_EVERY = 200

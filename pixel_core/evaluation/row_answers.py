@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixel_core.benchmark_stages import Row
 from pixel_core.errors import DataError
 from pixel_core.evaluation.row_files import ANSWERS, PROBE, QUERIES, SETTINGS
 from pixel_core.records import Query, Rollout, read_jsonl
-from pixel_core.scoring.metrics import by_question
+from pixel_core.statistics.metrics import by_question
+from pixel_core.workflow.benchmark_stages import Row
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pixel_core.evaluation.asked_questions import AskedQuestions
 from pixel_core.evaluation.graded_rows import GradedRow
 from pixel_core.evaluation.results import PairScore, ToolEffect
 from pixel_core.evaluation.row_scores import difference, estimate
-from pixel_core.scoring.headline import Headline
+from pixel_core.statistics.headline import Headline
 
 #: A question's score counts as right from here, where right and wrong are asked for.
 RIGHT = 0.5

@@ -11,10 +11,10 @@ from pixel_core.evaluation.graded_rows import GradedRow
 from pixel_core.evaluation.results import Estimate, KindScore, Probe, ReadBy, RowScore
 from pixel_core.records import Rollout, StopReason
 from pixel_core.rewards.graders.grader import Rule, Score
-from pixel_core.scoring.headline import Headline
-from pixel_core.scoring.intervals import Floats, Interval
-from pixel_core.scoring.metrics import summarize
-from pixel_core.scoring.paired import Paired
+from pixel_core.statistics.headline import Headline
+from pixel_core.statistics.intervals import Floats, Interval
+from pixel_core.statistics.metrics import summarize
+from pixel_core.statistics.paired import Paired
 
 
 def row_score(row: GradedRow, headline: Headline, questions: AskedQuestions) -> RowScore:

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pixel_core.benchmark_stages import rows_of
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ConfigError
-from pixel_core.store.identity import canonical
+from pixel_core.workflow.benchmark_stages import rows_of
+from pixel_core.workflow.store.identity import canonical
 
 
 def settings_of(config: PipelineConfig) -> dict[str, Any]:

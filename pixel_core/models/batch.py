@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pixel_core.dialogue.transcript import Transcript, Visual
+from pixel_core.media.patches import normalised
 from pixel_core.models.positions import positions
 from pixel_core.models.vision_tower import picture_features
-from pixel_core.vision.patches import normalised
+from pixel_core.rollout.transcript import Transcript, Visual
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,16 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from pixel_core.config import SamplingConfig
-from pixel_core.dialogue.engine import Completion
-from pixel_core.dialogue.transcript import Transcript
-from pixel_core.dialogue.vocabulary import TURN_END, Vocabulary
-from pixel_core.endpoints.completion import Reply, is_answer, is_metered, read_reply
-from pixel_core.endpoints.connection import Connection, Terms
-from pixel_core.endpoints.endpoint import Endpoint
-from pixel_core.endpoints.throttle import Stopped, Throttle
-from pixel_core.endpoints.together import together
 from pixel_core.errors import EndpointError
+from pixel_core.models.endpoint.completion import Reply, is_answer, is_metered, read_reply
+from pixel_core.models.endpoint.connection import Connection, Terms
+from pixel_core.models.endpoint.endpoint import Endpoint
+from pixel_core.models.endpoint.throttle import Stopped, Throttle
+from pixel_core.models.endpoint.together import together
 from pixel_core.models.endpoint_messages import PictureUrls, Speaker
+from pixel_core.rollout.engine import Completion
+from pixel_core.rollout.transcript import Transcript
+from pixel_core.rollout.vocabulary import TURN_END, Vocabulary
 
 
 class EndpointEngine:

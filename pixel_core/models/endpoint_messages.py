@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from pixel_core.dialogue.transcript import Transcript, Visual
-from pixel_core.dialogue.vocabulary import TURN_START, VISION_END, VISION_START, Vocabulary
+from pixel_core.rollout.transcript import Transcript, Visual
+from pixel_core.rollout.vocabulary import TURN_START, VISION_END, VISION_START, Vocabulary
 
 #: Zero width: seen by nobody, and no part of any special token's name.
 _GAP = "\u200b"

@@ -1,9 +1,9 @@
-"""An answering endpoint's settings, as ``pixel_core.endpoints`` knows an endpoint."""
+"""An answering endpoint's settings, as ``pixel_core.models.endpoint`` knows an endpoint."""
 
 from __future__ import annotations
 
 from pixel_core.config import EndpointEngineConfig
-from pixel_core.endpoints.endpoint import Endpoint
+from pixel_core.models.endpoint.endpoint import Endpoint
 
 
 def endpoint_of(config: EndpointEngineConfig, section: str) -> Endpoint:

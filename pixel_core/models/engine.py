@@ -19,14 +19,14 @@ import torch
 from torch import Tensor
 
 from pixel_core.config import SamplingConfig
-from pixel_core.dialogue.engine import Completion
-from pixel_core.dialogue.transcript import Transcript, Visual
-from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.models.batch import VisualTable, embed
 from pixel_core.models.decoder import Decoder
 from pixel_core.models.key_values import Kept, KeyValues
 from pixel_core.models.positions import positions
 from pixel_core.models.sampling import sample, uniform
+from pixel_core.rollout.engine import Completion
+from pixel_core.rollout.transcript import Transcript, Visual
+from pixel_core.rollout.vocabulary import Vocabulary
 
 
 class EmbeddedEngine:

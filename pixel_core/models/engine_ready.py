@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from pixel_core.config import (
-    EndpointEngineConfig,
-    EngineConfig,
-    PipelineConfig,
-    PlaceConfig,
-)
+from pixel_core.config import EndpointEngineConfig, EngineConfig, PipelineConfig, PlaceConfig
 
 
 def check_answers(config: PipelineConfig) -> None:
@@ -38,7 +33,7 @@ def _check(section: str, engine: EngineConfig, place: PlaceConfig) -> None:
 
 
 def _check_key(endpoint: EndpointEngineConfig, section: str) -> None:
-    from pixel_core.endpoints.api_key import key_of
+    from pixel_core.models.endpoint.api_key import key_of
     from pixel_core.models.endpoint_settings import endpoint_of
 
     key_of(endpoint_of(endpoint, section))

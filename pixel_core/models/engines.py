@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Protocol
 
 from pixel_core.config import DialogueConfig, EngineConfig
-from pixel_core.dialogue.engine import Engine
-from pixel_core.dialogue.transcript import Transcript
-from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.models.endpoint_engine import EndpointEngine
 from pixel_core.models.endpoint_settings import endpoint_of
 from pixel_core.models.loading import FOLDER, load_model, load_vocabulary
+from pixel_core.rollout.engine import Engine
+from pixel_core.rollout.transcript import Transcript
+from pixel_core.rollout.vocabulary import Vocabulary
 
 
 class AnsweringEngine(Engine, Protocol):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.errors import DataError
+from pixel_core.rollout.vocabulary import Vocabulary
 
 FOLDER = "model"
 

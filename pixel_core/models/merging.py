@@ -18,7 +18,7 @@ from typing import Any
 
 from pixel_core.errors import DataError
 from pixel_core.models.adapter import WEIGHTS, Adapter, json_object, remedy
-from pixel_core.stage import Progress
+from pixel_core.workflow.stage import Progress
 
 _INDEX = "model.safetensors.index.json"
 _SINGLE = "model.safetensors"

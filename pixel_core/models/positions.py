@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pixel_core.dialogue.transcript import Visual
-from pixel_core.vision.budget import FACTOR
+from pixel_core.media.budget import FACTOR
+from pixel_core.rollout.transcript import Visual
 
 
 def positions(

@@ -10,10 +10,10 @@ from typing import Any
 from pixel_core.config import PretrainedConfig
 from pixel_core.errors import DataError, EndpointError
 from pixel_core.models.adapter import is_adapter, read_adapter
-from pixel_core.models.identity import local_folder, model_files
 from pixel_core.models.loading import FOLDER
 from pixel_core.models.merging import merge
-from pixel_core.stage import Progress
+from pixel_core.training.base_model_key import local_folder, model_files
+from pixel_core.workflow.stage import Progress
 
 
 def fetch(config: PretrainedConfig, out: Path, progress: Progress) -> dict[str, Any]:

@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixel_core.dialogue.transcript import Transcript, Visual
 from pixel_core.models.batch import VisualTable, embed
 from pixel_core.models.language import hidden_states, logits_of, segments_of
 from pixel_core.models.layer_gradients import Segment, Segments
 from pixel_core.models.logprobs import forbid
 from pixel_core.models.positions import positions
+from pixel_core.rollout.transcript import Transcript, Visual
 
 #: Rollouts that begin with the same prompt.
 Family = Sequence[Transcript]

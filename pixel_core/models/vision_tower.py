@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pixel_core.media.budget import MERGE, PATCH
+from pixel_core.media.patches import COLOURS, MOMENTS
 from pixel_core.models.language import paired, rms_norm
 from pixel_core.models.layer_gradients import Segment, Segments, attend, folded, gated
-from pixel_core.vision.budget import MERGE, PATCH
-from pixel_core.vision.patches import COLOURS, MOMENTS
 
 #: Pictures' patches, of one moment: (n, p of one, 588) by shown size (width, height).
 Groups = Sequence[tuple[tuple[int, int], Tensor]]

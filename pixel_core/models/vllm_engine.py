@@ -22,9 +22,6 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from pixel_core.config import DialogueConfig, SamplingConfig, VllmConfig
-from pixel_core.dialogue.engine import Completion
-from pixel_core.dialogue.transcript import Transcript
-from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.errors import ConfigError, DataError, StageFailed
 from pixel_core.models.sampling import uniform
 from pixel_core.models.vllm_folder import (
@@ -34,7 +31,10 @@ from pixel_core.models.vllm_folder import (
     head_rows,
     largest_area,
 )
-from pixel_core.models.vllm_prompts import prompt_of
+from pixel_core.models.vllm_inputs import prompt_of
+from pixel_core.rollout.engine import Completion
+from pixel_core.rollout.transcript import Transcript
+from pixel_core.rollout.vocabulary import Vocabulary
 
 #: The least a picture takes of a context: its tags and one token.
 _LEAST_PICTURE = 3

@@ -14,9 +14,9 @@ from typing import Any
 
 from pixel_core.config import DialogueConfig, PixelBudget
 from pixel_core.errors import ConfigError, DataError
+from pixel_core.media.budget import FACTOR, MAX_ASPECT_RATIO, MERGE, PATCH
+from pixel_core.media.patches import MEAN, MOMENTS, STD
 from pixel_core.nesting import loads
-from pixel_core.vision.budget import FACTOR, MAX_ASPECT_RATIO, MERGE, PATCH
-from pixel_core.vision.patches import MEAN, MOMENTS, STD
 
 _PROCESSOR = ("processor_config.json", "preprocessor_config.json")
 _VIDEO_PROCESSOR = "video_preprocessor_config.json"

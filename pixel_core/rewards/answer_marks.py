@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from pixel_core.boxed_answers import closing_brace
+from pixel_core.rewards.boxed_answers import closing_brace
 
 #: Characters between the braces; more than this is not an answer.
 MAX_ANSWER = 512

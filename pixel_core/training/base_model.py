@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.config import BaseModelConfig, DialogueConfig
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.models.loading import save_model
-from pixel_core.models.tiny import build_tiny
-from pixel_core.models.tokenizer import build_tokenizer
-from pixel_core.stage import Workspace
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.vocabulary import Vocabulary
+from pixel_core.tiny.model import build_tiny
+from pixel_core.tiny.tokenizer import build_tokenizer
 from pixel_core.training.curve import write_curve
 from pixel_core.training.loop import Row, train
-from pixel_core.training.perception import PerceptionShard
-from pixel_core.workers.team import Team
+from pixel_core.training.tiny_pretraining import PerceptionShard
+from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.stage import Workspace
 
 
 def pretrain(

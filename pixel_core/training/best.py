@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pixel_core.workers.team import Team
+from pixel_core.workflow.parallel.team import Team
 
 
 class BestWeights:

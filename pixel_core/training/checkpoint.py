@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from pixel_core.stage import Workspace
+from pixel_core.workflow.stage import Workspace
 
 #: The latest, and the one before in case the latest is damaged.
 _KEPT = 2

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pixel_core.errors import DataError
-from pixel_core.jsonl_places import placed_records, record_at
+from pixel_core.jsonl import placed_records, record_at
 from pixel_core.records import Annotation, Query, Split
 
 

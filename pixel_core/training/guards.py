@@ -15,8 +15,8 @@ from statistics import median
 from typing import Any
 
 from pixel_core.config import GuardsConfig
-from pixel_core.stage import Progress
 from pixel_core.training.loop import Row, is_sound
+from pixel_core.workflow.stage import Progress
 
 FILE = "health.jsonl"
 #: Running medians look back this many steps, and are trusted from ``_SETTLED`` values on.

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from pixel_core.config import OptimizerConfig
-from pixel_core.stage import Workspace
 from pixel_core.training import checkpoint
 from pixel_core.training.optimizer import Optimizer
-from pixel_core.workers.team import Interrupted, Team
+from pixel_core.workflow.parallel.team import Interrupted, Team
+from pixel_core.workflow.stage import Workspace
 
 Row = dict[str, float]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pixel_core.dialogue.episode import Episode
 from pixel_core.records import Annotation, Cue
-from pixel_core.scoring.hits import Evidence, hit
+from pixel_core.rollout.episode import Episode
+from pixel_core.statistics.hits import Evidence, hit
 from pixel_core.training.loop import Row
 
 #: Accuracies of those rollouts; ``operation_pays`` is their difference.

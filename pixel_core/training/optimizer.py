@@ -10,7 +10,7 @@ from torch import nn
 
 from pixel_core.config import OptimizerConfig
 from pixel_core.training.muon import Muon
-from pixel_core.workers.team import Team
+from pixel_core.workflow.parallel.team import Team
 
 
 def freeze_vision(model: Any) -> None:

@@ -19,8 +19,6 @@ import torch
 from torch import Tensor
 
 from pixel_core.config import RlConfig
-from pixel_core.dialogue.transcript import Transcript
-from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.models.logprobs import logprobs_of
 from pixel_core.models.shared_prompt import (
     collate_families,
@@ -28,6 +26,8 @@ from pixel_core.models.shared_prompt import (
     prompt_key,
     prompt_length,
 )
+from pixel_core.rollout.transcript import Transcript
+from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.training.loop import Row
 
 #: Tokens whose activations are held together for one pass, more only for one family's.

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pixel_core.dialogue.episode import Episode, Opening
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.replay import replay
 from pixel_core.records import StopReason, Trajectory, TrajectoryKind, Turn
+from pixel_core.rollout.episode import Episode, Opening
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.replay import replay
 
 
 class Fault(StrEnum):

@@ -30,12 +30,12 @@ import torch
 from torch import Tensor
 
 from pixel_core.config import ReplayConfig
-from pixel_core.dialogue.episode import Episode, Opening
-from pixel_core.dialogue.transcript import Transcript, Visual
 from pixel_core.records import Box
+from pixel_core.rollout.episode import Episode, Opening
+from pixel_core.rollout.operations import ShownPicture
+from pixel_core.rollout.transcript import Transcript, Visual
 from pixel_core.training.policy_loss import Sample
-from pixel_core.vision.operations import ShownPicture
-from pixel_core.workers.team import Team
+from pixel_core.workflow.parallel.team import Team
 
 #: A shown picture: which of the query's it is cut from, the cut in its pixels (x1, y1, x2,
 #: y2), and its shown (width, height).

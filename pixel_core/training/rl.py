@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.config import DialogueConfig, RlConfig, SamplingConfig
-from pixel_core.dialogue.questions import queries_of
 from pixel_core.models.loading import load_model, save_model
 from pixel_core.records import Annotation, Seed, Split, read_jsonl
-from pixel_core.stage import Workspace
+from pixel_core.rollout.queries import queries_of
 from pixel_core.training.best import BestWeights
 from pixel_core.training.curve import write_curve
 from pixel_core.training.guards import Guards, write_health
@@ -22,9 +21,10 @@ from pixel_core.training.loop import Carried, Row, train
 from pixel_core.training.operation_use import known_places, pays
 from pixel_core.training.replay import Replay
 from pixel_core.training.rollouts import Prices, RlShard
-from pixel_core.training.start import Trainee
+from pixel_core.training.trainee import Trainee
 from pixel_core.training.validation import Validation, validation_queries
-from pixel_core.workers.team import Team
+from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.stage import Workspace
 
 #: The curve's last rows are averaged over this many steps for the stage's metrics.
 _TAIL = 10

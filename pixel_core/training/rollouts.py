@@ -16,21 +16,21 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.config import RlConfig
-from pixel_core.dialogue.episode import Episode, Opening, run_episodes
-from pixel_core.dialogue.questions import Questions
 from pixel_core.models.engine import EmbeddedEngine, stream_seed
 from pixel_core.records import Query, StopReason
 from pixel_core.rewards.advantages import advantages
 from pixel_core.rewards.duals import Duals
 from pixel_core.rewards.shaping import ShapedRewards, excess, shape
-from pixel_core.scoring.hits import Evidence
+from pixel_core.rollout.episode import Episode, Opening, run_episodes
+from pixel_core.rollout.queries import Questions
+from pixel_core.statistics.hits import Evidence
+from pixel_core.training.batching import Order
 from pixel_core.training.loop import Row
 from pixel_core.training.operation_use import use_counts
-from pixel_core.training.order import Order
 from pixel_core.training.policy_loss import Sample, learn
 from pixel_core.training.replay import Remembered, Replay, restore
-from pixel_core.training.start import Trainee
-from pixel_core.workers.team import Team
+from pixel_core.training.trainee import Trainee
+from pixel_core.workflow.parallel.team import Team
 
 
 class Prices:

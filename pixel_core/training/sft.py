@@ -11,24 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.config import DialogueConfig, SamplingConfig, SelectConfig, SftConfig
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.questions import Questions
-from pixel_core.dialogue.replay import replay
-from pixel_core.dialogue.transcript import Transcript
 from pixel_core.errors import DataError
 from pixel_core.models.batch import collate
 from pixel_core.models.loading import save_model
 from pixel_core.models.logprobs import logprobs_of, trained_logits
 from pixel_core.records import Annotation, Query, Trajectory, read_jsonl
-from pixel_core.stage import Workspace
+from pixel_core.rollout.queries import Questions
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.replay import replay
+from pixel_core.rollout.transcript import Transcript
+from pixel_core.training.batching import Order
 from pixel_core.training.curve import write_curve
 from pixel_core.training.loop import Row, train
 from pixel_core.training.microbatch import by_length
-from pixel_core.training.order import Order
 from pixel_core.training.selection import Selection
-from pixel_core.training.start import Trainee
+from pixel_core.training.trainee import Trainee
 from pixel_core.training.validation import Validation, validation_queries
-from pixel_core.workers.team import Team
+from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.stage import Workspace
 
 
 def tune(

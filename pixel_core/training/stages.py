@@ -13,10 +13,10 @@ from typing import Any
 
 from pixel_core.config import BaseModelConfig, PipelineConfig, RlConfig, SftConfig
 from pixel_core.models.loading import FOLDER
-from pixel_core.stage import Stage, StageContext
 from pixel_core.training.curve import write_curve
-from pixel_core.workers import team
-from pixel_core.workers.modules import preload
+from pixel_core.workflow.parallel import team
+from pixel_core.workflow.parallel.modules import preload
+from pixel_core.workflow.stage import Stage, StageContext
 
 #: What the workers import, and this process does not.
 _WORKERS_MODULES = (

@@ -20,8 +20,7 @@ from typing import Any
 from pixel_core.config import DialogueConfig, TextOnlyConfig
 from pixel_core.errors import StageFailed
 from pixel_core.records import Trajectory, write_jsonl
-from pixel_core.scoring.intervals import wilson
-from pixel_core.stage import Located, StageContext, Workspace
+from pixel_core.statistics.intervals import wilson
 from pixel_core.training.drawn_order import DrawnOrder
 from pixel_core.training.text_only_chunk import (
     Asked,
@@ -31,9 +30,10 @@ from pixel_core.training.text_only_chunk import (
     dump,
     load,
 )
-from pixel_core.workers.pool import Pool, share_out
-from pixel_core.workers.team import Interrupted, Team, available, run_team
-from pixel_core.workers.usage import put_chunk, sum_usage
+from pixel_core.workflow.parallel.pool import Pool, share_out
+from pixel_core.workflow.parallel.team import Interrupted, Team, available, run_team
+from pixel_core.workflow.parallel.usage import put_chunk, sum_usage
+from pixel_core.workflow.stage import Located, StageContext, Workspace
 
 TRAJECTORIES = "trajectories.jsonl"
 

@@ -10,11 +10,11 @@ from typing import Annotated
 from pydantic import Field
 
 from pixel_core.config import DialogueConfig, TextOnlyConfig
+from pixel_core.models.respondent import Respondent
 from pixel_core.records import Record, Trajectory
-from pixel_core.stage import Located
 from pixel_core.training.drawn_order import DrawnOrder
 from pixel_core.training.rejection import Fault, accept
-from pixel_core.workers.answering import Respondent
+from pixel_core.workflow.stage import Located
 
 
 class Asked(Record):

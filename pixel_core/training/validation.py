@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 
 from pixel_core.config import SamplingConfig
-from pixel_core.dialogue.episode import run_episodes
-from pixel_core.dialogue.questions import Questions, queries_of
 from pixel_core.models.engine import EmbeddedEngine, stream_seed
 from pixel_core.records import Query, Seed, Split
+from pixel_core.rollout.episode import run_episodes
+from pixel_core.rollout.queries import Questions, queries_of
 from pixel_core.training.loop import Row
-from pixel_core.training.start import Trainee
-from pixel_core.workers.team import Team
+from pixel_core.training.trainee import Trainee
+from pixel_core.workflow.parallel.team import Team
 
 
 def validation_queries(seeds: Sequence[Seed], count: int) -> list[Query]:

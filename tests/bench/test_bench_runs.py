@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bench.measure import Times, in_turns
-from pixel_core.pipeline import BY_NAME
-from pixel_core.profile import load_profile
-from pixel_core.stage import SilentProgress
-from pixel_core.store import Store
+from pixel_core.config.profile import load_profile
+from pixel_core.workflow.stage import SilentProgress
+from pixel_core.workflow.store import Store
+from pixel_core.workflow.table import BY_NAME
 from tasks.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]

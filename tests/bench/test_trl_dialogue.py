@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiny_world import Scripted, call, opening, tiny
 
-from bench.trl_dialogue import (
+from bench.trl.dialogue import (
     Opened,
     PictureProcessor,
     count,
@@ -16,12 +16,12 @@ from bench.trl_dialogue import (
     processor_of,
     view,
 )
-from bench.trl_job import Work
+from bench.trl.job import Work
 from pixel_core.config import SamplingConfig
-from pixel_core.dialogue.calls import ZoomCall
-from pixel_core.dialogue.episode import Opening, run_episodes
-from pixel_core.dialogue.transcript import Transcript, Visual
-from pixel_core.vision.operations import zoom
+from pixel_core.rollout.calls import ZoomCall
+from pixel_core.rollout.episode import Opening, run_episodes
+from pixel_core.rollout.operations import zoom
+from pixel_core.rollout.transcript import Transcript, Visual
 
 ANSWER = "\\boxed{7}"
 BOX = (10, 20, 80, 90)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from operating import IMPATIENT, Operator
 
-from flows.server import LocalServer
+from flows.cli.prefect_server import LocalServer
 
 
 @pytest.fixture(scope="session")

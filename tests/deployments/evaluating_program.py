@@ -16,7 +16,7 @@ import tiny_pixel
 if __name__ == "__main__":
     tiny_pixel.install()  # before anything reads the table
 
-    from flows.following import reporting
+    from flows.cli.following import reporting
     from flows.request import Request
 
     profile = sys.argv[1]

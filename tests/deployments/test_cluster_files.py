@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from pixel_core.cluster.versions import gpu_plane_pins
-from pixel_core.profile import load_profile
+from pixel_core.config.profile import load_profile
+from pixel_core.workflow.cluster.versions import gpu_plane_pins
 
 DEPLOYMENTS = Path(__file__).parents[2] / "deployments"
 SECRET = re.compile("KEY|TOKEN|PASSWORD|SECRET")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from operating import ROOT, Operator
 
-from pixel_core.store import Store
+from pixel_core.workflow.store import Store
 
 PIPELINE = ROOT / "tests" / "flows" / "tiny_pixel.py"
 EVALUATION = Path(__file__).with_name("evaluating_program.py")

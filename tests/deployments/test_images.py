@@ -12,7 +12,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pixel_core.cluster.versions import gpu_plane_pins
+from pixel_core.workflow.cluster.versions import gpu_plane_pins
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"

@@ -18,13 +18,13 @@ def test_modules_of_jobs_import_with_the_gpu_planes_packages_alone() -> None:
     assert ended.returncode == 0, ended.stderr
     imported = set(ended.stdout.split())
     assert {
-        "pixel_core.cluster.job",
-        "pixel_core.runner",
-        "pixel_core.store.s3_storage",
-        "pixel_core.training.ray_sft",
+        "pixel_core.workflow.cluster.job",
+        "pixel_core.workflow.runner",
+        "pixel_core.workflow.store.s3_storage",
+        "pixel_core.training.ray_train.stage",
         "pixel_core.training.text_only",
         "pixel_core.evaluation.answers",
         "pixel_core.evaluation.benchmark_answers",
-        "pixel_core.evaluation.benchmark_scores",
-        "pixel_core.openrlhf.stage",
+        "pixel_core.evaluation.scores",
+        "pixel_core.training.openrlhf.stage",
     } <= imported

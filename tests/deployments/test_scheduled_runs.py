@@ -15,10 +15,10 @@ import pytest
 from operating import ROOT, Operator, needs_scheduler
 
 from pixel_core.config import PipelineConfig
-from pixel_core.pipeline import BY_NAME
-from pixel_core.profile import load_profile
-from pixel_core.runner import run_stage
-from pixel_core.store import Artifact, RunRecord, Store
+from pixel_core.config.profile import load_profile
+from pixel_core.workflow.runner import run_stage
+from pixel_core.workflow.store import Artifact, RunRecord, Store
+from pixel_core.workflow.table import BY_NAME
 
 pytestmark = pytest.mark.ci
 

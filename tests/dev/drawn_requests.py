@@ -10,8 +10,8 @@ from typing import Any
 from PIL import Image
 
 from pixel_core.config import WorldConfig
-from pixel_core.drawn.draw import draw
-from pixel_core.drawn.scene import Card, Scene, World
+from pixel_core.tiny.draw import draw
+from pixel_core.tiny.scene import Card, Scene, World
 
 WORLD = World(WorldConfig())
 

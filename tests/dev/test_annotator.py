@@ -14,12 +14,12 @@ import pytest
 from drawn_requests import body, digit_question, look, scene, shown
 from PIL import Image
 
-from pixel_core.annotation.picture_tokens import picture_tokens as their_tokens
+from pixel_core.data.annotation.picture_tokens import picture_tokens as their_tokens
 from pixel_core.dev.annotator import AnnotatorServer, Rule, Script
 from pixel_core.dev.annotator.script import read_script
 from pixel_core.dev.annotator.tokens import picture_tokens
-from pixel_core.drawn.draw import draw
 from pixel_core.errors import ConfigError
+from pixel_core.tiny.draw import draw
 
 KEY = "sk-test-51aa02d96bb14c7e"
 HEADERS = {"Authorization": f"Bearer {KEY}"}

@@ -14,12 +14,12 @@ import httpx
 from drawn_requests import look, scene
 from typer.testing import CliRunner
 
-from flows.cli import app
-from pixel_core.profile import load_profile
+from flows.cli.main import app
+from pixel_core.config.profile import load_profile
 
 
 def test_it_serves_says_how_to_use_it_and_ends_on_ctrl_c() -> None:
-    command = [sys.executable, "-m", "flows.cli", "dev", "annotator", "--port", "0"]
+    command = [sys.executable, "-m", "flows.cli.main", "dev", "annotator", "--port", "0"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

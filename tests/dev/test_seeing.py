@@ -11,8 +11,8 @@ from PIL import Image
 
 from pixel_core.config import ClipConfig
 from pixel_core.dev.annotator.cards import find_cards
-from pixel_core.drawn.clip import ClipWorld
-from pixel_core.drawn.draw import draw
+from pixel_core.tiny.clip import ClipWorld
+from pixel_core.tiny.draw import draw
 
 SCENES = 8
 

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from real_runs import RealPixel, SmokeRun, statuses
 
-from pixel_core.pipeline import STAGES
+from pixel_core.workflow.table import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = [stage.name for stage in STAGES]

@@ -12,7 +12,6 @@ import torch
 from real_runs import RealPixel, SmokeRun, statuses
 from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
 
-from pixel_core.pipeline import STAGES, downstream
 from pixel_core.records import (
     Annotation,
     Query,
@@ -24,6 +23,7 @@ from pixel_core.records import (
     Trajectory,
     read_jsonl,
 )
+from pixel_core.workflow.table import STAGES, downstream
 
 ALL = [stage.name for stage in STAGES]
 TEST_QUESTIONS = 40

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from real_runs import LIMIT_S, RealPixel, members
 
-from pixel_core.store import Store
+from pixel_core.workflow.store import Store
 
 STUDY = (
     *("study", "learning-trap", "--profile", "smoke"),

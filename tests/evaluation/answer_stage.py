@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.config import PipelineConfig
+from pixel_core.config.profile import load_profile
 from pixel_core.evaluation import benchmark_answers
-from pixel_core.profile import load_profile
-from pixel_core.stage import SilentProgress, StageContext
-from pixel_core.store import Store
+from pixel_core.workflow.stage import SilentProgress, StageContext
+from pixel_core.workflow.store import Store
 
 SETTINGS = (
     "benchmarks.names=drawn",

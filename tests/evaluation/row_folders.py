@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixel_core.benchmark_stages import rows_of
 from pixel_core.config import BenchmarkName, PipelineConfig
-from pixel_core.evaluation import benchmark_scores
+from pixel_core.evaluation import scores as benchmark_scores
 from pixel_core.records import (
     Picture,
     Provenance,
@@ -21,7 +20,8 @@ from pixel_core.records import (
     StopReason,
     write_jsonl,
 )
-from pixel_core.stage import SilentProgress, StageContext, UnsharedNotes
+from pixel_core.workflow.benchmark_stages import rows_of
+from pixel_core.workflow.stage import SilentProgress, StageContext, UnsharedNotes
 
 PICTURE = Picture(member="a.png", width=10, height=10, sha256="0" * 64)
 #: What a row answers to a question of this place, in this sample: the answer, operations

@@ -21,11 +21,11 @@ from PIL import Image
 from real_runs import members
 
 from pixel_core.config import EndpointEngineConfig
-from pixel_core.dialogue.questions import read_queries
 from pixel_core.errors import ConfigError, EndpointError
 from pixel_core.evaluation.asking import Asking
 from pixel_core.evaluation.benchmark_answers import Answerer
 from pixel_core.evaluation.chunks import chunks_of, work_through
+from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.models.engine_ready import check_benchmark_answers
 from pixel_core.models.loading import save_model
 from pixel_core.records import (
@@ -37,10 +37,10 @@ from pixel_core.records import (
     read_jsonl,
     write_jsonl,
 )
-from pixel_core.stage import LocalFolder, SilentProgress, StageContext
-from pixel_core.store import Store
-from pixel_core.vision.archive import PictureArchiveWriter
-from pixel_core.workers.team import Team
+from pixel_core.rollout.queries import read_queries
+from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.stage import LocalFolder, SilentProgress, StageContext
+from pixel_core.workflow.store import Store
 
 KEY = "sk-test-5d1f0c9e7b"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmark_result import result_of
 
-from pixel_core.benchmark_stages import Row
-from pixel_core.evaluation.benchmark_checks import notices
+from pixel_core.evaluation.page.checks import notices
+from pixel_core.workflow.benchmark_stages import Row
 
 
 def test_that_nobody_can_tell_whether_all_is_there() -> None:

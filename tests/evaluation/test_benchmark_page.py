@@ -11,11 +11,11 @@ import pytest
 from page_folders import HOSTILE, config_of, write_benchmarks
 from playwright.sync_api import sync_playwright
 
-from pixel_core.benchmark_stages import rows_of
 from pixel_core.errors import DataError
-from pixel_core.evaluation.benchmark_page import run
-from pixel_core.evaluation.benchmark_rows import compared_rows
-from pixel_core.stage import StageContext
+from pixel_core.evaluation.page.benchmark_rows import compared_rows
+from pixel_core.evaluation.page.page import run
+from pixel_core.workflow.benchmark_stages import rows_of
+from pixel_core.workflow.stage import StageContext
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CLOSED = "http://localhost:9/v1"

@@ -10,14 +10,14 @@ from row_folders import Rows, run, said, seeds
 
 from pixel_core.config import BenchmarkName
 from pixel_core.errors import DataError
-from pixel_core.evaluation import benchmark_scores
-from pixel_core.evaluation.benchmark_tables import read_table
+from pixel_core.evaluation import scores as benchmark_scores
+from pixel_core.evaluation.page.tables import read_table
 from pixel_core.evaluation.results import BenchmarkResult, GradedAnswer, ReadBy
 from pixel_core.records import Rollout, Step, StopReason, read_jsonl, write_jsonl
 from pixel_core.rewards.graders import upstream_code
 from pixel_core.rewards.graders.grader import Rule
 from pixel_core.rewards.graders.maths_judge import Judge
-from pixel_core.stage import StageContext
+from pixel_core.workflow.stage import StageContext
 
 BOTH = {"notool": True, "models": ["policy"]}
 

@@ -9,9 +9,9 @@ import pytest
 
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import DataError
-from pixel_core.evaluation.evaluate import run
+from pixel_core.evaluation.held_out import run
 from pixel_core.records import Picture, Query, Rollout, Score, StopReason, write_jsonl
-from pixel_core.stage import SilentProgress, StageContext
+from pixel_core.workflow.stage import SilentProgress, StageContext
 
 PICTURE = Picture(member="a.png", width=10, height=10, sha256="0" * 64)
 KINDS = ("small", "big")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pixel_program import Pixel
 
-from flows.server import LocalServer
+from flows.cli.prefect_server import LocalServer
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 from preloaded import Program
 from typer.testing import CliRunner, Result
 
-from flows.cli import app
+from flows.cli.main import app
 
 SCRIPT = Path(__file__).with_name("tiny_pixel.py")
 

@@ -14,9 +14,9 @@ import pytest
 from pixel_program import Pixel
 from test_pipeline_flow import artifacts, latest_flow_run, task_states
 
-from flows.server import LocalServer
-from pixel_core.pipeline import STAGES, stages_of
-from pixel_core.profile import load_profile
+from flows.cli.prefect_server import LocalServer
+from pixel_core.config.profile import load_profile
+from pixel_core.workflow.table import STAGES, stages_of
 
 pytestmark = pytest.mark.ci
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from flows.cli import app
+from flows.cli.main import app
 
 
 def pixel(*arguments: str) -> Result:
@@ -115,7 +115,7 @@ def test_plan_loads_neither_torch_nor_prefect(tmp_path: Path) -> None:
     program = (
         "import sys\n"
         "from typer.testing import CliRunner\n"
-        "from flows.cli import app\n"
+        "from flows.cli.main import app\n"
         "result = CliRunner().invoke(app, sys.argv[1:])\n"
         "heavy = {'torch', 'prefect', 'transformers'} & set(sys.modules)\n"
         "print(result.exit_code, sorted(heavy))\n"

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
-from pixel_core.pipeline import BY_NAME
-from pixel_core.profile import load_profile
+from flows.cli.main import app
+from pixel_core.config.profile import load_profile
 from pixel_core.records import Trajectory, read_jsonl
-from pixel_core.runner import run_stage
-from pixel_core.store import Artifact, Store
-from pixel_core.store.runs import StageRun
+from pixel_core.workflow.runner import run_stage
+from pixel_core.workflow.store import Artifact, Store
+from pixel_core.workflow.store.runs import StageRun
+from pixel_core.workflow.table import BY_NAME
 
 SETTINGS = [f"ingest.drawn.{split}=4" for split in ("train", "validation", "test")]
 

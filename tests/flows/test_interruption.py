@@ -12,10 +12,10 @@ import httpx
 import pytest
 from pixel_program import Pixel
 
-from flows.server import LocalServer
+from flows.cli.prefect_server import LocalServer
 
 STEP_S = "0.25"  # sft's 40 steps take 10 s: long enough to be met in the middle
-SERVER = "flows.server_process"
+SERVER = "flows.cli.server_process"
 
 
 def wait_for_step(pixel: Pixel, step: int, process: subprocess.Popen[str]) -> None:

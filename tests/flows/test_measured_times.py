@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flows.measured_times import MeasuredTimes, PacedProgress, measured_times
-from pixel_core.pipeline import STAGES
-from pixel_core.profile import load_profile
+from pixel_core.config.profile import load_profile
+from pixel_core.workflow.table import STAGES
 
 ALL = [stage.name for stage in STAGES]
 

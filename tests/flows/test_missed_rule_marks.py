@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from flows.cli.show import score_table, show_stage
 from flows.consoles import plain_console
 from flows.results import score_rows, warm_start_selected
-from flows.show_command import score_table, show_stage
 from pixel_core.config import PipelineConfig
-from pixel_core.runner import run_stage
-from pixel_core.stage import Stage, StageContext
-from pixel_core.store import Artifact, Store
+from pixel_core.workflow.runner import run_stage
+from pixel_core.workflow.stage import Stage, StageContext
+from pixel_core.workflow.store import Artifact, Store
 from tasks.markdown import scores_markdown
 
 SCORE = {"benchmark": "drawn", "decoding": "greedy", "n": 8, "rapr": 0.1, "op_error_rate": 0.0}

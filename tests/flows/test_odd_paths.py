@@ -11,10 +11,11 @@ import pytest
 from rich.table import Table
 
 import flows
-from flows import progress, study_progress
+from flows.cli import study_progress
+from flows.cli import terminal as progress
+from flows.cli.exchange import import_file
 from flows.consoles import plain_console
-from flows.export_command import import_file
-from pixel_core.exchange.importing import ImportJob
+from pixel_core.data.exchange.importing import ImportJob
 
 ODD = "/data [old]/it's [bold]here[/bold]/Müller :cat: [/x]/a"
 

@@ -88,7 +88,7 @@ def test_a_taken_port_is_a_clear_error() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         ended = subprocess.run(
-            [sys.executable, "-m", "flows.cli", "ui", "--port", str(port)],
+            [sys.executable, "-m", "flows.cli.main", "ui", "--port", str(port)],
             capture_output=True,
             text=True,
         )

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from pixel_program import Pixel
 
-from flows.server import LocalServer
-from pixel_core.pipeline import STAGES
+from flows.cli.prefect_server import LocalServer
+from pixel_core.workflow.table import STAGES
 
 ALL = [stage.name for stage in STAGES]
 

@@ -38,8 +38,8 @@ def test_make_says_that_linux_is_needed(tmp_path: Path, system: str, target: str
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
 def test_pixel_says_that_linux_is_needed(platform: str) -> None:
     program = (
-        f"import sys; import flows.cli; sys.platform = {platform!r}; "
-        "sys.argv = ['pixel', 'run']; flows.cli.main()"
+        f"import sys; import flows.cli.main; sys.platform = {platform!r}; "
+        "sys.argv = ['pixel', 'run']; flows.cli.main.main()"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False

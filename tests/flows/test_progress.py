@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from flows.progress import PlainProgress, Terminal
+from flows.cli.terminal import PlainProgress, Terminal
 from tasks.pace import Pace, duration, metrics_line
 
 

@@ -17,9 +17,9 @@ import pytest
 from pixel_program import Pixel
 from typer.testing import CliRunner, Result
 
-from flows.cli import app
-from flows.server import LocalServer
-from pixel_core.store import Store
+from flows.cli.main import app
+from flows.cli.prefect_server import LocalServer
+from pixel_core.workflow.store import Store
 
 SCRIPT = Path(__file__).with_name("tiny_study.py")
 ARMS = (

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
-from flows.evaluate_command import Asked, request_of
-from pixel_core.store import Store
+from flows.cli.evaluate import Asked, request_of
+from flows.cli.main import app
+from pixel_core.workflow.store import Store
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import tiny_pixel
 from benchmark_result import result_of
 
-import pixel_core.pipeline as table
-from pixel_core.benchmark_stages import PAGE, benchmark_stages, rows_of, scores_stage
+import pixel_core.workflow.table as table
 from pixel_core.config import PipelineConfig
-from pixel_core.stage import Stage, StageContext
+from pixel_core.workflow.benchmark_stages import PAGE, benchmark_stages, rows_of, scores_stage
+from pixel_core.workflow.stage import Stage, StageContext
 
 
 def install() -> None:
@@ -58,6 +58,6 @@ if __name__ == "__main__":
 
     tiny_benchmarks.install()
 
-    from flows.cli import main
+    from flows.cli.main import main
 
     main()

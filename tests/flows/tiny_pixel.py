@@ -17,9 +17,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pixel_core.pipeline as table
+import pixel_core.workflow.table as table
 from pixel_core.errors import StageFailed
-from pixel_core.stage import StageContext
+from pixel_core.workflow.stage import StageContext
 
 SFT_STEPS = 40
 
@@ -105,6 +105,6 @@ if __name__ == "__main__":
 
     tiny_pixel.install()
 
-    from flows.cli import main
+    from flows.cli.main import main
 
     main()

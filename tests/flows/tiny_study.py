@@ -18,10 +18,10 @@ from typing import Any
 
 import tiny_pixel
 
-import pixel_core.pipeline as table
+import pixel_core.workflow.table as table
 from pixel_core.errors import StageFailed
 from pixel_core.records import Picture, Query, Rollout, Step, StopReason, write_jsonl
-from pixel_core.stage import StageContext
+from pixel_core.workflow.stage import StageContext
 
 RL_STEPS = 20
 QUESTIONS = 40
@@ -121,6 +121,6 @@ if __name__ == "__main__":
 
     tiny_study.install()
 
-    from flows.cli import main
+    from flows.cli.main import main
 
     main()

@@ -18,14 +18,14 @@ from safetensors.torch import load_file, save_file
 from tiny_world import tiny
 
 from pixel_core.config import PipelineConfig
+from pixel_core.config.profile import load_profile
 from pixel_core.errors import ConfigError, DataError
 from pixel_core.models import pretrained
 from pixel_core.models.adapter import read_adapter
-from pixel_core.models.identity import fingerprint
 from pixel_core.models.loading import load_model, save_model
 from pixel_core.models.merging import merge, merged
-from pixel_core.profile import load_profile
-from pixel_core.stage import SilentProgress
+from pixel_core.training.base_model_key import fingerprint
+from pixel_core.workflow.stage import SilentProgress
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODULES = {QUERY: 4, DOWN: 4, VISION: 4}

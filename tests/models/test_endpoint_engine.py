@@ -16,7 +16,6 @@ from memorised import Memorised, memorised
 from tiny_world import dialogue, opening, texts, tiny, video_opening
 
 from pixel_core.config import EndpointEngineConfig, PipelineConfig, PlaceConfig, SamplingConfig
-from pixel_core.dialogue.episode import Episode, run_episodes
 from pixel_core.errors import EndpointError
 from pixel_core.models.endpoint_engine import EndpointEngine
 from pixel_core.models.endpoint_messages import Speaker
@@ -24,6 +23,7 @@ from pixel_core.models.endpoint_settings import endpoint_of
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.models.engine_ready import check_answers, check_text_only
 from pixel_core.records import StopReason
+from pixel_core.rollout.episode import Episode, run_episodes
 
 KEY, VARIABLE = "sk-test-77aa0c2b9a8e4f1d", "TEST_ENGINE_KEY"
 GREEDY = SamplingConfig(temperature=0.0)

@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pixel_core.config import SamplingConfig
-from pixel_core.dialogue.transcript import Transcript
 from pixel_core.models import decoder
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.models.layer_gradients import Segment, Segments, attend, gated
+from pixel_core.rollout.transcript import Transcript
 
 EPS = 1e-6
 C = 8

@@ -10,11 +10,11 @@ from scipy.stats import chisquare
 from tiny_world import Tiny, opening, tiny
 
 from pixel_core.config import SamplingConfig
-from pixel_core.dialogue.transcript import Transcript
-from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.models.batch import collate
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.models.logprobs import trained_logits
+from pixel_core.rollout.transcript import Transcript
+from pixel_core.rollout.vocabulary import Vocabulary
 
 #: High, so that the choice is wide.
 SAMPLING = SamplingConfig(temperature=8.0)

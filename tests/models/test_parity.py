@@ -7,11 +7,11 @@ import torch
 from tiny_world import Scripted, Tiny, call, opening, tiny
 
 from pixel_core.config import SamplingConfig
-from pixel_core.dialogue.episode import Episode, run_episodes
-from pixel_core.dialogue.transcript import Transcript
 from pixel_core.models.batch import collate
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.models.logprobs import forbid, trained_logits
+from pixel_core.rollout.episode import Episode, run_episodes
+from pixel_core.rollout.transcript import Transcript
 
 SHAPES = ((448, 448),), ((300, 900),), ((448, 224), (500, 500))
 ANSWER = "the crop shows \\boxed{7}"

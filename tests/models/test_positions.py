@@ -10,9 +10,9 @@ from PIL import Image
 from tiny_world import tiny
 
 from pixel_core.config import PixelBudget
-from pixel_core.dialogue.transcript import Transcript, Visual
 from pixel_core.models.positions import positions
-from pixel_core.vision.operations import show
+from pixel_core.rollout.operations import show
+from pixel_core.rollout.transcript import Transcript, Visual
 
 PART = st.one_of(
     st.integers(1, 9), st.tuples(st.integers(1, 6), st.integers(1, 6))

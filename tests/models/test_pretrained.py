@@ -10,15 +10,13 @@ import pytest
 import torch
 from tiny_world import tiny
 
-from pixel_core.config import (
-    PipelineConfig,
-)
+from pixel_core.config import PipelineConfig
+from pixel_core.config.profile import load_profile
 from pixel_core.errors import ConfigError, DataError
 from pixel_core.models import pretrained
-from pixel_core.models.identity import fingerprint
 from pixel_core.models.loading import load_model, save_model
-from pixel_core.profile import load_profile
-from pixel_core.stage import SilentProgress
+from pixel_core.training.base_model_key import fingerprint
+from pixel_core.workflow.stage import SilentProgress
 
 
 def config(path: Path | str, revision: str = "") -> PipelineConfig:

@@ -7,8 +7,6 @@ import torch
 from tiny_world import Scripted, call, opening, tiny
 
 from pixel_core.config import SamplingConfig
-from pixel_core.dialogue.episode import run_episodes
-from pixel_core.dialogue.transcript import Transcript
 from pixel_core.models.batch import collate
 from pixel_core.models.logprobs import trained_logits
 from pixel_core.models.shared_prompt import (
@@ -17,6 +15,8 @@ from pixel_core.models.shared_prompt import (
     prompt_key,
     prompt_length,
 )
+from pixel_core.rollout.episode import run_episodes
+from pixel_core.rollout.transcript import Transcript
 
 SIZES = ((), ((200, 120),), ((90, 90), (160, 60)))
 

@@ -10,14 +10,14 @@ from tiny_world import Tiny, dialogue, opening, tiny, video_opening
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from pixel_core.config import SamplingConfig
-from pixel_core.dialogue.calls import SelectCall, ZoomCall, format_call
-from pixel_core.dialogue.episode import Episode, Opening, run_episodes
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.transcript import Transcript
 from pixel_core.models import decoder
 from pixel_core.models.batch import collate
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.models.logprobs import trained_logits
+from pixel_core.rollout.calls import SelectCall, ZoomCall, format_call
+from pixel_core.rollout.episode import Episode, Opening, run_episodes
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.transcript import Transcript
 
 GREEDY = SamplingConfig(temperature=0.0)
 #: High, so that rollouts of one question soon part.

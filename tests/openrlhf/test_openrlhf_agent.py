@@ -29,9 +29,9 @@ from test_openrlhf_advantages import theirs
 from tiny_world import call
 
 from pixel_core.config import RewardConfig
-from pixel_core.openrlhf import dataset, scoring, settings
-from pixel_core.openrlhf.logs import parse
 from pixel_core.rewards.advantages import advantages
+from pixel_core.training.openrlhf import dataset, scoring, settings
+from pixel_core.training.openrlhf.logs import parse
 
 stand_ins.give("vllm", SamplingParams=Params)
 

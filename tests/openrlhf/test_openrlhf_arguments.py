@@ -16,10 +16,10 @@ import torch
 from transformers import get_scheduler
 
 from pixel_core.config import DialogueConfig, OptimizerConfig, RlConfig
+from pixel_core.config.profile import load_profile
 from pixel_core.errors import ConfigError
-from pixel_core.openrlhf.arguments import build_arguments
-from pixel_core.openrlhf.places import RunFolder
-from pixel_core.profile import load_profile
+from pixel_core.training.openrlhf.arguments import build_arguments
+from pixel_core.training.openrlhf.places import RunFolder
 from pixel_core.training.optimizer import rate_factor
 
 FOLDER = RunFolder(Path("/scratch/run"))

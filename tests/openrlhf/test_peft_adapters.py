@@ -14,7 +14,7 @@ from pixel_core.errors import DataError
 from pixel_core.models.adapter import read_adapter
 from pixel_core.models.loading import load_model, save_model
 from pixel_core.models.merging import merge
-from pixel_core.stage import SilentProgress
+from pixel_core.workflow.stage import SilentProgress
 
 PLAIN = {"r": 4, "lora_alpha": 12, "target_modules": ["q_proj", "down_proj"]}
 

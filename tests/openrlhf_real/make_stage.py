@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 from pixel_core.config import PipelineConfig
-from pixel_core.planning import stages_until
-from pixel_core.profile import load_profile
-from pixel_core.runner import run_stage
-from pixel_core.store import Artifact, Store
+from pixel_core.config.profile import load_profile
+from pixel_core.workflow.planning import stages_until
+from pixel_core.workflow.runner import run_stage
+from pixel_core.workflow.store import Artifact, Store
 
 PROFILE = Path(__file__).with_name("profile.toml")
 

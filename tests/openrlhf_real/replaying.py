@@ -14,16 +14,16 @@ import torch
 from training_run import Recorded, TrainingRun
 
 from pixel_core.config import DialogueConfig, SamplingConfig
-from pixel_core.dialogue.engine import Completion
-from pixel_core.dialogue.episode import Episode, run_episodes
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.questions import Questions
-from pixel_core.dialogue.transcript import Transcript
-from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.models.batch import collate
 from pixel_core.models.loading import load_model
 from pixel_core.models.logprobs import logprobs_of, trained_logits
 from pixel_core.records import Query
+from pixel_core.rollout.engine import Completion
+from pixel_core.rollout.episode import Episode, run_episodes
+from pixel_core.rollout.queries import Questions
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.transcript import Transcript
+from pixel_core.rollout.vocabulary import Vocabulary
 
 
 class Script:

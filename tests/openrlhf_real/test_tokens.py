@@ -8,12 +8,12 @@ import torch
 from replaying import Replayed, opened
 from training_run import TrainingRun
 
+from pixel_core.media.patches import grid_of
 from pixel_core.models.batch import collate
 from pixel_core.models.logprobs import logprobs_of, trained_logits
 from pixel_core.models.vllm_folder import largest_area
-from pixel_core.models.vllm_prompts import prompt_of
+from pixel_core.models.vllm_inputs import prompt_of
 from pixel_core.records import StopReason
-from pixel_core.vision.patches import grid_of
 
 #: Float32 on both sides; the two forwards add in different orders.
 AGREEMENT = 1e-4

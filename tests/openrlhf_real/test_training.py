@@ -11,9 +11,9 @@ import torch
 from replaying import Replayed, logprobs_with
 from training_run import KILL_AFTER, TrainingRun
 
-from pixel_core.dialogue.episode import Episode
 from pixel_core.rewards.advantages import advantages
 from pixel_core.rewards.shaping import ShapedRewards, shape
+from pixel_core.rollout.episode import Episode
 
 #: vLLM's bfloat16 log-probabilities are this near to float32 ones with the same weights, on
 #: average; found: 0.001 to 0.005, against 0.1 with the weights of the step before.

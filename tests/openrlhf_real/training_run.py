@@ -20,8 +20,8 @@ from make_stage import settings
 from private_ray import private_ray
 
 from pixel_core.config import PipelineConfig
-from pixel_core.openrlhf.places import RunFolder
-from pixel_core.store import Artifact, Store
+from pixel_core.training.openrlhf.places import RunFolder
+from pixel_core.workflow.store import Artifact, Store
 
 HERE = Path(__file__).parent
 #: The first start is killed once this step's checkpoint is whole. Not one that is followed by

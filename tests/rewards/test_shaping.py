@@ -13,7 +13,7 @@ from reward_groups import PRESETS, Group, configs, groups
 from pixel_core.config import LagrangianConfig, RewardConfig
 from pixel_core.rewards.duals import Duals
 from pixel_core.rewards.shaping import excess, rapr, shape
-from pixel_core.store.identity import canonical
+from pixel_core.workflow.store.identity import canonical
 
 PAPER = RewardConfig(alpha=0.5, beta=0.05, rapr_target=0.3, free_operations=1)
 UPSTREAM = RewardConfig(preset="upstream_code")

@@ -10,8 +10,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from pixel_core.stage import SilentProgress
-from pixel_core.training import ray_sft
+from pixel_core.training.ray_train import stage as ray_sft
+from pixel_core.workflow.stage import SilentProgress
 
 
 class Telling(SilentProgress):

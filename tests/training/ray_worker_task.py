@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from pixel_core.stage import Progress
 from pixel_core.training.loop import Row
 from pixel_core.training.ray_train.worker import Job, train
-from pixel_core.workers.team import Team
+from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.stage import Progress
 
 
 class TeamLine:

@@ -6,8 +6,8 @@ import os
 import time
 from pathlib import Path
 
-from pixel_core.stage import SilentProgress
-from pixel_core.workers.team import Team, run_team
+from pixel_core.workflow.parallel.team import Team, run_team
+from pixel_core.workflow.stage import SilentProgress
 
 
 def sleep(team: Team, folder: str) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixel_core.annotation import annotate
 from pixel_core.config import (
     OptimizerConfig,
     PipelineConfig,
@@ -19,11 +18,10 @@ from pixel_core.config import (
     SftConfig,
     TinyModelConfig,
 )
-from pixel_core.dialogue.calls import ZoomCall, format_call
+from pixel_core.config.profile import load_profile
+from pixel_core.data.annotation import stage as annotate
+from pixel_core.data.sources import ingest
 from pixel_core.models.loading import save_model
-from pixel_core.models.tiny import build_tiny
-from pixel_core.models.tokenizer import build_tokenizer
-from pixel_core.profile import load_profile
 from pixel_core.records import (
     Annotation,
     Split,
@@ -33,11 +31,13 @@ from pixel_core.records import (
     read_jsonl,
     write_jsonl,
 )
-from pixel_core.seeds import ingest
-from pixel_core.stage import StageContext
-from pixel_core.store import Store
+from pixel_core.rollout.calls import ZoomCall, format_call
+from pixel_core.tiny.model import build_tiny
+from pixel_core.tiny.tokenizer import build_tokenizer
 from pixel_core.training import rl, sft, stages
-from pixel_core.workers.team import Team
+from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.stage import StageContext
+from pixel_core.workflow.store import Store
 
 TINIER = TinyModelConfig(vision_depth=1, vision_hidden=32, layers=2, hidden=64, heads=2)
 HABITS = SftConfig(

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from pixel_core.config import OptimizerConfig
-from pixel_core.stage import Workspace
 from pixel_core.training.loop import Row, train
-from pixel_core.workers.team import Team
+from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.stage import Workspace
 
 STEPS = 12
 

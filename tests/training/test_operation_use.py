@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_core.dialogue.episode import Episode
+from pixel_core.evaluation.study.diagnosis import diagnose
 from pixel_core.records import (
     Annotation,
     Box,
@@ -20,8 +20,8 @@ from pixel_core.records import (
     Step,
     StopReason,
 )
-from pixel_core.scoring.hits import Evidence, hit
-from pixel_core.study.diagnosis import diagnose
+from pixel_core.rollout.episode import Episode
+from pixel_core.statistics.hits import Evidence, hit
 from pixel_core.training.loop import Row, _averages
 from pixel_core.training.operation_use import known_places, pays, use_counts
 

@@ -11,9 +11,9 @@ from tiny_world import dialogue, tiny
 
 from pixel_core.config import CLIP_TASKS, BaseModelConfig, ClipConfig, PerceptionPhase
 from pixel_core.config import PERCEPTION_TASKS as TASKS
-from pixel_core.drawn.scene import NAMES
-from pixel_core.training.clip_perception import ClipLessons
-from pixel_core.training.perception import PerceptionShard
+from pixel_core.tiny.scene import NAMES
+from pixel_core.training.tiny_clips import ClipLessons
+from pixel_core.training.tiny_pretraining import PerceptionShard
 
 PHASE = PerceptionPhase(
     steps=1,

@@ -12,10 +12,10 @@ from tiny_world import opening, tiny
 from torch.distributions import Categorical
 
 from pixel_core.config import RlConfig, SamplingConfig
-from pixel_core.dialogue.episode import run_episodes
 from pixel_core.models.batch import collate
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.models.logprobs import trained_logits
+from pixel_core.rollout.episode import run_episodes
 from pixel_core.training.policy_loss import Sample, clipped, divergence, learn
 
 CONFIG = RlConfig()

@@ -18,12 +18,12 @@ from small_run import HABITS, Heard, SmallRun
 
 from pixel_core.config import RayTrainConfig, SftConfig
 from pixel_core.errors import DataError
-from pixel_core.pipeline import BY_NAME
-from pixel_core.stage import Progress, SilentProgress, StageContext, Workspace
-from pixel_core.store import Store
 from pixel_core.training import checkpoint as team_checkpoint
-from pixel_core.training import ray_sft
 from pixel_core.training.ray_train import checkpoint
+from pixel_core.training.ray_train import stage as ray_sft
+from pixel_core.workflow.stage import Progress, SilentProgress, StageContext, Workspace
+from pixel_core.workflow.store import Store
+from pixel_core.workflow.table import BY_NAME
 
 #: Each starts a Ray of its own; ``test_ray_sft_worker.py`` has what needs none.
 pytestmark = pytest.mark.slow

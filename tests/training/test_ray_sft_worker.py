@@ -11,13 +11,11 @@ from ray_worker_task import work
 from small_run import HABITS, Heard, SmallRun
 
 from pixel_core.config import OptimizerConfig, RayTrainConfig, SelectConfig, SftConfig
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.transcript import Transcript
 from pixel_core.errors import ConfigError
 from pixel_core.models.batch import collate
 from pixel_core.models.loading import load_model
-from pixel_core.stage import Workspace
-from pixel_core.store import Store
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.transcript import Transcript
 from pixel_core.training import checkpoint as team_checkpoint
 from pixel_core.training.ray_train import checkpoint
 from pixel_core.training.ray_train.forward import Scorer, inputs_of
@@ -26,7 +24,9 @@ from pixel_core.training.ray_train.passes import passes_of
 from pixel_core.training.ray_train.ready import check
 from pixel_core.training.ray_train.worker import Job
 from pixel_core.training.sft import Lessons, learn
-from pixel_core.workers.team import run_team
+from pixel_core.workflow.parallel.team import run_team
+from pixel_core.workflow.stage import Workspace
+from pixel_core.workflow.store import Store
 
 pytestmark = pytest.mark.ci
 

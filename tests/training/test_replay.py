@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tiny_world import Scripted, call, opening, tiny
 
 from pixel_core.config import ReplayConfig, RlConfig, SamplingConfig
-from pixel_core.dialogue.episode import Episode, run_episodes
 from pixel_core.models.batch import collate
 from pixel_core.models.logprobs import logprobs_of, trained_logits
-from pixel_core.training.order import Order
+from pixel_core.rollout.episode import Episode, run_episodes
+from pixel_core.training.batching import Order
 from pixel_core.training.policy_loss import Sample, learn
 from pixel_core.training.replay import Remembered, ReplayBuffer, restore
 from pixel_core.training.rollouts import extra_rounds

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_core.config import OptimizerConfig
+from pixel_core.training.batching import Order
 from pixel_core.training.microbatch import by_length
 from pixel_core.training.optimizer import rate_factor
-from pixel_core.training.order import Order
 
 
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 5))

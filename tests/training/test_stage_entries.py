@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pixel_core.config import PipelineConfig
-from pixel_core.pipeline import BY_NAME, STAGES
 from pixel_core.training import stages
+from pixel_core.workflow.table import BY_NAME, STAGES
 
 
 def test_importing_a_stage_imports_neither_torch_nor_transformers() -> None:

@@ -15,9 +15,9 @@ import team_tasks
 
 from pixel_core.config import OptimizerConfig
 from pixel_core.errors import StageFailed
-from pixel_core.stage import SilentProgress
-from pixel_core.store import Store
-from pixel_core.workers.team import run_team, worker_count
+from pixel_core.workflow.parallel.team import run_team, worker_count
+from pixel_core.workflow.stage import SilentProgress
+from pixel_core.workflow.store import Store
 
 ADAM = OptimizerConfig(learning_rate=3e-2, warmup_steps=3, schedule="cosine")
 MUON = OptimizerConfig(kind="muon", learning_rate=1e-2, muon_learning_rate=0.02)
@@ -132,8 +132,8 @@ def test_a_long_folder_for_temporary_files_is_no_hindrance(tmp_path: Path) -> No
     long.mkdir()
     program = (
         "import team_tasks\n"
-        "from pixel_core.stage import SilentProgress\n"
-        "from pixel_core.workers.team import run_team\n"
+        "from pixel_core.workflow.stage import SilentProgress\n"
+        "from pixel_core.workflow.parallel.team import run_team\n"
         "print(run_team(team_tasks.ranks, (), shards=2, workers=2, progress=SilentProgress()))"
     )
     here = str(Path(team_tasks.__file__).parent)

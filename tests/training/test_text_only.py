@@ -12,10 +12,6 @@ from small_run import Cut, Heard, SmallRun
 from tiny_world import call, dialogue, opening, tiny
 
 from pixel_core.config import PipelineConfig, SamplingConfig, TextOnlyConfig
-from pixel_core.dialogue.calls import parse_turn
-from pixel_core.dialogue.engine import Completion
-from pixel_core.dialogue.episode import run_episodes
-from pixel_core.dialogue.replay import replay
 from pixel_core.errors import DataError
 from pixel_core.records import (
     Annotation,
@@ -27,14 +23,18 @@ from pixel_core.records import (
     write_jsonl,
 )
 from pixel_core.rewards.grading import extract_boxed, grade
-from pixel_core.stage import StageContext
-from pixel_core.store import Store
+from pixel_core.rollout.calls import parse_turn
+from pixel_core.rollout.engine import Completion
+from pixel_core.rollout.episode import run_episodes
+from pixel_core.rollout.replay import replay
 from pixel_core.training import text_only
 from pixel_core.training.drawn_order import DrawnOrder
 from pixel_core.training.rejection import Fault, accept
 from pixel_core.training.sft import Lessons
-from pixel_core.training.start import Trainee
-from pixel_core.workers.team import Team
+from pixel_core.training.trainee import Trainee
+from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.stage import StageContext
+from pixel_core.workflow.store import Store
 
 #: Of the small run's 24 train questions its model answers some at once and rightly.
 SHARE = TextOnlyConfig(share=0.05, chunk=4, samples=2)

@@ -12,10 +12,10 @@ from tiny_world import call, opening
 from warm_start import GREEDY, LOGPROB_TOLERANCE, Led, agreement
 
 from pixel_core.config import PixelBudget, SamplingConfig
-from pixel_core.dialogue.call_tokens import opening_tokens
-from pixel_core.dialogue.episode import Opening, run_episodes
-from pixel_core.dialogue.prompts import Prompts
 from pixel_core.errors import DataError
+from pixel_core.rollout.episode import Opening, run_episodes
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.tool_calls import opening_tokens
 
 PLAIN = SamplingConfig(temperature=1.0)
 

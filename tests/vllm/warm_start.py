@@ -14,18 +14,18 @@ import numpy as np
 import torch
 
 from pixel_core.config import DialogueConfig, SamplingConfig, VllmConfig
-from pixel_core.dialogue.engine import Completion, Engine
-from pixel_core.dialogue.episode import Episode, Opening
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.questions import Questions, read_queries
-from pixel_core.dialogue.transcript import Transcript
-from pixel_core.dialogue.vocabulary import Vocabulary
+from pixel_core.config.profile import load_profile
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.models.loading import FOLDER, load_model
 from pixel_core.models.vllm_engine import VllmEngine
-from pixel_core.profile import load_profile
 from pixel_core.records import Split
-from pixel_core.store import Store
+from pixel_core.rollout.engine import Completion, Engine
+from pixel_core.rollout.episode import Episode, Opening
+from pixel_core.rollout.queries import Questions, read_queries
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.transcript import Transcript
+from pixel_core.rollout.vocabulary import Vocabulary
+from pixel_core.workflow.store import Store
 
 PROFILE = Path(__file__).parent / "zooming.toml"
 GREEDY = SamplingConfig(temperature=0.0)

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pixel_core.dev.annotator.digits import read_digit
-from pixel_core.drawn.scene import COLOURS, NAMES
+from pixel_core.tiny.scene import COLOURS, NAMES
 
 #: How far a pixel's colour may be from a card's (of 441), for compression and blur.
 _NEAR = 60.0

@@ -12,7 +12,7 @@ from typing import Any
 
 from pixel_core.dev.annotator.cards import SeenCard, find_cards
 from pixel_core.errors import MediaError
-from pixel_core.vision.loading import load_picture
+from pixel_core.media.loading import load_picture
 
 
 class BadRequest(Exception):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pixel_core.config import WorldConfig
-from pixel_core.drawn.draw import indices
-from pixel_core.drawn.scene import GLYPH_HEIGHT, GLYPH_WIDTH, Card, Scene, World
+from pixel_core.tiny.draw import indices
+from pixel_core.tiny.scene import GLYPH_HEIGHT, GLYPH_WIDTH, Card, Scene, World
 
 #: Pixels a glyph's dot must have: two dots that share a pixel can't be told apart.
 SMALLEST_DOT = 1.25

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pixel_core.dev.annotator.cards import SeenCard
-from pixel_core.drawn.scene import NAMES
+from pixel_core.tiny.scene import NAMES
 
 _COLOUR = "|".join(NAMES)
 _DIGIT = re.compile(rf"which digit is on the ({_COLOUR}) card", re.IGNORECASE)

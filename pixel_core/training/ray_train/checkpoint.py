@@ -18,8 +18,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from pixel_core.stage import Workspace
 from pixel_core.training.loop import Row
+from pixel_core.workflow.stage import Workspace
 
 #: Apart from those of ``training/checkpoint.py``, which have another form.
 _PREFIX = "ray-sft-"

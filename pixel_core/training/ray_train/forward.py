@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pixel_core.media.budget import MERGE, PATCH
+from pixel_core.media.patches import STILL_WIDTH
 from pixel_core.models.batch import Batch
 from pixel_core.models.logprobs import forbid, logprobs_of
 from pixel_core.models.vision_tower import both_moments
-from pixel_core.vision.budget import MERGE, PATCH
-from pixel_core.vision.patches import STILL_WIDTH
 
 #: By name, as ``Scorer`` takes them.
 Inputs = dict[str, Tensor]

@@ -10,11 +10,11 @@ import torch
 from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
 
 from pixel_core.config import RayTrainConfig
-from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.errors import ConfigError, DataError
 from pixel_core.models.loading import FOLDER, save_model
-from pixel_core.stage import Workspace
+from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.training.ray_train import checkpoint
+from pixel_core.workflow.stage import Workspace
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

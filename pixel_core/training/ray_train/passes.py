@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pixel_core.dialogue.transcript import Transcript
+from pixel_core.rollout.transcript import Transcript
 
 
 def passes_of(transcripts: Sequence[Transcript], tokens: int) -> list[list[Transcript]]:

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import ray
 
-from pixel_core.cluster import worker_python
 from pixel_core.config import RayTrainConfig
 from pixel_core.errors import ConfigError
+from pixel_core.workflow.cluster import worker_python
 
 #: Bytes of a local Ray's object store: what passes through it here are messages.
 _OBJECT_STORE = 100 * 2**20

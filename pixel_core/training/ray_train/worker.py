@@ -13,20 +13,20 @@ import torch.distributed as dist
 from torch import Tensor
 
 from pixel_core.config import DialogueConfig, SftConfig
-from pixel_core.dialogue.prompts import Prompts
-from pixel_core.dialogue.transcript import Transcript
-from pixel_core.dialogue.vocabulary import Vocabulary
 from pixel_core.models.batch import collate
-from pixel_core.stage import Workspace
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.transcript import Transcript
+from pixel_core.rollout.vocabulary import Vocabulary
+from pixel_core.training.batching import Order
 from pixel_core.training.loop import Row
 from pixel_core.training.optimizer import freeze_vision
-from pixel_core.training.order import Order
 from pixel_core.training.ray_train import checkpoint
 from pixel_core.training.ray_train.forward import Scorer, inputs_of
 from pixel_core.training.ray_train.loading import load_for_training
 from pixel_core.training.ray_train.passes import passes_of, silent, trained_tokens
 from pixel_core.training.ray_train.sharding import FullySharded, Replicated, Sharding
 from pixel_core.training.sft import Lessons
+from pixel_core.workflow.stage import Workspace
 
 PHASE = "sft"
 #: What the person at the terminal sees.

@@ -65,7 +65,7 @@ class _Heard:
 
 
 def listen_to_rollouts(module: ModuleType) -> None:
-    """``pixel_core.openrlhf.rollouts``."""
+    """``pixel_core.training.openrlhf.rollouts``."""
     play = module.Rollouts.play
 
     async def play_and_record(self: Any, label: str, params: Any, sampler: Any) -> Any:

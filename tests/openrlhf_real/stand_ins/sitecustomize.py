@@ -184,7 +184,7 @@ def receive_on_the_cpu(module: ModuleType) -> None:
 if "OPENRLHF_RECORD" in os.environ:
     import recorder
 
-    after("pixel_core.openrlhf.rollouts")(recorder.listen_to_rollouts)
+    after("pixel_core.training.openrlhf.rollouts")(recorder.listen_to_rollouts)
     after("openrlhf.trainer.ray.ppo_actor")(recorder.listen_to_training)
 
 sys.meta_path.insert(0, _Finder())

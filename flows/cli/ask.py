@@ -1,0 +1,158 @@
+"""``pixel ask``: one question about pictures or a video, to a model of the pipeline or not."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from flows.cli.ask_output import Teller
+from flows.cli.endings import errors, say
+from flows.cli.model import load_reasoner, request_of
+from flows.cli.printable import printable
+from flows.consoles import plain_console
+from pixel_core.config import PipelineConfig
+from pixel_core.errors import ConfigError
+from pixel_core.serving.answer import Answer, AnswerStep
+from pixel_core.serving.demo.examples import Example, draw_examples
+from pixel_core.serving.latest_model import is_model_name
+from pixel_core.serving.media import MediaLimits, Seen
+from pixel_core.serving.saving import check_folder, save_answer, trajectory
+from pixel_core.serving.url_fetch import UrlLimits
+
+if TYPE_CHECKING:
+    from pixel_core.serving.reasoner import Reasoner
+
+#: Questions of the drawn world to choose from.
+EXAMPLES = 12
+
+#: After Ctrl-C a turn under way is waited for so long.
+_PATIENCE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The command line. ``media`` and ``question``, or the number of an ``example``."""
+
+    media: tuple[str, ...] = ()
+    question: str = ""
+    example: int = 0
+    model: str = "policy"
+    base: str = ""
+    profile: str | None = None
+    overrides: tuple[str, ...] = ()
+    store: str | None = None
+    choices: tuple[str, ...] = ()
+    operations: bool = True
+    frames: int = 16
+    temperature: float = 0.0
+    seed: int = 0
+    device: str = "cpu"
+    hosts: tuple[str, ...] = ()
+    save: Path | None = None
+    as_json: bool = False
+    open_it: bool = False
+
+
+def ask_model(asked: Asked) -> None:
+    """Print each step as it is made and then the answer; save and show what is wished."""
+    _check(asked)
+    console = plain_console()
+    config = request_of(asked).config()
+    example = _example(asked, config)
+    media: Any = list(asked.media) if len(asked.media) > 1 else "".join(asked.media)
+    question, truth = asked.question, ""
+    if example is not None:
+        media = Seen(example.images, example.is_video)
+        question, truth = example.question, example.answer
+    with errors.status("loading the model"):
+        limits = MediaLimits(urls=UrlLimits(hosts=asked.hosts, tell_hosts=True))
+        reasoner = load_reasoner(asked, config, limits=limits)
+    label = reasoner.name if not is_model_name(asked.model) else asked.model
+    try:
+        answer = _answer(reasoner, media, question, truth, asked, label, console)
+    finally:
+        reasoner.conductor.close(_PATIENCE_S)
+    if asked.as_json:
+        told = trajectory(answer, model=reasoner.name)
+        print(json.dumps(told | ({"right": truth} if truth else {}), indent=1))
+    _keep(answer, asked, reasoner.name)
+
+
+def _check(asked: Asked) -> None:
+    if asked.example and (asked.media or asked.question or asked.choices):
+        raise ConfigError("--example brings its own picture and question: leave yours out")
+    if not asked.example and not (asked.media and asked.question):
+        raise ConfigError(
+            'give a picture or a video, and a question: pixel ask street.jpg "what does the '
+            'sign say?"; or --example 1'
+        )
+    if asked.save is not None:
+        check_folder(asked.save)
+
+
+def _example(asked: Asked, config: PipelineConfig) -> Example | None:
+    if not asked.example:
+        return None
+    if not 1 <= asked.example <= EXAMPLES:
+        raise ConfigError(f"--example {asked.example} is not from 1 to {EXAMPLES}")
+    return draw_examples(config.ingest.drawn, EXAMPLES)[asked.example - 1]
+
+
+def _answer(
+    reasoner: Reasoner,
+    media: Any,
+    question: str,
+    truth: str,
+    asked: Asked,
+    label: str,
+    console: Console,
+) -> Answer:
+    teller = None if asked.as_json else Teller(console)
+    with errors.status("reading what is asked about"):
+        ticket = reasoner.submit(
+            media,
+            question,
+            choices=asked.choices,
+            operations=asked.operations,
+            temperature=asked.temperature,
+            seed=asked.seed,
+            frames=asked.frames,
+        )
+    if teller:
+        teller.question(label, question, asked.choices)
+    with errors.status("the model speaks"):
+        for event in ticket.events():
+            if isinstance(event, AnswerStep):
+                if teller:
+                    teller.step(event)
+                continue
+            if teller:
+                teller.answer(event, truth)
+            return event
+    raise AssertionError("a ticket ends with an answer or an error")
+
+
+def _keep(answer: Answer, asked: Asked, model: str) -> None:
+    if asked.save is not None:
+        files = save_answer(answer, asked.save, model=model)
+        say("saved", "green", f"{len(files)} files in {asked.save}")
+    if asked.open_it:
+        from flows.cli.ask_page import write_page
+
+        folder = asked.save or Path(tempfile.mkdtemp(prefix="pixel-ask-"))
+        page = folder / "answer.html"
+        write_page(answer, printable(model), page)
+        say("page", "green", str(page))
+        if not webbrowser.open(page.absolute().as_uri()):
+            say("note", "yellow", "no browser could be opened here; open the file by hand")
+
+
+def split_choices(text: str) -> tuple[str, ...]:
+    """ "red, blue" as two choices."""
+    return tuple(part.strip() for part in text.split(",")) if text else ()

@@ -1,0 +1,215 @@
+"""Procedures driven round by round through the Batch API, at half the price.
+
+A round gathers every procedure's next request, answers from the ledger what is known, hands
+the rest in as batches, waits for them and records each answer before it is used. Procedures
+are not held between rounds: each is begun anew and sent its recorded replies, which costs
+microseconds, so that a million of them take no more memory than a few thousand.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pixel_core.config import OpenAIConfig
+from pixel_core.data.annotation.batch.api import BatchApi
+from pixel_core.data.annotation.batch.batch_input import BatchInput
+from pixel_core.data.annotation.batch.journal import BatchNotes
+from pixel_core.data.annotation.batch.submit import BatchOffice
+from pixel_core.data.annotation.images import ShownViews
+from pixel_core.data.annotation.requests import Procedure, Request
+from pixel_core.data.annotation.till import Till
+from pixel_core.data.annotation.wire import request_body
+from pixel_core.errors import BudgetSpent
+from pixel_core.models.endpoint.completion import Reply, read_reply
+from pixel_core.workflow.stage import Progress, StageContext
+
+T = TypeVar("T")
+
+#: Procedures begun and not ended, or ended ahead of the oldest that is not, at most. Only
+#: how to begin it is held of each.
+WINDOW = 20_000
+#: Requests written from one sign of progress to the next.
+_TELL_EVERY = 50
+
+
+@dataclass
+class _Case(Generic[T]):
+    """A procedure: how to begin it, and how many replies it was sent so far."""
+
+    begin: Callable[[], Procedure[T]]
+    replies: int = 0
+
+
+@dataclass(frozen=True)
+class _Ended(Generic[T]):
+    value: T
+
+
+def drive(
+    procedures: Iterable[Callable[[], Procedure[T]]], context: StageContext, till: Till
+) -> Generator[tuple[int, T], None, None]:
+    """Yield (position, result) of each procedure as it ends.
+
+    What an earlier run handed in is fetched first. On Ctrl-C, and when anything is raised,
+    batches stay with the endpoint; the next run fetches them. Raises what a procedure
+    raises, ``EndpointError``, ``StorageError``, ``MediaError``, ``BudgetSpent`` once all
+    that can be paid for is answered, ``ConfigError`` for a request over ``max_bytes``.
+    """
+    config, progress = context.config.annotate.openai, context.progress
+    with _office(context, till) as office:
+        views = ShownViews(context.inputs["ingest"] / "pictures.zip")
+        try:
+            office.adopt()
+            office.collect()
+            yield from _Rounds[T](till, office, views, config, progress).run(procedures)
+        finally:
+            views.close()
+
+
+def fetch_left(context: StageContext, till: Till) -> None:
+    """Wait for what earlier runs handed in at this endpoint, and record its answers.
+
+    A live run calls it first: otherwise it would ask, and pay, a second time. Raises as
+    ``drive`` does; needs neither key nor connection when nothing was left.
+    """
+    with _office(context, till) as office:
+        office.adopt()
+        office.collect()
+
+
+@contextmanager
+def _office(context: StageContext, till: Till) -> Iterator[BatchOffice]:
+    config, progress = context.config.annotate.openai, context.progress
+    api = BatchApi(config)
+    office = BatchOffice(api, BatchNotes(context.shared), till, config, progress)
+    try:
+        yield office
+    except BaseException:
+        ids = [submission.batch for submission in office.under_way() if submission.batch]
+        if ids:
+            several = f"{len(ids)} batches go on" if len(ids) > 1 else "1 batch goes on"
+            progress.note(
+                f"{several} at the endpoint ({', '.join(ids[:5])}); the next run fetches "
+                "what is answered"
+            )
+        raise
+    finally:
+        api.close()
+
+
+class _Rounds(Generic[T]):
+    def __init__(
+        self,
+        till: Till,
+        office: BatchOffice,
+        views: ShownViews,
+        config: OpenAIConfig,
+        progress: Progress,
+    ) -> None:
+        self._till = till
+        self._office = office
+        self._views = views
+        self._config = config
+        self._progress = progress
+        #: Digests of what is asked in this round; two procedures may ask the same.
+        self._asked: set[str] = set()
+        #: By position, in order: the first is the oldest.
+        self._waiting: dict[int, _Case[T]] = {}
+        self._begun = 0
+        self._input: BatchInput | None = None
+
+    def run(self, procedures: Iterable[Callable[[], Procedure[T]]]) -> Iterator[tuple[int, T]]:
+        source = enumerate(procedures)
+        with tempfile.TemporaryDirectory(prefix="batch-") as folder:
+            while True:
+                self._asked.clear()
+                short: BudgetSpent | None = None
+                try:
+                    yield from self._gather(source, Path(folder))
+                except BudgetSpent as error:
+                    short = error  # what is asked may cost less than was set aside for it
+                self._hand_in()
+                if not self._asked:
+                    if short is not None:
+                        raise short
+                    return
+                self._office.collect()
+
+    def _gather(
+        self, source: Iterator[tuple[int, Callable[[], Procedure[T]]]], folder: Path
+    ) -> Iterator[tuple[int, T]]:
+        for position in list(self._waiting):
+            yield from self._advance(position, folder)
+        while not self._waiting or self._begun - next(iter(self._waiting)) < WINDOW:
+            position, begin = next(source, (-1, None))
+            if begin is None:
+                return
+            self._begun = position + 1
+            self._waiting[position] = _Case(begin)
+            yield from self._advance(position, folder)
+
+    def _advance(self, position: int, folder: Path) -> Iterator[tuple[int, T]]:
+        """Yield the procedure's result, or ask its next request."""
+        found = self._next(self._waiting[position])
+        if isinstance(found, _Ended):
+            del self._waiting[position]
+            yield position, found.value
+        else:
+            self._ask(found, folder)
+
+    def _next(self, case: _Case[T]) -> Request | _Ended[T]:
+        """Send a procedure the replies that are on record, from its beginning."""
+        procedure = case.begin()
+        sent = 0
+        try:
+            request = next(procedure)
+            while True:
+                reply = self._recall(request, again=sent < case.replies)
+                if reply is None:
+                    procedure.close()
+                    return request
+                sent += 1
+                case.replies = max(case.replies, sent)
+                request = procedure.send(reply)
+        except StopIteration as end:
+            return _Ended(end.value)
+
+    def _recall(self, request: Request, again: bool) -> Reply | None:
+        """``again``: this run has counted that answer already, as it has those it fetched."""
+        digest = self._till.digest(request)
+        fetched = self._office.fetched
+        if not again and digest not in fetched:
+            return self._till.recall(request)
+        fetched.discard(digest)
+        body = self._till.answer(digest)
+        return None if body is None else read_reply(body)
+
+    def _ask(self, request: Request, folder: Path) -> None:
+        digest = self._till.digest(request)
+        if digest in self._asked:
+            return
+        self._till.reserve(request, batch=True)
+        self._asked.add(digest)
+        body = request_body(request, self._config.model, self._views.urls(request))
+        for name in self._config.omit:
+            body.pop(name, None)
+        if self._input is not None and not self._input.add(digest, request, body):
+            self._hand_in()
+        if self._input is None:
+            self._input = BatchInput(folder / "requests.jsonl", self._config.batch)
+            self._input.add(digest, request, body)
+        if len(self._asked) % _TELL_EVERY == 0:
+            self._progress.update(len(self._asked), max(len(self._asked), len(self._waiting)))
+        if self._input.full:
+            self._hand_in()
+
+    def _hand_in(self) -> None:
+        batch, self._input = self._input, None
+        if batch is not None:
+            with batch:
+                self._office.hand_in(batch)

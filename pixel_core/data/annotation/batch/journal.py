@@ -1,0 +1,100 @@
+"""What was handed in as a batch and not fetched yet, noted so that a kill loses none of it.
+
+A submission's requests are noted before anything is sent, the file's id once it is uploaded,
+the batch's id once it is created. Only what is uploaded can have become a batch, and the
+batch bears the submission's id: so after a kill at any moment it is known, or can be looked
+up, whether there is a batch already.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+
+from pixel_core.errors import StorageError
+from pixel_core.workflow.stage import Workspace
+from pixel_core.workflow.store.layout import new_id
+
+_PREFIX = "batch-"
+_REQUESTS = ".requests"
+_STATE = ".json"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One batch from our side. ``file`` and ``batch`` are "" until there are such ids."""
+
+    id: str
+    #: Where it was handed in, and for which model.
+    base_url: str
+    model: str
+    requests: int
+    #: Seconds since the epoch when it was noted.
+    at: float
+    file: str = ""
+    batch: str = ""
+
+
+class BatchNotes:
+    """The submissions in a stage's shared notes. Write only while holding those."""
+
+    def __init__(self, notes: Workspace) -> None:
+        self._notes = notes
+
+    def begin(self, base_url: str, model: str, requests: int, packed: bytes) -> Submission:
+        """Note a submission's requests (see ``RequestPacker``) before anything is sent."""
+        now = round(time.time(), 3)
+        submission = Submission(new_id(), base_url, model, requests, now)
+        self._notes.put(f"{_PREFIX}{submission.id}{_REQUESTS}", packed)
+        self._write(submission)
+        return submission
+
+    def uploaded(self, submission: Submission, file: str) -> Submission:
+        return self._write(replace(submission, file=file))
+
+    def created(self, submission: Submission, batch: str) -> Submission:
+        return self._write(replace(submission, batch=batch))
+
+    def forget(self, submission: Submission) -> None:
+        """Everything of it is recorded, or nothing of it was sent."""
+        # The state goes first: requests without a state are nothing.
+        self._notes.delete(f"{_PREFIX}{submission.id}{_STATE}")
+        self._notes.delete(f"{_PREFIX}{submission.id}{_REQUESTS}")
+
+    def packed(self, submission: Submission) -> bytes:
+        """The submission's requests. ``StorageError`` when they are damaged."""
+        name = f"{_PREFIX}{submission.id}{_REQUESTS}"
+        packed = self._notes.get(name)
+        if packed is None:
+            raise StorageError(
+                f"the note {name} of batch {submission.batch or '(none)'} is missing or "
+                "damaged, so its answers can't be told apart; restore it from a backup, or "
+                f"delete {_PREFIX}{submission.id}{_STATE} beside it to ask again"
+            )
+        return packed
+
+    def open(self) -> list[Submission]:
+        """All that are not forgotten, oldest first; what a kill left half noted is removed."""
+        names = [name for name in self._notes.names() if name.startswith(_PREFIX)]
+        submissions = []
+        for name in names:
+            if not name.endswith(_STATE):
+                continue
+            data = self._notes.get(name)
+            if data is None:
+                raise StorageError(
+                    f"the note {name} of a batch is damaged; restore it from a backup, or "
+                    "delete it: what that batch was paid for is then asked again"
+                )
+            submissions.append(Submission(**json.loads(data)))
+        known = {f"{_PREFIX}{submission.id}" for submission in submissions}
+        for name in names:
+            if name.endswith(_REQUESTS) and name.removesuffix(_REQUESTS) not in known:
+                self._notes.delete(name)
+        return sorted(submissions, key=lambda submission: (submission.at, submission.id))
+
+    def _write(self, submission: Submission) -> Submission:
+        data = json.dumps(asdict(submission)).encode()
+        self._notes.put(f"{_PREFIX}{submission.id}{_STATE}", data)
+        return submission

@@ -1,0 +1,181 @@
+"""Handing batches in and fetching what came of them, so that a kill never costs money twice.
+
+Order of the notes: see ``batch_notes``. Answers are recorded before their batch is forgotten.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+
+from pixel_core.config import OpenAIConfig
+from pixel_core.data.annotation.batch.api import BatchApi, Uncreated, Unreachable
+from pixel_core.data.annotation.batch.batch_input import BatchInput
+from pixel_core.data.annotation.batch.batch_requests import KeptRequests
+from pixel_core.data.annotation.batch.batch_settling import Settling
+from pixel_core.data.annotation.batch.journal import BatchNotes, Submission
+from pixel_core.data.annotation.till import Till
+from pixel_core.errors import EndpointError
+from pixel_core.workflow.stage import Progress
+
+#: Polls in a row that may fail before the run gives up; the batches go on without it.
+_FAILED_POLLS = 20
+#: Seconds after which a request to create a batch that was cut off can't arrive any more.
+SETTLED_S = 2.0
+#: Seconds before creating is tried again, doubled for each further time.
+FIRST_WAIT_S = 0.5
+
+
+class BatchOffice:
+    """``fetched`` has the digests of the answers that came in, until somebody takes them."""
+
+    def __init__(
+        self,
+        api: BatchApi,
+        notes: BatchNotes,
+        till: Till,
+        config: OpenAIConfig,
+        progress: Progress,
+    ) -> None:
+        self._api = api
+        self._notes = notes
+        self._till = till
+        self._config = config
+        self._progress = progress
+        self._settling = Settling(api, till, config, progress)
+
+    @property
+    def fetched(self) -> set[str]:
+        return self._settling.fetched
+
+    def hand_in(self, batch: BatchInput) -> None:
+        """Upload the file and create its batch."""
+        config = self._config
+        packed = batch.finish()
+        submission = self._notes.begin(config.base_url, config.model, batch.count, packed)
+        try:
+            file = self._api.upload(batch.path)
+        except EndpointError:
+            self._drop(submission)
+            raise
+        submission = self._notes.uploaded(submission, file)
+        submission = self._create(submission)
+        self._progress.note(
+            f"batch {submission.batch} is handed in: {submission.requests} requests"
+        )
+
+    def under_way(self) -> list[Submission]:
+        """What is handed in at this endpoint and not fetched yet."""
+        return [
+            submission
+            for submission in self._notes.open()
+            if submission.base_url == self._config.base_url
+        ]
+
+    def adopt(self) -> None:
+        """Take over what an interrupted run handed in, or was about to."""
+        for submission in self._notes.open():
+            if submission.base_url != self._config.base_url:
+                self._progress.note(
+                    f"batch {submission.batch or submission.id} was handed in at "
+                    f"{submission.base_url} and is left alone; set annotate.openai.base_url "
+                    "to that to fetch it"
+                )
+            elif not submission.file:
+                self._drop(submission)  # nothing can have been created
+            else:
+                self._adopt(submission)
+
+    def collect(self) -> None:
+        """Wait until all batches have ended and every answer of theirs is recorded.
+
+        Raises ``EndpointError`` for what waiting won't mend, when all answers are safe.
+        """
+        pending = self.under_way()
+        handed_in = sum(submission.requests for submission in pending)
+        fetched = failed_polls = 0
+        troubles: list[EndpointError] = []
+        while pending:
+            answered, still = fetched, []
+            for submission in pending:
+                try:
+                    state = self._api.state(submission.batch)
+                except Unreachable as error:
+                    failed_polls = self._missed(error, failed_polls)
+                    still.append(submission)
+                    continue
+                failed_polls = 0
+                if not state.ended:
+                    still.append(submission)
+                    answered += state.completed + state.failed
+                    continue
+                try:
+                    with self._requests(submission) as requests:
+                        trouble = self._settling.settle(submission, state, requests)
+                except Unreachable as error:  # in the middle of fetching: try again
+                    failed_polls = self._missed(error, failed_polls)
+                    still.append(submission)
+                    continue
+                self._drop(submission)
+                if trouble is not None:
+                    troubles.append(trouble)
+                fetched += submission.requests
+                answered += submission.requests
+            pending = still
+            self._progress.update(answered, handed_in, batches_under_way=len(pending))
+            if pending:
+                time.sleep(self._config.batch.poll_s)
+        if troubles:
+            raise troubles[0]
+
+    def _adopt(self, submission: Submission) -> None:
+        with self._requests(submission) as requests:
+            self._settling.set_aside(submission, requests)
+        if not submission.batch:
+            time.sleep(max(0.0, min(SETTLED_S, submission.at + SETTLED_S - time.time())))
+            found = self._api.find(submission.id, submission.at)
+            submission = (
+                self._notes.created(submission, found) if found else self._create(submission)
+            )
+        self._progress.note(
+            f"going on with batch {submission.batch} of an earlier run: "
+            f"{submission.requests} requests"
+        )
+
+    def _create(self, submission: Submission) -> Submission:
+        """Create the batch, exactly one; a try whose answer was lost is looked up."""
+        last: Exception = EndpointError("")
+        for attempt in range(self._config.max_retries + 1):
+            if attempt:
+                time.sleep(min(8.0, FIRST_WAIT_S * 2**attempt) * random.uniform(0.5, 1.0))
+            try:
+                batch = self._api.create(submission.file, submission.id)
+            except Uncreated as error:
+                last = Unreachable(str(error))
+                time.sleep(SETTLED_S)
+                batch = self._api.find(submission.id, submission.at)
+            except Unreachable as error:
+                last, batch = error, ""
+            except EndpointError:
+                self._drop(submission)
+                raise
+            if batch:
+                return self._notes.created(submission, batch)
+        raise last
+
+    def _missed(self, error: Unreachable, before: int) -> int:
+        """One more failed poll in a row; raises when they are too many."""
+        if before + 1 >= _FAILED_POLLS:
+            raise error
+        if not before:
+            self._progress.note(f"polling goes on: {error}")
+        return before + 1
+
+    def _requests(self, submission: Submission) -> KeptRequests:
+        return KeptRequests(self._notes.packed(submission))
+
+    def _drop(self, submission: Submission) -> None:
+        """Forget a submission of which nothing more is to come; its pictures go, too."""
+        self._notes.forget(submission)
+        if submission.file and not self._api.delete(submission.file):
+            self._progress.note(f"the uploaded file {submission.file} could not be deleted")

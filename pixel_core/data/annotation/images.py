@@ -1,0 +1,71 @@
+"""Views as they are sent, made from an ingest artifact's pictures and kept while needed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from PIL import Image
+
+from pixel_core.data.annotation.picture_encoding import encode
+from pixel_core.data.annotation.requests import Request, View
+from pixel_core.errors import MediaError
+from pixel_core.media.archive import PictureArchive
+from pixel_core.media.loading import MAX_PIXELS, load_picture
+from pixel_core.records import Picture
+
+#: Characters of data URLs that are kept: a seed's views are shown several times in a row.
+_KEPT = 64 << 20
+
+_Key = tuple[str, int, tuple[int, int, int, int] | None]
+
+
+class ShownViews:
+    """Safe to use from several threads: the archive is read by one, decoded by all."""
+
+    def __init__(self, pictures: Path) -> None:
+        self._archive = PictureArchive(pictures)
+        self._reading = threading.Lock()
+        self._kept: OrderedDict[_Key, str] = OrderedDict()
+        self._size = 0
+        self._keeping = threading.Lock()
+
+    def urls(self, request: Request) -> list[str]:
+        """The data URLs of a request's views, in order. Raises ``MediaError``."""
+        return [self._url(view) for view in request.views]
+
+    def close(self) -> None:
+        with self._reading:
+            self._archive.close()
+
+    def _url(self, view: View) -> str:
+        region = view.region.as_tuple() if view.region else None
+        key = (view.picture.sha256, view.max_pixels, region)
+        with self._keeping:
+            url = self._kept.get(key)
+            if url is not None:
+                self._kept.move_to_end(key)
+                return url
+        url = encode(self._pixels(view.picture), view)
+        with self._keeping:
+            if key not in self._kept:
+                self._kept[key] = url
+                self._size += len(url)
+            while self._size > _KEPT and len(self._kept) > 1:
+                self._size -= len(self._kept.popitem(last=False)[1])
+        return url
+
+    def _pixels(self, picture: Picture) -> Image.Image:
+        with self._reading:
+            data = self._archive.read(picture)
+        size = picture.width, picture.height
+        image = load_picture(
+            data, max_pixels=max(size[0] * size[1], MAX_PIXELS), name=picture.member
+        )
+        if image.size != size:
+            raise MediaError(
+                f"picture {picture.member} is {image.width} x {image.height} pixels, its "
+                f"record says {size[0]} x {size[1]}: rebuild the artifact"
+            )
+        return image

@@ -1,0 +1,224 @@
+"""Procedures answered one request at a time each, many procedures at once.
+
+Threads do the work: each carries one procedure from question to question. Pictures are
+encoded and answers are made durable outside the slots that bound the requests under way,
+so that the endpoint is kept busy meanwhile.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable
+from typing import Generic, TypeVar
+
+from pixel_core.data.annotation.endpoint import endpoint_of
+from pixel_core.data.annotation.images import ShownViews
+from pixel_core.data.annotation.pricing import expected_tokens
+from pixel_core.data.annotation.rate import Rate
+from pixel_core.data.annotation.requests import Procedure, Request
+from pixel_core.data.annotation.till import Till
+from pixel_core.data.annotation.wire import request_json
+from pixel_core.errors import BudgetSpent
+from pixel_core.models.endpoint.completion import Reply
+from pixel_core.models.endpoint.connection import Connection, Terms
+from pixel_core.models.endpoint.throttle import Stopped, Throttle
+from pixel_core.workflow.stage import StageContext
+
+T = TypeVar("T")
+
+#: Seconds that requests under way are waited for when the caller leaves.
+GRACE_S = 2.0
+#: Seconds from one try to the next while others' answers may free money.
+_MONEY_S = 0.05
+#: Threads beyond the requests under way, a part of them and at least so many: they encode
+#: pictures and wait for answers to be durable.
+_SPARE = 4
+#: Procedures begun and not ended, or ended ahead of the oldest that is not: this many a
+#: request under way, and at least so many.
+_AHEAD = 4
+_LEAST_AHEAD = 64
+
+
+def drive(
+    procedures: Iterable[Callable[[], Procedure[T]]], context: StageContext, till: Till
+) -> Generator[tuple[int, T], None, None]:
+    """Yield (position, result) of each procedure as it ends.
+
+    At most ``concurrency`` requests are under way, within the requests and tokens a minute.
+    A procedure begins only when the oldest unfinished one is not far behind, so a caller
+    that puts results in order holds few of them.
+
+    What a procedure raises, ``EndpointError``, ``BudgetSpent``, ``MediaError`` and
+    ``StorageError`` are raised here, once requests under way have ended: they are paid for.
+    Close the iterator (``contextlib.closing``) when leaving it early, as Ctrl-C does; then
+    they get ``GRACE_S``.
+    """
+    crew: _Crew[T] = _Crew(context, till)
+    window = max(_LEAST_AHEAD, _AHEAD * context.config.annotate.openai.concurrency)
+    source = enumerate(procedures)
+    begun: dict[int, None] = {}  # in order: the first is the oldest
+    position, more = -1, True
+    grace = GRACE_S
+    try:
+        while True:
+            while more and (not begun or position - next(iter(begun)) < window):
+                following = next(source, None)
+                if following is None:
+                    more = False
+                    break
+                position, procedure = following
+                begun[position] = None
+                crew.begin(position, procedure)
+            if not begun:
+                return
+            ended, result, error = crew.results.get()
+            if error is not None:
+                grace = context.config.annotate.openai.timeout_s
+                raise error
+            del begun[ended]
+            yield ended, result  # type: ignore[misc]
+    finally:
+        crew.end(grace)
+
+
+class _Crew(Generic[T]):
+    """The threads of one ``drive`` and what they share."""
+
+    def __init__(self, context: StageContext, till: Till) -> None:
+        self._config = config = context.config.annotate.openai
+        self._till = till
+        self._progress = context.progress
+        self._views = ShownViews(context.inputs["ingest"] / "pictures.zip")
+        self._throttle = Throttle(config.concurrency)
+        self._requests = Rate(config.requests_per_minute)
+        self._tokens = Rate(config.tokens_per_minute)
+        self._todo: queue.SimpleQueue[tuple[int, Callable[[], Procedure[T]]] | None]
+        self._todo = queue.SimpleQueue()
+        self.results: queue.SimpleQueue[tuple[int, T | None, BaseException | None]]
+        self.results = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._most = config.concurrency + max(_SPARE, config.concurrency // 8)
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        #: Requests that a thread sees to, by digest: an equal one waits for its answer.
+        self._seen_to: dict[str, threading.Event] = {}
+
+    def begin(self, position: int, procedure: Callable[[], Procedure[T]]) -> None:
+        self._todo.put((position, procedure))
+        if len(self._threads) < self._most:
+            thread = threading.Thread(target=self._work, name="annotator", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def end(self, grace: float) -> None:
+        """Send nothing more, and give requests under way so many seconds to end."""
+        self._throttle.stop()
+        for _ in self._threads:
+            self._todo.put(None)
+        deadline = time.monotonic() + grace
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+        self._views.close()
+
+    def _work(self) -> None:
+        while (item := self._todo.get()) is not None:
+            position, procedure = item
+            try:
+                result = self._carried(procedure())
+            except Stopped:
+                return
+            except BaseException as error:  # noqa: BLE001 - raised where results are read
+                self._throttle.stop()
+                self.results.put((position, None, error))
+                return
+            self.results.put((position, result, None))
+
+    def _carried(self, procedure: Procedure[T]) -> T:
+        """What the procedure returns, its requests answered one after the other."""
+        reply: Reply | None = None
+        while True:
+            try:
+                request = next(procedure) if reply is None else procedure.send(reply)
+            except StopIteration as end:
+                return end.value
+            reply = self._answered(request)
+
+    def _answered(self, request: Request) -> Reply:
+        """The reply on record, or a new one, recorded."""
+        digest = self._till.digest(request)
+        while True:
+            with self._lock:
+                other = self._seen_to.get(digest)
+                if other is None:
+                    mine = self._seen_to[digest] = threading.Event()
+                    break
+            other.wait()
+        try:
+            return self._till.recall(request) or self._asked(request)
+        finally:
+            with self._lock:
+                del self._seen_to[digest]
+            mine.set()
+
+    def _asked(self, request: Request) -> Reply:
+        paid = _Paid(self._till, self._throttle, request)
+        paid.ready()
+        try:
+            model = self._config.model
+            data = request_json(request, model, self._views.urls(request))
+            tokens = expected_tokens(model, request) + request.max_tokens
+
+            def before() -> None:
+                wait = max(self._requests.take(), self._tokens.take(tokens))
+                self._throttle.sleep(wait)
+
+            answer = self._connected().ask(
+                data, self._throttle, before, self._progress.note, paid
+            )
+        except BaseException:
+            self._till.release(request)
+            raise
+        return self._till.record(
+            request, answer.body, seconds=answer.seconds, changes=answer.changes
+        )
+
+    def _connected(self) -> Connection:
+        """Opened when first needed: what is all on record takes no client and no key."""
+        with self._lock:
+            if self._connection is None:
+                self._connection = Connection(endpoint_of(self._config))
+            return self._connection
+
+
+class _Paid(Terms):
+    """Money is set aside for each try of a request, and on record once it is sent."""
+
+    def __init__(self, till: Till, throttle: Throttle, request: Request) -> None:
+        self._till = till
+        self._throttle = throttle
+        self._request = request
+
+    def ready(self) -> None:
+        """Wait for money as long as answers under way may leave some over."""
+        while True:
+            self._throttle.sleep(0)
+            try:
+                return self._till.reserve(self._request)
+            except BudgetSpent as error:
+                if error.final:
+                    raise
+            self._throttle.sleep(_MONEY_S)
+
+    def sending(self) -> None:
+        self._till.commit(self._request)
+
+    def unanswered(self, body: bytes | None) -> None:
+        if body is None:
+            self._till.lose(self._request)
+        else:
+            self._till.waste(self._request, body)

@@ -1,0 +1,117 @@
+"""Where the evidence for a given question is, and the texts that lead there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pixel_core.config import OpenAIConfig
+from pixel_core.data.annotation import views
+from pixel_core.data.annotation.answers import (
+    BoxAnswer,
+    FramesAnswer,
+    StructuredAnswer,
+    Words,
+    read_answer,
+    response_format,
+)
+from pixel_core.data.annotation.asking import ask
+from pixel_core.data.annotation.outcome import GaveUp, Reason, Tally
+from pixel_core.data.annotation.places import cue_in, frames_in
+from pixel_core.data.annotation.prompt_files import Prompts, prompts_of
+from pixel_core.data.annotation.requests import Procedure, Request, Task
+from pixel_core.data.annotation.texts import Texts, checked_texts
+from pixel_core.models.endpoint.completion import Reply
+from pixel_core.records import Cue, FrameCue, Seed
+
+#: Tokens an answer may take: its texts at their longest, and the rest.
+MAX_TOKENS = 800
+
+
+@dataclass(frozen=True)
+class Located:
+    """``cue`` None: the evidence is the picture, or the video, as a whole."""
+
+    cue: Cue | FrameCue | None
+    texts: Texts
+
+
+def locate(seed: Seed, config: OpenAIConfig, tally: Tally) -> Procedure[Located]:
+    """Ask where to look, or, of a seed whose cue is known, only for the texts.
+
+    ``GaveUp`` when the model says *not valid*, or never answers usably.
+    """
+    request = locate_request(seed, config)
+    prompts = prompts_of(Task.LOCATE, config.prompts.locate)
+    located = yield from ask(request, lambda reply: _read(reply, seed, tally), prompts, tally)
+    if located is None:
+        raise GaveUp(Reason.NOT_VALID)
+    return located
+
+
+def locate_request(seed: Seed, config: OpenAIConfig) -> Request:
+    """The first request of ``locate``."""
+    prompts = prompts_of(Task.LOCATE, config.prompts.locate)
+    shown = views.whole(seed, config.max_picture_pixels)
+    frames: list[int] = []
+    if isinstance(seed.cue, FrameCue):
+        frames = [frame + 1 for frame in seed.cue.frames]
+    elif seed.cue is not None:
+        shown += views.cue_alone(seed, seed.cue, config.max_picture_pixels)
+    text = prompts.write(
+        "question",
+        question=seed.question,
+        choices=seed.choices,
+        answers=seed.answers,
+        frames=frames,
+        subject=seed.subject,
+    )
+    name, kind = _schema(seed)
+    return Request(
+        task=Task.LOCATE,
+        messages=(
+            {"role": "system", "content": _system(seed, prompts)},
+            {"role": "user", "content": views.content(shown, text, frames=seed.is_video)},
+        ),
+        views=shown,
+        response_format=response_format(name, kind),
+        max_tokens=MAX_TOKENS,
+    )
+
+
+def _system(seed: Seed, prompts: Prompts) -> str:
+    values: dict[str, Any] = {"texts": prompts.write("texts")}
+    if seed.cue is not None:
+        return prompts.write("known", video=seed.is_video, **values)
+    if seed.is_video:
+        return prompts.write("video", **values)
+    return prompts.write("picture", several=len(seed.pictures) > 1, **values)
+
+
+def _schema(seed: Seed) -> tuple[str, type[StructuredAnswer]]:
+    if seed.cue is not None:
+        return "describe_cue", Words
+    return ("locate_frames", FramesAnswer) if seed.is_video else ("locate_box", BoxAnswer)
+
+
+def _read(reply: Reply, seed: Seed, tally: Tally) -> Located | None:
+    """None when the model says *not valid*. Raises ``Unusable``."""
+    _, kind = _schema(seed)
+    answer: Any = read_answer(reply, kind)
+    if not answer.valid:
+        return None
+    cue, repaired = seed.cue, False
+    if isinstance(answer, BoxAnswer):
+        cue, repaired = cue_in(seed.pictures, answer.picture, answer.box)
+    elif isinstance(answer, FramesAnswer):
+        cue, repaired = frames_in(len(seed.pictures), answer.frames)
+    texts = checked_texts(
+        # A subject that the source gave is kept; the model's own is not looked at.
+        seed.subject or answer.subject,
+        answer.whole_view,
+        answer.local_view,
+        seed.answers,
+        cued=cue is not None,
+    )
+    tally.repaired += repaired
+    return Located(cue, texts)

@@ -1,0 +1,88 @@
+"""What can be wrong with an annotator's answers, and what becomes of a seed in the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pixel_core.data.annotation.requests import Task
+from pixel_core.models.endpoint.completion import Reply
+from pixel_core.records import Annotation
+
+
+class Reason(StrEnum):
+    """Why an answer was asked for again, or a seed dropped; each is counted."""
+
+    # An answer with one of these is asked for again; the last one drops the seed.
+    REFUSED = "refused"  #: the model, or its filter, would not answer
+    TRUNCATED = "truncated"  #: the token limit cut it
+    EMPTY = "empty"  #: neither a text nor a refusal
+    NOT_JSON = "not_json"
+    SCHEMA = "schema"  #: JSON, but not what was asked for
+    PLACE = "place"  #: a box or frames that the picture or the video does not have
+    NOT_SMALL = "not_small"  #: a proposed region that is no small part of the photo
+    TOO_SMALL = "too_small"  #: a box of a few pixels
+    OPTIONS = "options"  #: a proposed question's options are not four different ones
+    MENTION = "mention"  #: words that only make sense to who knows about boxes and crops
+    LEAK = "leak"  #: a text that gives the answer away before the closer look
+    TEXT = "text"  #: an empty, overlong or structured text
+
+    # These drop the seed at once.
+    NOT_VALID = "not_valid"  #: the model says that there is no such evidence, or no question
+    LOOK_FAILED = "look_failed"  #: looking again did not give the answer
+
+
+#: What a seed is meant to be dropped for: the answers were in order.
+REJECTED = frozenset({Reason.NOT_VALID, Reason.LOOK_FAILED})
+
+
+class Unusable(Exception):
+    """An answer that can't be used; the text tells the model what was wrong with it."""
+
+    def __init__(self, reason: Reason, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class GaveUp(Exception):
+    """The seed is given up. Only ever raised and caught inside a seed's procedure."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass
+class Tally:
+    """What one seed took: counts that follow from the replies, whenever they were paid."""
+
+    asks: Counter[Task] = field(default_factory=Counter)
+    asked_again: Counter[Reason] = field(default_factory=Counter)
+    #: Boxes and frames that were put in order, or pulled to the edge.
+    repaired: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def count(self, task: Task, reply: Reply) -> None:
+        self.asks[task] += 1
+        self.prompt_tokens += reply.prompt_tokens
+        self.completion_tokens += reply.completion_tokens
+
+    def add(self, other: Tally) -> None:
+        self.asks += other.asks
+        self.asked_again += other.asked_again
+        self.repaired += other.repaired
+        self.prompt_tokens += other.prompt_tokens
+        self.completion_tokens += other.completion_tokens
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a seed: exactly one of ``annotation`` and ``dropped``."""
+
+    #: The seed's kind of question, for the counts.
+    kind: str
+    annotation: Annotation | None
+    dropped: Reason | None
+    tally: Tally

@@ -1,0 +1,105 @@
+"""What answers cost. Sums are exact: amounts are ints of picodollars (1e-12 US dollars),
+the price of one token at any price that is stated to a millionth of a dollar a million.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from fractions import Fraction
+
+from pixel_core.config import Prices
+from pixel_core.data.annotation.picture_tokens import picture_tokens, view_size
+from pixel_core.data.annotation.requests import Request
+from pixel_core.models.endpoint.completion import (
+    Reply,
+    is_metered,
+    likely_completion_tokens,
+    read_reply,
+)
+
+PICO = 10**12
+_PER = 10**6  #: Tokens that prices are stated for.
+#: Tokens that a message, and the prompt as a whole, take beside their text.
+_AROUND = 16
+#: Characters of English or JSON a token, about.
+_CHARACTERS = 4
+
+
+def picodollars(usd: float) -> int:
+    """The amount as it is written in decimals, rounded to the nearest picodollar."""
+    return int((Decimal(repr(usd)) * PICO).to_integral_value())
+
+
+def dollars(picodollars: int) -> float:
+    return picodollars / PICO
+
+
+def price(
+    prices: Prices, *, prompt: int, cached: int = 0, completion: int, batch: bool = False
+) -> int:
+    """Picodollars for these tokens; ``cached`` of the ``prompt`` tokens cost less."""
+    cached = min(cached, prompt)
+    total = (
+        (prompt - cached) * _each(prices.prompt)
+        + cached * _each(prices.cached_prompt)
+        + completion * _each(prices.completion)
+    )
+    if batch:
+        total *= Fraction(repr(prices.batch_share))
+    return -(-total.numerator // total.denominator)
+
+
+def reply_price(prices: Prices, reply: Reply, *, batch: bool = False) -> int:
+    """Picodollars for a reply by the tokens it says it took."""
+    return price(
+        prices,
+        prompt=reply.prompt_tokens,
+        cached=reply.cached_tokens,
+        completion=reply.completion_tokens,
+        batch=batch,
+    )
+
+
+def unusable_price(prices: Prices, model: str, request: Request, body: bytes) -> int:
+    """Picodollars for a body that came in place of an answer: what it says that it took;
+    where it was cut before it said so, about what was written; for what no model wrote,
+    such as a proxy's page, nothing."""
+    if is_metered(body):
+        return reply_price(prices, read_reply(body))
+    written = likely_completion_tokens(body)
+    if not written:
+        return 0
+    prompt = expected_tokens(model, request)
+    completion = min(written, request.max_tokens)
+    return price(prices, prompt=prompt, completion=completion)
+
+
+def most_tokens(model: str, request: Request) -> int:
+    """Prompt tokens of a request at most: a token is at least a byte of its text."""
+    return _picture_tokens(model, request) + _text(request, 1)
+
+
+def expected_tokens(model: str, request: Request) -> int:
+    """Prompt tokens of a request, about."""
+    return _picture_tokens(model, request) + _text(request, _CHARACTERS)
+
+
+def most_price(prices: Prices, model: str, request: Request, *, batch: bool = False) -> int:
+    """Picodollars that the answer to a request can cost at most."""
+    prompt = most_tokens(model, request)
+    return price(prices, prompt=prompt, completion=request.max_tokens, batch=batch)
+
+
+def _each(per_million: float) -> Fraction:
+    """Picodollars for one token, exactly."""
+    return Fraction(repr(per_million)) * PICO / _PER
+
+
+def _picture_tokens(model: str, request: Request) -> int:
+    return sum(picture_tokens(model, *view_size(view)) for view in request.views)
+
+
+def _text(request: Request, bytes_a_token: int) -> int:
+    text = json.dumps([request.messages, request.response_format], ensure_ascii=False)
+    return -(-len(text.encode()) // bytes_a_token) + _AROUND * (1 + len(request.messages))

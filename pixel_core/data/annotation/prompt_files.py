@@ -1,0 +1,59 @@
+"""The words of each task's messages, in versions that are never changed once used.
+
+A version is a folder ``prompts/<task>/<version>/`` of Jinja files. Better words go into a
+new folder: the setting ``annotate.openai.prompts`` chooses, and what was paid for under the
+old words stays on record.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from pixel_core.config import PromptVersions
+from pixel_core.data.annotation.requests import Task
+from pixel_core.errors import ConfigError
+
+#: One folder a task, and in it one a version.
+ROOT = files("pixel_core.data.annotation").joinpath("prompts")
+
+
+class Prompts:
+    """One version of one task's prompts."""
+
+    def __init__(self, parts: dict[str, str]) -> None:
+        environment = Environment(undefined=StrictUndefined, autoescape=False)
+        self._parts = {name: environment.from_string(text) for name, text in parts.items()}
+
+    def write(self, part: str, **values: Any) -> str:
+        """The file ``<part>.jinja``, filled in."""
+        return self._parts[part].render(**values)
+
+
+@cache
+def prompts_of(task: Task, version: str) -> Prompts:
+    """The prompts of a version. ``ConfigError`` for one that does not exist."""
+    root = ROOT.joinpath(task.value)
+    known = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
+    if version not in known:
+        raise ConfigError(
+            f"annotate.openai.prompts.{task} {version!r} does not exist; known: "
+            + ", ".join(known)
+        )
+    folder = root.joinpath(version)
+    return Prompts(
+        {
+            entry.name.removesuffix(".jinja"): entry.read_text(encoding="utf-8")
+            for entry in folder.iterdir()
+            if entry.name.endswith(".jinja")
+        }
+    )
+
+
+def check_versions(versions: PromptVersions) -> None:
+    """``ConfigError`` for a version that does not exist."""
+    for task in Task:
+        prompts_of(task, getattr(versions, task.value))

@@ -1,0 +1,120 @@
+"""A small detail of a photo that has no question, and a four-choice question on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pixel_core.config import OpenAIConfig
+from pixel_core.data.annotation import views
+from pixel_core.data.annotation.answers import Proposal, read_answer, response_format
+from pixel_core.data.annotation.asking import ask
+from pixel_core.data.annotation.outcome import GaveUp, Reason, Tally, Unusable
+from pixel_core.data.annotation.places import small_cue_in
+from pixel_core.data.annotation.prompt_files import prompts_of
+from pixel_core.data.annotation.requests import Procedure, Request, Task
+from pixel_core.data.annotation.shuffle import shuffled
+from pixel_core.data.annotation.texts import (
+    MAX_FEW_WORDS,
+    Texts,
+    checked_question,
+    checked_texts,
+    plain,
+)
+from pixel_core.data.leaks import leaks
+from pixel_core.models.endpoint.completion import Reply
+from pixel_core.records import Cue, Query, Seed
+from pixel_core.rewards.grading import extract_boxed, grade
+
+MAX_TOKENS = 1000
+#: Options of a proposed question, the right one among them.
+OPTIONS = 4
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """The seed with its new question, options in the order that they are shown in."""
+
+    seed: Seed
+    cue: Cue
+    texts: Texts
+
+
+def propose(seed: Seed, config: OpenAIConfig, tally: Tally) -> Procedure[Proposed]:
+    """Ask for a detail and a question. ``GaveUp`` when there is none, or never a usable one."""
+    request = propose_request(seed, config)
+    prompts = prompts_of(Task.PROPOSE, config.prompts.propose)
+
+    def read(reply: Reply) -> Proposed | None:
+        return _read(reply, seed, config.seed, tally)
+
+    proposed = yield from ask(request, read, prompts, tally)
+    if proposed is None:
+        raise GaveUp(Reason.NOT_VALID)
+    return proposed
+
+
+def propose_request(seed: Seed, config: OpenAIConfig) -> Request:
+    """The first request of ``propose``; only the seed's first picture is shown."""
+    prompts = prompts_of(Task.PROPOSE, config.prompts.propose)
+    shown = views.whole(seed, config.max_picture_pixels)[:1]
+    return Request(
+        task=Task.PROPOSE,
+        messages=(
+            {"role": "system", "content": prompts.write("system")},
+            {
+                "role": "user",
+                "content": views.content(shown, prompts.write("user"), frames=False),
+            },
+        ),
+        views=shown,
+        response_format=response_format("propose", Proposal),
+        max_tokens=MAX_TOKENS,
+    )
+
+
+def _read(reply: Reply, seed: Seed, order: int, tally: Tally) -> Proposed | None:
+    """None when the model says *not valid*. Raises ``Unusable``."""
+    answer = read_answer(reply, Proposal)
+    if not answer.valid:
+        return None
+    cue, repaired = small_cue_in(seed.pictures[0], answer.box)
+    question = checked_question(answer.question)
+    right, *wrong = _options(seed, [answer.right_option, *answer.wrong_options])
+    if leaks(question, [right]) and not all(leaks(question, [option]) for option in wrong):
+        raise Unusable(Reason.LEAK, "question holds the right option and not the others")
+    texts = checked_texts(
+        answer.subject, answer.whole_view, answer.local_view, [right], cued=True
+    )
+    tally.repaired += repaired
+    asked = {
+        "question": question,
+        "answers": (right,),
+        "choices": shuffled((right, *wrong), order, seed.id),
+    }
+    return Proposed(seed.model_copy(update=asked), cue, texts)
+
+
+def _options(seed: Seed, options: list[str]) -> list[str]:
+    """The options, plain; ``Unusable`` unless they are four that grading tells apart."""
+    options = [plain("an option", option, MAX_FEW_WORDS) for option in options]
+    if len(options) != OPTIONS:
+        raise Unusable(
+            Reason.OPTIONS,
+            f"there are {len(options) - 1} wrong options, {OPTIONS - 1} are needed",
+        )
+    for place, option in enumerate(options):
+        if extract_boxed(f"\\boxed{{{option}}}") != option:
+            raise Unusable(Reason.OPTIONS, f"option {option!r} has unmatched braces")
+        for other in options[:place]:
+            if _accepts(seed, option, other) or _accepts(seed, other, option):
+                raise Unusable(
+                    Reason.OPTIONS,
+                    f"options {other!r} and {option!r} are the same answer; give four "
+                    "different ones",
+                )
+    return options
+
+
+def _accepts(seed: Seed, right: str, answer: str) -> bool:
+    asked = seed.model_copy(update={"question": "?", "answers": (right,), "choices": ()})
+    return grade(answer, Query.from_seed(asked))

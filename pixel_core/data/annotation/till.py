@@ -1,0 +1,289 @@
+"""Ledger and money together: what is on record is free, the rest is paid within a budget.
+
+The budget bounds what one computation (an artifact's key) pays, runs that were interrupted
+included: how much that is stands in the ledger with each answer. Before a request is sent
+the most that its answer can cost is reserved, on record too, so the budget is never exceeded:
+what a killed run had sent, and a broken connection may have cost, counts as spent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+
+from pixel_core.config import OpenAIConfig
+from pixel_core.data.annotation.budget import Budget, Counters
+from pixel_core.data.annotation.ledger.ledger import Ledger, open_ledger
+from pixel_core.data.annotation.ledger.segments import Entry, Facts
+from pixel_core.data.annotation.pricing import dollars, most_price, reply_price, unusable_price
+from pixel_core.data.annotation.request_digest import request_digest
+from pixel_core.data.annotation.requests import Request
+from pixel_core.models.endpoint.completion import Reply, is_answer, is_metered, read_reply
+from pixel_core.workflow.stage import StageContext, Workspace
+
+#: Where the runner looks for what a stage cost; a number a line of its table.
+COSTS = "costs.json"
+
+
+@contextmanager
+def open_till(context: StageContext) -> Iterator[Till]:
+    """Hold the stage's notes (waiting for another run that does) and open the till."""
+    config = context.config.annotate.openai
+    with open_ledger(context.shared, context.cache, context.progress) as ledger:
+        till = Till(ledger, config, context.work)
+        if till.unsettled_usd:
+            context.progress.note(
+                f"up to ${till.unsettled_usd:.4f} may have been charged for requests whose "
+                "answers never came (a run was killed, or a connection broke); the budget "
+                "counts it as spent"
+            )
+        try:
+            yield till
+        finally:
+            till.write_costs()
+
+
+class Till:
+    """See ``open_till``. Safe to use from several threads."""
+
+    def __init__(self, ledger: Ledger, config: OpenAIConfig, work: Workspace) -> None:
+        self._ledger = ledger
+        self._config = config
+        self._work = work
+        #: Told by the run: seeds for which no answer could be used.
+        self.dropped_seeds = 0
+        earlier = ledger.totals(owner=ledger.owner)
+        self.counters = Counters(
+            earlier.price,
+            0,
+            earlier.requests,
+            earlier.prompt_tokens,
+            earlier.cached_tokens,
+            earlier.completion_tokens,
+        )
+        self._budget = Budget(
+            config.budget_usd, self.counters, ledger.unsettled(owner=ledger.owner)
+        )
+
+    @property
+    def ledger(self) -> Ledger:
+        return self._ledger
+
+    @property
+    def spent_usd(self) -> float:
+        """What this computation paid, interrupted runs included."""
+        return dollars(self.counters.spent)
+
+    @property
+    def unsettled_usd(self) -> float:
+        """The most that may have been charged without an answer: by runs that were killed,
+        and for requests of this one that were sent and lost."""
+        return dollars(self._budget.unsettled)
+
+    @property
+    def saved_usd(self) -> float:
+        """What the answers that others paid for, and this run used, had cost."""
+        return dollars(self.counters.saved)
+
+    @property
+    def outstanding(self) -> int:
+        """Requests whose answers are reserved for and not recorded yet."""
+        return self._budget.outstanding
+
+    def digest(self, request: Request) -> str:
+        """The request's digest, 64 hexadecimal digits."""
+        return self._digest(request).hex()
+
+    def recall(self, request: Request) -> Reply | None:
+        """The answer on record, free; None: it was never answered (an older version kept
+        what is no answer, too)."""
+        digest = self._digest(request)
+        found = self._ledger.find(digest)
+        if found is None or not is_answer(found.body):
+            return None
+        others = found.owner != self._ledger.owner
+        self._budget.remember(digest, found.price, others=others)
+        return read_reply(found.body)
+
+    def answer(self, digest: str) -> bytes | None:
+        """The body on record for a digest, nothing counted; None: never answered."""
+        found = self._ledger.find(bytes.fromhex(digest))
+        return found.body if found is not None and is_answer(found.body) else None
+
+    def reserve(self, request: Request, batch: bool = False, *, sent: bool = False) -> None:
+        """Set aside the most this request's answer can cost; nothing for one that is set
+        aside for already.
+
+        ``sent``: it is handed in already, and nothing can be held back any more. Raises
+        ``BudgetSpent``, with nothing set aside, when that is more than is left. Not
+        ``final``: answers that are still outstanding may leave some of theirs over.
+        """
+        most = most_price(self._config.prices, self._config.model, request, batch=batch)
+        self._budget.reserve(self._digest(request), most, sent=sent)
+
+    def commit(self, request: Request) -> None:
+        """Put what is set aside on record; returns once that is durable, so that the request
+        can be sent. A batch needs none: its own notes say what was handed in.
+
+        Raises ``StorageError`` and ``LeaseLost``.
+        """
+        held = self._budget.to_record(self._digest(request))
+        if held is not None:
+            opened = held.opened(self._ledger.owner, self._config.model)
+            self._ledger.submit([opened]).result()
+
+    def release(self, request: Request) -> None:
+        """Nothing was charged, and there will be no answer: what was set aside is free."""
+        held = self._budget.free(self._digest(request))
+        if held is not None and held.token:
+            # Who is left behind by a closed ledger leaves its reservation standing.
+            with suppress(ValueError):
+                self._ledger.submit(held.settled(self._ledger.owner, self._config.model))
+
+    def lose(self, request: Request) -> None:
+        """It was sent, and no answer will come: what was set aside counts as spent."""
+        self._budget.lose(self._digest(request))
+
+    def waste(self, request: Request, body: bytes) -> None:
+        """What came is no answer: what it cost is kept, what was set aside is free.
+        Returns once that is durable. Raises as ``record``."""
+        model, prices = self._config.model, self._config.prices
+        cost = unusable_price(prices, model, request, body)
+        if not cost:
+            self.release(request)
+            return
+        entry = self._entry(request, read_reply(body), cost, secrets.token_bytes(32))
+        stored = self._keep([request], [entry])
+        self._after(stored, request, read_reply(body), entry, is_metered(body)).result()
+
+    def garbled(self, request: Request, batch: str) -> None:
+        """Its answer came in this batch, and can't be read: it counts as the most it can
+        have cost, once however often the batch is fetched. Returns once that is durable."""
+        digest = self._digest(request)
+        kept_as = hashlib.sha256(b"garbled" + batch.encode() + digest).digest()
+        if self._ledger.find(kept_as) is None:
+            nothing = read_reply(b"")
+            entry = self._entry(request, nothing, self.most(request), kept_as, batch=True)
+            stored = self._keep([request], [entry])
+            self._after(stored, request, nothing, entry, metered=False).result()
+
+    def most(self, request: Request) -> int:
+        """Picodollars that the request's answer can cost at most in a batch."""
+        return most_price(self._config.prices, self._config.model, request, batch=True)
+
+    def record(
+        self,
+        request: Request,
+        body: bytes,
+        batch: bool = False,
+        *,
+        seconds: float = 0.0,
+        changes: tuple[str, ...] = (),
+    ) -> Reply:
+        """Keep an answer and return it once it is durable; frees what was set aside.
+
+        ``seconds``: how long the answer took; ``changes``: how its request was changed for
+        the endpoint's sake. A body that is no answer is not kept as one; what it cost is.
+        Raises ``StorageError`` and ``LeaseLost``.
+        """
+        return self.submit([(request, body)], batch, seconds, changes)[0].result()
+
+    def submit(
+        self,
+        answers: Iterable[tuple[Request, bytes]],
+        batch: bool = False,
+        seconds: float = 0.0,
+        changes: tuple[str, ...] = (),
+    ) -> list[Future[Reply]]:
+        """As ``record`` for many answers, written together; each is done once durable."""
+        model, prices = self._config.model, self._config.prices
+        entries: list[Entry] = []
+        waiting: list[tuple[Request, Reply, Entry, bool]] = []
+        for request, body in answers:
+            reply, metered = read_reply(body), is_metered(body)
+            # What bought nothing is kept under a digest that no request has.
+            kept_as = secrets.token_bytes(32)
+            if is_answer(body):
+                kept_as = self._digest(request)
+            # In a batch a line that was completed was charged for, whatever is in it.
+            if is_answer(body) or batch:
+                cost = (
+                    reply_price(prices, reply, batch=batch)
+                    if metered
+                    else most_price(prices, model, request, batch=batch)
+                )
+            else:
+                cost = unusable_price(prices, model, request, body)
+            entry = self._entry(
+                request, reply, cost, kept_as, body, batch, seconds, "|".join(changes)
+            )
+            entries.append(entry)
+            waiting.append((request, reply, entry, metered))
+        stored = self._keep([request for request, *_ in waiting], entries)
+        return [self._after(stored, *item) for item in waiting]
+
+    def write_costs(self) -> None:
+        """Put the costs table where the runner finds it."""
+        table = self._budget.table()
+        if self.dropped_seeds:
+            table["dropped_seeds"] = self.dropped_seeds
+        self._work.put(COSTS, json.dumps(table).encode())
+
+    def _digest(self, request: Request) -> bytes:
+        return request_digest(self._config.model, request)
+
+    def _entry(
+        self,
+        request: Request,
+        reply: Reply,
+        cost: int,
+        kept_as: bytes,
+        body: bytes = b"",
+        batch: bool = False,
+        seconds: float = 0.0,
+        changes: str = "",
+    ) -> Entry:
+        facts = Facts(
+            owner=self._ledger.owner,
+            model=self._config.model,
+            task=request.task.value,
+            batch=batch,
+            price=cost,
+            prompt_tokens=reply.prompt_tokens,
+            cached_tokens=reply.cached_tokens,
+            completion_tokens=reply.completion_tokens,
+            seconds=round(seconds, 3),
+            at=round(time.time(), 3),
+            changes=changes,
+        )
+        return Entry(kept_as, body, facts)
+
+    def _keep(self, requests: Iterable[Request], entries: list[Entry]) -> Future[None]:
+        """Put entries on record together with what settles the requests' reservations."""
+        model, owner = self._config.model, self._ledger.owner
+        held = self._budget.held([self._digest(request) for request in requests])
+        settled = [entry for one in held for entry in one.settled(owner, model)]
+        return self._ledger.submit([*entries, *settled])
+
+    def _after(
+        self, stored: Future[None], request: Request, reply: Reply, entry: Entry, metered: bool
+    ) -> Future[Reply]:
+        done: Future[Reply] = Future()
+
+        def account(stored: Future[None]) -> None:
+            self._budget.pay(self._digest(request), entry.facts, metered)
+            if not done.set_running_or_notify_cancel():
+                return
+            error = stored.exception()
+            if error is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(reply)
+
+        stored.add_done_callback(account)
+        return done

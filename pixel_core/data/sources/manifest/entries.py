@@ -1,0 +1,188 @@
+"""Records with their pictures looked up, one after the other: nothing is held but a batch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol, TypeVar
+
+from pixel_core.config import SplitShares
+from pixel_core.data.faults import Problems
+from pixel_core.data.sources.manifest.record import (
+    ManifestRecord,
+    cue_box,
+    final_answers,
+    frame_cue,
+    parse_record,
+)
+from pixel_core.data.sources.manifest.rows import Row
+from pixel_core.media.picture_facts import PictureFacts, Pictures
+from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_files import Media, PictureFile
+from pixel_core.records import Box, FrameCue, Split
+
+#: Records whose pictures are looked at together.
+_BATCH = 256
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How records are taken."""
+
+    shares: SplitShares
+    max_picture_pixels: int
+    #: Of records that name none; None: by their ids.
+    split: Split | None = None
+    #: Count records that can't be used and go on without them; else they are told.
+    leave_out: bool = False
+    #: Leave out and count what says the same as an earlier record (of a dataset with
+    #: several trajectories on one question); else that is a fault.
+    repeats: bool = False
+
+
+class Table(Protocol):
+    """Records in a fixed order, and where the pictures lie that they name."""
+
+    @property
+    def subject(self) -> str:
+        """What an error is about: "the manifest 'm.jsonl'"."""
+
+    def media(self) -> Media: ...
+
+    def rows(self, problems: Problems) -> Iterator[Row]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record in which nothing is wrong."""
+
+    place: str
+    record: ManifestRecord
+    #: Its own, or one that follows from what it asks.
+    id: str
+    pictures: tuple[tuple[PictureFile, PictureFacts], ...]
+    cue: Box | FrameCue | None
+    #: SHA-256 of the record as it was found, pictures included.
+    digest: str
+
+
+def entries(
+    table: Table,
+    rules: Rules,
+    problems: Problems,
+    used: Callable[[PictureFile], None] = lambda file: None,
+) -> Iterator[Entry | None]:
+    """One for each row of the table; None after its faults were noted.
+
+    ``used`` hears of every picture that was found. Raises ``DataError`` for a table that
+    can't be read at all.
+    """
+    media = table.media()
+    try:
+        with Pictures(rules.max_picture_pixels) as pictures:
+            for rows in _batches(table.rows(problems), _BATCH):
+                yield from _looked_up(rows, media, pictures, problems, used)
+    finally:
+        media.close()
+
+
+def _looked_up(
+    rows: list[Row],
+    media: Media,
+    pictures: Pictures,
+    problems: Problems,
+    used: Callable[[PictureFile], None],
+) -> Iterator[Entry | None]:
+    found: dict[str, PictureFile | Fault] = {}
+
+    def find(row: Row, written: str) -> PictureFile | Fault:
+        if written in row.embedded:
+            return row.embedded[written]
+        if written not in found:
+            try:
+                found[written] = media.find(written)
+            except Fault as fault:
+                found[written] = fault
+        return found[written]
+
+    drafts: list[tuple[Row, ManifestRecord, list[tuple[str, PictureFile | Fault]]] | None] = []
+    for row in rows:
+        fields = row.fields
+        record = None if fields is None else parse_record(row.place, fields, problems)
+        paths = record.picture_paths() if record is not None else ()
+        files = [(written, find(row, written)) for written in paths]
+        drafts.append(None if record is None else (row, record, files))
+    whole = [
+        file
+        for draft in drafts
+        if draft is not None
+        for _, file in draft[2]
+        if isinstance(file, PictureFile)
+    ]
+    facts = pictures.facts(whole)
+    for file in found.values():
+        if isinstance(file, PictureFile):
+            used(file)
+    for draft in drafts:
+        yield None if draft is None else _entry(*draft, facts, problems)
+
+
+def _entry(
+    row: Row,
+    record: ManifestRecord,
+    files: list[tuple[str, PictureFile | Fault]],
+    facts: dict[tuple[str, str, str], PictureFacts | Fault],
+    problems: Problems,
+) -> Entry | None:
+    before = problems.count
+    pictures: list[tuple[PictureFile, PictureFacts]] = []
+    for written, file in files:
+        fact = file if isinstance(file, Fault) else facts[file.key]
+        if isinstance(file, PictureFile) and isinstance(fact, PictureFacts):
+            pictures.append((file, fact))
+        elif isinstance(fact, Fault):
+            problems.add(row.place, "image", written, fact.fault, fact.remedy)
+    if problems.count > before:
+        return None
+    first = pictures[0][1]
+    size = (first.width, first.height)
+    cue = frame_cue(record) or cue_box(row.place, record, size, problems)
+    if problems.count > before:
+        return None
+    digests = [fact.sha256 for _, fact in pictures]
+    return Entry(
+        row.place,
+        record,
+        record.id or _derived_id(record, digests),
+        tuple(pictures),
+        cue,
+        _sha256([row.fields, digests]),
+    )
+
+
+def _derived_id(record: ManifestRecord, digests: list[str]) -> str:
+    content: list[object] = [
+        digests,
+        record.question.strip(),
+        final_answers(record),
+        record.choices or [],
+        record.all_boxes(),
+    ]
+    if record.is_video:
+        content.append(record.frames or [])
+    return _sha256(content)[:16]
+
+
+def _sha256(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,0 +1,115 @@
+"""Seeds from a checked table of records: what the sources ``manifest`` and ``hub`` share."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from pixel_core.data.faults import Problems
+from pixel_core.data.sources.manifest.check import LEFT_OUT, Checked, check
+from pixel_core.data.sources.manifest.entries import Entry, Rules, Table, entries
+from pixel_core.data.sources.manifest.manifest_verdict import RestsOn, remembered
+from pixel_core.data.sources.manifest.record import final_answers
+from pixel_core.data.sources.source import Found
+from pixel_core.data.sources.splits import SPLITS
+from pixel_core.errors import DataError
+from pixel_core.media.archive import PictureArchiveWriter
+from pixel_core.media.picture_facts import store
+from pixel_core.media.picture_files import PictureFile
+from pixel_core.records import Cue, FrameCue, Provenance, Seed
+
+
+class TableSeeds:
+    """A table's seeds, read twice: once to check everything, once to write.
+
+    ``place`` is the table's path; ``settings`` (JSON values) are what its rows depend on
+    beside its files; ``files`` are those, with their stamps.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        rules: Rules,
+        provenance: Provenance,
+        *,
+        place: str,
+        settings: dict[str, Any],
+        files: list[tuple[str, str]],
+    ) -> None:
+        self.table = table
+        self.rules = rules
+        self._provenance = provenance
+        self._place = place
+        self._settings = settings
+        self._files = files
+        self._checked: Checked | None = None
+
+    def checked(self) -> Checked:
+        """The check's result. Raises ``DataError`` with every fault found."""
+        if self._checked is None:
+            media = self.table.media()
+            watched = [*self._files, *media.watched()]
+            media.close()
+            parts = [self._settings, repr(self.rules), [path for path, _ in watched]]
+
+            def compute(rests_on: RestsOn) -> Checked:
+                def used(file: PictureFile) -> None:
+                    for path, stamp in file.watched:
+                        rests_on(path, stamp)
+
+                for path, stamp in watched:
+                    rests_on(path, stamp)
+                return check(self.table, self.rules, used)
+
+            self._checked = remembered(self._place, json.dumps(parts), compute)
+        return self._checked
+
+    def seeds(self, archive: PictureArchiveWriter) -> Iterator[Found]:
+        """Yield a seed for each record that is not left out, in the table's order.
+
+        Raises ``DataError`` when something changed since the check.
+        """
+        fates = self.checked().fates
+        problems = Problems(self.table.subject)
+        row = -1
+        for row, entry in enumerate(entries(self.table, self.rules, problems)):
+            fate = fates[row] if row < len(fates) else LEFT_OUT
+            if fate == LEFT_OUT and row < len(fates):
+                continue
+            if entry is None or fate == LEFT_OUT:
+                raise self._changed(problems)
+            yield self._found(entry, fate, archive)
+        if row + 1 != len(fates):
+            raise self._changed(problems)
+
+    def counts(self) -> dict[str, int]:
+        return dict(Counter(self.checked().left_out))
+
+    def _found(self, entry: Entry, fate: int, archive: PictureArchiveWriter) -> Found:
+        record = entry.record
+        box_or_frames = entry.cue
+        cue = (
+            box_or_frames
+            if box_or_frames is None or isinstance(box_or_frames, FrameCue)
+            else Cue(box=box_or_frames)
+        )
+        seed = Seed(
+            id=entry.id,
+            split=SPLITS[fate],
+            question=record.question.strip(),
+            answers=final_answers(record),
+            choices=tuple(choice.strip() for choice in record.choices or ()),
+            pictures=tuple(store(file, facts, archive) for file, facts in entry.pictures),
+            is_video=bool(record.is_video),
+            cue=cue,
+            subject=(record.subject or "").strip(),
+            kind=(record.kind or "").strip(),
+            provenance=self._provenance.model_copy(update={"digest": entry.digest}),
+        )
+        return Found(seed, (record.split or self.rules.split) is not None)
+
+    def _changed(self, problems: Problems) -> DataError:
+        problems.raise_if_any()
+        return DataError(f"{self.table.subject} changed while it was being read; run again")

@@ -1,0 +1,136 @@
+"""Near-duplicate pictures, found and kept out of different splits.
+
+How it is used::
+
+    near = NearDuplicates(config.near_duplicates)
+    for key, seed in enumerate(seeds):               # keys: 0, 1, 2 ... as seeds are written
+        for index in compared(len(seed.pictures), seed.is_video, config.near_duplicates):
+            near.add(key, picture)                   # a PIL image, or its ``picture_hash``
+    settled = settle(near.groups(), splits, fixed)   # splits[key], fixed[key]
+    split = settled.moved.get(key, seed.split)       # unless key is in settled.left_out
+
+Drawn scenes are left to their own, exact check: they look alike by design.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from pixel_core.config.near_duplicates import NearDuplicatesConfig
+from pixel_core.data.sources.picture_hash import BYTES, picture_hash
+from pixel_core.records import Split
+
+#: Keys whose pictures are near-duplicates, directly or through others. The first is the
+#: group's representative: it has the smallest hash, so it does not depend on the order in
+#: which pictures were added. The others increase.
+Group = tuple[int, ...]
+
+#: Lowest first: of a group's stated splits the highest decides.
+_ORDER = (Split.TRAIN, Split.VALIDATION, Split.TEST)
+
+
+def compared(count: int, is_video: bool, config: NearDuplicatesConfig) -> tuple[int, ...]:
+    """Which of a seed's ``count`` pictures stand for it, 0-based: all of a picture seed's,
+    ``video_frames`` of a video's, at the centres of equal parts."""
+    if not is_video or count <= config.video_frames:
+        return tuple(range(count))
+    parts = config.video_frames
+    return tuple((2 * part + 1) * count // (2 * parts) for part in range(parts))
+
+
+class NearDuplicates:
+    """Pictures by key; 40 bytes each until the groups are asked for."""
+
+    def __init__(self, config: NearDuplicatesConfig) -> None:
+        self._config = config
+        self._hashes = bytearray()
+        self._keys = array("q")
+
+    def add(self, key: int, picture: Image.Image | bytes) -> None:
+        """``picture``: RGB and upright, or its ``picture_hash``. A key may have several.
+
+        A picture of one even colour is near to nothing.
+        """
+        data = picture if isinstance(picture, bytes) else picture_hash(picture)
+        if data is None:
+            return
+        if len(data) != BYTES:
+            raise ValueError(f"a picture's hash has {BYTES} bytes, not {len(data)}")
+        self._hashes += data
+        self._keys.append(key)
+
+    def groups(
+        self, report: Callable[[int, int], None] = lambda done, total: None
+    ) -> list[Group]:
+        """All groups of two keys or more, by their smallest key.
+
+        Two pictures are near when their hashes differ in at most ``distance`` bits; none is
+        missed. ``report`` hears how many of how many passes are done.
+        """
+        import numpy as np
+
+        from pixel_core.data.sources.near_hashes import Components, near_components
+
+        if not self._config.enabled or not self._keys:
+            return []
+        keys, entries = np.unique(np.array(self._keys), return_inverse=True)
+        words = np.frombuffer(self._hashes, dtype=">u8").reshape(-1, BYTES // 8)
+        # From the smallest hash to the largest; equal ones are one from here on.
+        order = np.lexsort((entries, *words.T[::-1]))
+        ordered = words[order].astype(np.uint64)
+        new = np.ones(len(order), dtype=bool)
+        new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+        rank = np.cumsum(new) - 1
+        labels = near_components(ordered[new], self._config.distance, report)[rank]
+        # Pictures of one key stand together: keys and labels are nodes of one graph.
+        joined = Components(len(keys) + int(rank[-1]) + 1)
+        joined.join(entries[order], len(keys) + labels)
+        of_key = joined.labels[: len(keys)]
+        first = np.full(len(keys), len(order))
+        np.minimum.at(first, entries[order], np.arange(len(order)))
+        by_group = np.lexsort((first, of_key))
+        starts = np.flatnonzero(np.diff(of_key[by_group], prepend=-1))
+        sizes = np.diff(starts, append=len(keys))
+        groups: list[Group] = []
+        for start, size in zip(starts[sizes > 1], sizes[sizes > 1], strict=True):
+            head, *rest = keys[by_group[start : start + size]].tolist()
+            groups.append((head, *sorted(rest)))
+        return sorted(groups, key=min)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What keeps near-duplicates in one split; whatever is not named stays as it was."""
+
+    moved: dict[int, Split]
+    left_out: frozenset[int]
+
+
+def settle(
+    groups: Iterable[Group], splits: Sequence[Split], fixed: Sequence[bool | int]
+) -> Settled:
+    """One split for each group that stands in several.
+
+    It is the highest (test, then validation, then train) of the splits that are ``fixed``,
+    that is stated by the source; else that of the representative, which leaves the splits'
+    shares as they are. Other seeds of the group move there; fixed ones are left out.
+    """
+    moved: dict[int, Split] = {}
+    left_out: set[int] = set()
+    for group in groups:
+        if len({splits[key] for key in group}) == 1:
+            continue
+        stated = [splits[key] for key in group if fixed[key]]
+        home = max(stated, key=_ORDER.index) if stated else splits[group[0]]
+        for key in group:
+            if splits[key] is home:
+                continue
+            if fixed[key]:
+                left_out.add(key)
+            else:
+                moved[key] = home
+    return Settled(moved, frozenset(left_out))

@@ -1,0 +1,206 @@
+"""Is a copy of a benchmark whole? Rows, files and counts, against what was published."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from pixel_core.config import BenchmarkDataConfig
+from pixel_core.data.faults import Problems
+from pixel_core.errors import DataError
+from pixel_core.evaluation.benchmarks.benchmark import Layout
+from pixel_core.evaluation.benchmarks.content import Content
+from pixel_core.evaluation.benchmarks.limits import shares
+from pixel_core.evaluation.benchmarks.reading import Item, Reader
+from pixel_core.evaluation.benchmarks.turns import Turns
+from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_files import PictureFile
+from pixel_core.rewards.boxed_answers import unboxed
+
+#: More options have no letter.
+_MOST_CHOICES = 26
+
+
+@dataclass(frozen=True)
+class Found:
+    """A question in which nothing is wrong, with the files it needs."""
+
+    item: Item
+    files: tuple[PictureFile, ...]
+
+
+@dataclass
+class Check:
+    """What one pass over a reader's items came to; filled while ``sound`` is read."""
+
+    benchmark: str
+    layout: Layout
+    settings: BenchmarkDataConfig
+    problems: Problems = field(init=False)
+    #: Rows that say something that can be asked, by kind, whether their files are there or not.
+    rows: Counter[str] = field(default_factory=Counter)
+    #: Of those, the ones that lack a file; beyond the limit nobody looked.
+    fileless: Counter[str] = field(default_factory=Counter)
+    #: Questions that can be put, by kind: together at most ``settings.limit``, if there is one.
+    taken: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.problems = Problems(self.subject)
+        self._shares = shares(self.settings.limit, self.layout.kinds)
+        self._turns = Turns(self.layout.turns) if self.layout.turns > 1 else None
+
+    @property
+    def subject(self) -> str:
+        """What an error is about."""
+        return f"benchmark {self.benchmark!r}"
+
+    def sound(self, reader: Reader) -> Iterator[Found]:
+        """The questions that can be put, in order. Files of those beyond the limit are not
+        looked for."""
+        seen: dict[str, str] = {}
+        for item in map(_unboxed, reader.items(self.problems)):
+            if item.id in seen:
+                fault = f"was used at {seen[item.id]}"
+                self._add(item, "id", item.id, fault, "each question needs an id of its own")
+                continue
+            seen[item.id] = item.place
+            if not self._is_whole(item):
+                continue
+            self.rows[item.kind] += 1
+            if self._turns is not None:
+                self._turns.add(item)
+            if not self._has_room(item.kind):
+                continue
+            files = self._files(reader, item)
+            if files is None:
+                self.fileless[item.kind] += 1
+            else:
+                self.taken[item.kind] += 1
+                yield Found(item, files)
+
+    def missing(self) -> list[str]:
+        """What of the published benchmark is not there, or too much; [] when all is well."""
+        layout, found = self.layout, sum(self.rows.values())
+        told = [
+            f"{kind or 'of no kind'}: {self.rows[kind]:,} questions, published are "
+            f"{layout.kinds.get(kind, 0):,}"
+            for kind in dict.fromkeys([*layout.kinds, *sorted(self.rows)])
+            if layout.kinds and self.rows[kind] != layout.kinds.get(kind, 0)
+        ]
+        if not layout.kinds and layout.questions and found != layout.questions:
+            told.append(f"{found:,} questions, published are {layout.questions:,}")
+        if self._turns is not None:
+            told += self._turns.missing()
+        for kind, lacking in self.fileless.items():
+            of = f"{lacking:,} of {self.rows[kind]:,} questions lack files"
+            told.append(f"{kind}: {of}" if kind else of)
+        if self.problems.count:
+            few = self.problems.count == 1
+            told.append(
+                f"{self.problems.count:,} {'fault' if few else 'faults'} in rows or files"
+            )
+        return told
+
+    def settle(self) -> None:
+        """After ``sound``: raise ``DataError`` for anything missing, unless the settings allow
+        it, and when no question is left."""
+        if not self.settings.incomplete:
+            self._refuse()
+        if not self.taken.total():
+            self.problems.raise_if_any()
+            raise DataError(f"{self.subject} has no questions; check its files")
+
+    def _refuse(self) -> None:
+        missing = self.missing()
+        if not missing:
+            return
+        lines = [f"{self.subject} is not as it was published:"]
+        lines += [f"  {line}" for line in missing]
+        lines += self.problems.lines()
+        lines.append(
+            "fetch or copy what is missing, or go on without it by "
+            f"benchmarks.{self.benchmark}.incomplete = true; then every score says so"
+        )
+        raise DataError("\n".join(lines))
+
+    def _has_room(self, kind: str) -> bool:
+        """Whether the limit leaves room for one more question of this kind."""
+        limit = self.settings.limit
+        if not limit:
+            return True
+        if self._shares:
+            return self.taken[kind] < self._shares.get(kind, 0)
+        return self.taken.total() < limit
+
+    def _is_whole(self, item: Item) -> bool:
+        """What holds for the questions of every benchmark."""
+        before = self.problems.count
+        for text in (item.id, item.question, item.kind, *item.accepted, *item.choices):
+            # JSON can hold half a character, which no file of ours can.
+            if not _can_be_written(text):
+                self._add(item, "text", text, "is no Unicode text", "restore the row")
+                return False
+        if not item.question.strip():
+            self._add(item, "question", item.question, "is empty", "restore the row")
+        if not item.accepted or not all(answer.strip() for answer in item.accepted):
+            self._add(item, "answers", list(item.accepted), "is empty", "restore the row")
+        if not all(choice.strip() for choice in item.choices):
+            self._add(
+                item, "choices", list(item.choices), "has an empty one", "restore the row"
+            )
+        if item.key is not None and item.choices.count(item.choices[item.key]) > 1:
+            fault = f"have the right one, {item.choices[item.key]!r}, more than once"
+            self._add(item, "choices", list(item.choices), fault, "restore the row")
+        if len(item.choices) > _MOST_CHOICES:
+            fault = f"are {len(item.choices)}, more than there are letters"
+            self._add(item, "choices", list(item.choices), fault, "leave some out")
+        return self.problems.count == before
+
+    def _files(self, reader: Reader, item: Item) -> tuple[PictureFile, ...] | None:
+        found: list[PictureFile] = []
+        for path in item.paths:
+            try:
+                found.append(reader.media.find(path))
+            except Fault as fault:
+                self._add(item, "picture", path, fault.fault, fault.remedy)
+        return tuple(found) if len(found) == len(item.paths) else None
+
+    def _add(self, item: Item, field: str, value: object, fault: str, remedy: str) -> None:
+        self.problems.add(item.place, field, value, fault, remedy)
+
+
+def _unboxed(item: Item) -> Item:
+    """With its answers out of their boxes, in which a table may hold them."""
+    if not any("\\" in answer for answer in item.answers):
+        return item
+    return replace(item, answers=tuple(map(unboxed, item.answers)))
+
+
+def _can_be_written(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def checked(check: Check, reader: Reader) -> str:
+    """Go through everything but the pictures' pixels; the digest of all files in use.
+
+    Raises ``DataError``, see ``Check.settle``.
+    """
+    with Content() as content:
+        content.add_tables(reader.tables())
+        for found in check.sound(reader):
+            for file in found.files:
+                try:
+                    content.add(file)
+                except (Fault, OSError) as error:
+                    fault = (
+                        error.fault if isinstance(error, Fault) else f"can't be read ({error})"
+                    )
+                    remedy = "fetch the file again, or mend its permissions"
+                    check.problems.add(found.item.place, "picture", file.name, fault, remedy)
+    check.settle()
+    return content.hexdigest()

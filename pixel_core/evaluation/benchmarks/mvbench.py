@@ -1,0 +1,140 @@
+"""MVBench as its authors publish it: ``json/<task>.json`` and videos in a folder a source.
+
+Two forms are read, of two branches of huggingface.co/datasets/OpenGVLab/MVBench. In ``main``
+the videos are whole, below ``video/`` or in zips there; five tasks name the seconds that they
+ask about, and one has folders of frames instead of videos. In ``video`` those parts are cut
+out, so that their seconds say nothing more, and there are no folders of frames. A question
+shows ``frames`` frames of its part (``video_sampling.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixel_core.config import BenchmarkDataConfig
+from pixel_core.data.faults import Problems
+from pixel_core.data.hub_files import Copy
+from pixel_core.errors import DataError, MediaError
+from pixel_core.evaluation.benchmarks.benchmark import Layout
+from pixel_core.evaluation.benchmarks.mvbench_rows import Row, read_rows
+from pixel_core.evaluation.benchmarks.mvbench_tasks import FRAMES_RATE, POSE, TASKS, Task
+from pixel_core.evaluation.benchmarks.reading import Item
+from pixel_core.evaluation.benchmarks.video_clips import Bounds, frame_paths, frames_of_video
+from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_files import Media, PictureFile, embedded
+
+#: Where the branch ``main`` keeps the videos with which it replaced doubled ones, apart from
+#: the others (lmms-eval 0.7.3, tasks/mvbench/utils.py).
+_REPLACED = "data0613"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of a video file is asked about."""
+
+    bounds: Bounds
+
+
+class MVBenchReader:
+    """See ``reading.Reader``. A task whose file is not there has no questions, which the
+    counts tell."""
+
+    #: Videos take long to decode.
+    parallel = True
+
+    def __init__(self, copy: Copy, layout: Layout, settings: BenchmarkDataConfig) -> None:
+        self._tables = {
+            task: path
+            for task in TASKS
+            if (path := copy.root / "json" / f"{task}.json").is_file()
+        }
+        if not self._tables:
+            raise DataError(
+                f"there is no question of MVBench in {str(copy.root)!r}: it needs the files "
+                "json/action_sequence.json and so on, beside the folders of videos; set "
+                "benchmarks.mvbench.local to a copy of OpenGVLab/MVBench"
+            )
+        videos = copy.root / "video"
+        #: Whether parts are yet to be cut out of whole videos.
+        self._whole = videos.is_dir()
+        self.media: Media = _Videos(
+            videos if self._whole else copy.root,
+            setting="benchmarks.mvbench.local",
+            links=copy.links,
+        )
+        self._frames = settings.frames
+
+    def tables(self) -> Sequence[Path]:
+        return list(self._tables.values())
+
+    def items(self, problems: Problems) -> Iterator[Item]:
+        for name, path in self._tables.items():
+            # The seconds of a part that is cut out already say nothing more.
+            bounded = self._whole and TASKS[name].bounded
+            for row in read_rows(path, problems, bounded=bounded):
+                try:
+                    paths, part = self._needed(TASKS[name], row)
+                except (Fault, MediaError) as error:
+                    problems.add(row.place, "video", row.video, str(error), "replace it")
+                    continue
+                yield Item(
+                    # The entry's place in its file: nothing else tells questions apart.
+                    id=f"mvbench-{name}-{row.place.rpartition(' ')[2]}",
+                    place=row.place,
+                    question=row.question,
+                    choices=row.candidates,
+                    key=row.key,
+                    kind=name,
+                    is_video=True,
+                    paths=paths,
+                    detail=part,
+                )
+
+    def pictures(self, item: Item, files: Sequence[PictureFile]) -> Sequence[PictureFile]:
+        if item.detail is None:  # the frames are files
+            return files
+        try:
+            with self.media.local(files[0]) as path:
+                frames = frames_of_video(path, item.paths[0], self._frames, item.detail.bounds)
+        except MediaError as error:
+            raise Fault(f"is not usable: {error}", "replace it") from error
+        return [embedded(frame, "frame.jpg") for frame in frames]
+
+    def _needed(self, task: Task, row: Row) -> tuple[tuple[str, ...], Part | None]:
+        """The files of a question, below ``media``; None where they are frames."""
+        folder = task.whole if self._whole else task.cut
+        path = f"{folder}/{row.video}"
+        if self._whole and (names := self.media.names_in(path)):
+            return frame_paths(path, names, FRAMES_RATE, self._frames, row.bounds), None
+        apart = f"{_REPLACED}/{path}"
+        if not self._has(path) and self._has(apart):
+            path = apart
+        return (path,), Part(row.bounds)
+
+    def _has(self, path: str) -> bool:
+        try:
+            self.media.find(path)
+        except Fault:
+            return False
+        return True
+
+
+class _Videos(Media):
+    """Tells of NTU RGB+D's videos how they are had: they are in no download of ``main``."""
+
+    def find(self, written: str) -> PictureFile:
+        try:
+            return super().find(written)
+        except Fault as fault:
+            if not written.startswith(f"{TASKS[POSE].whole}/"):
+                raise
+            raise Fault(
+                fault.fault,
+                "NTU RGB+D's licence keeps it out of the dataset: ask for it at "
+                "https://rose1.ntu.edu.sg/dataset/actionRecognition, the 320 videos are listed "
+                "in video/MVBench_videos_ntu.txt and belong into video/nturgbd/; or take the "
+                "dataset's branch `video`, which has them converted; or go on without the task "
+                f"{POSE} by benchmarks.mvbench.incomplete",
+            ) from fault

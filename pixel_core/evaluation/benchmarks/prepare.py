@@ -1,0 +1,123 @@
+"""Stages ``benchmark_<name>``: a benchmark's questions, checked against what was published.
+
+Writes ``seeds.jsonl`` (records.Seed, all of split test) and ``pictures.zip``, as ingest does,
+and ``benchmark.json`` (facts.BenchmarkFacts). Pictures are stored as they are published, one
+after the other; of the questions' files only texts are held. A copy of a benchmark from the
+hub is what its commit says; of a local one the files are read, before any work starts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pixel_core.config import BenchmarkDataConfig, BenchmarkName, PipelineConfig
+from pixel_core.evaluation.benchmarks.benchmark import Benchmark
+from pixel_core.evaluation.benchmarks.facts import NAME, BenchmarkFacts, Origin, Tally
+from pixel_core.evaluation.benchmarks.own_questions import OwnQuestions
+from pixel_core.evaluation.benchmarks.published import Questions, Source, opened
+from pixel_core.evaluation.benchmarks.registry import BENCHMARKS
+from pixel_core.evaluation.benchmarks.shuffling import order_of
+from pixel_core.media.archive import PictureArchiveWriter
+from pixel_core.records import Seed
+from pixel_core.workflow.stage import StageContext
+
+SEEDS = "seeds.jsonl"
+PICTURES = "pictures.zip"
+
+
+def fingerprint(config: PipelineConfig, benchmark: BenchmarkName) -> dict[str, Any]:
+    """What the content is, wherever it lies; checks a local copy but for its pictures' pixels.
+
+    Raises ``DataError`` with all faults, ``ConfigError`` for a layout that there is not.
+    """
+    row, settings = BENCHMARKS[benchmark], getattr(config.benchmarks, benchmark)
+    if not row.layouts:
+        return {}
+    source = Source.of(row, settings)
+    if not settings.local:
+        return {"dataset": source.dataset.name, "commit": source.dataset.revision}
+    _, _, content = opened(source, settings)
+    return {"content": content}
+
+
+def run(context: StageContext, benchmark: BenchmarkName) -> dict[str, Any]:
+    """Write the questions; return counts by kind, and of the right options' places."""
+    row = BENCHMARKS[benchmark]
+    settings: BenchmarkDataConfig = getattr(context.config.benchmarks, benchmark)
+    questions: OwnQuestions | Questions
+    if row.layouts:
+        questions = Questions(Source.of(row, settings), settings)
+    else:
+        questions = OwnQuestions(context.inputs["ingest"], settings)
+    tally = Tally()
+    with (
+        (context.out / SEEDS).open("w", encoding="utf-8") as lines,
+        PictureArchiveWriter(context.out / PICTURES) as archive,
+    ):
+        members: set[str] = set()
+        for published in questions.seeds(archive, context.progress):
+            seed, shuffled = put(published, settings.shuffle_seed)
+            tally.add(published, seed, shuffled=shuffled)
+            members.update(picture.member for picture in seed.pictures)
+            lines.write(seed.model_dump_json() + "\n")
+    facts = _facts(row, settings, questions.origin(), tally, len(members))
+    (context.out / NAME).write_text(facts.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return _metrics(facts)
+
+
+def put(seed: Seed, shuffle_seed: int | None) -> tuple[Seed, bool]:
+    """The seed as models see it, and whether its options may stand in another order."""
+    if shuffle_seed is None or not seed.choices:
+        return seed, False
+    order, free = order_of(seed.choices, shuffle_seed, seed.id)
+    choices = tuple(seed.choices[place] for place in order)
+    return seed.model_copy(update={"choices": choices}), free
+
+
+def _facts(
+    row: Benchmark, settings: BenchmarkDataConfig, origin: Origin, tally: Tally, pictures: int
+) -> BenchmarkFacts:
+    kinds = tally.counts(origin)
+    return BenchmarkFacts(
+        name=row.name,
+        title=row.title,
+        measures=row.measures,
+        source=row.source,
+        layout=origin.layout,
+        dataset=origin.dataset,
+        revision=origin.revision,
+        content=origin.content,
+        licence=origin.licence,
+        grader=row.grader,
+        metric=row.metric,
+        mean_of_kinds=row.mean_of_kinds,
+        kinds=kinds,
+        published=origin.published,
+        found=sum(count.found for count in kinds.values()),
+        used=sum(count.used for count in kinds.values()),
+        pictures=pictures,
+        complete=_complete(row, origin),
+        missing=origin.missing,
+        faults=dict(sorted(origin.faults.items())),
+        limit=settings.limit,
+        shuffle_seed=settings.shuffle_seed,
+        unshuffled=0 if settings.shuffle_seed is None else tally.unshuffled,
+        keys=tally.keys(),
+    )
+
+
+def _complete(row: Benchmark, origin: Origin) -> bool | None:
+    """See ``BenchmarkFacts``. A run's own questions are all there."""
+    if origin.missing:
+        return False
+    return True if origin.published or not row.layouts else None
+
+
+def _metrics(facts: BenchmarkFacts) -> dict[str, Any]:
+    return {
+        "questions": facts.used,
+        "pictures": facts.pictures,
+        "complete": facts.complete,
+        "by_kind": {kind: count.used for kind, count in facts.kinds.items()},
+        "right_option": facts.keys.put if facts.keys else {},
+    }

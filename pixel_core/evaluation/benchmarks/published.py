@@ -1,0 +1,188 @@
+"""A published benchmark's questions: found, checked, and put as seeds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+from pixel_core.config import BenchmarkDataConfig
+from pixel_core.data.hub_files import Dataset, check_dataset, copy_of
+from pixel_core.errors import ConfigError, DataError
+from pixel_core.evaluation.benchmarks.benchmark import Benchmark, Layout
+from pixel_core.evaluation.benchmarks.checking import Check, Found, checked
+from pixel_core.evaluation.benchmarks.facts import Origin
+from pixel_core.evaluation.benchmarks.reading import Reader, open_reader
+from pixel_core.evaluation.benchmarks.registry import layout_of
+from pixel_core.media.archive import PictureArchiveWriter
+from pixel_core.media.loading import MAX_PIXELS
+from pixel_core.media.picture_facts import PictureFacts, Pictures, store
+from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_files import PictureFile
+from pixel_core.records import Picture, Provenance, Seed, Split
+from pixel_core.workflow.stage import Progress
+
+#: Questions whose pictures are looked at together, on all cores.
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which files a benchmark's settings mean."""
+
+    benchmark: Benchmark
+    layout: Layout
+    dataset: Dataset
+
+    @classmethod
+    def of(cls, benchmark: Benchmark, settings: BenchmarkDataConfig) -> Source:
+        """Raises ``ConfigError`` or ``DataError`` for settings that name no certain files."""
+        layout = layout_of(benchmark, settings.layout)
+        setting = f"benchmarks.{benchmark.name}"
+        name = settings.name or layout.dataset
+        published = name == layout.dataset
+        revision = settings.revision or (layout.revision if published else "")
+        if not (name or settings.local):
+            raise DataError(
+                f"{benchmark.title} is on no hub in this layout: set {setting}.local to a "
+                f"folder with {layout.copy}"
+            )
+        dataset = Dataset(
+            name, revision, settings.local, setting, layout.files if published else ()
+        )
+        check_dataset(dataset)
+        if layout.turns > 1 and settings.shuffle_seed is not None:
+            raise ConfigError(
+                f"{setting}.shuffle_seed {settings.shuffle_seed} would undo what its authors "
+                f"did: {benchmark.title} asks each question {layout.turns} times, with the "
+                "right option in each place once; leave it out"
+            )
+        return cls(benchmark, layout, dataset)
+
+    @property
+    def place(self) -> str:
+        """Where the files come from, in words."""
+        if self.dataset.local:
+            return f"the copy in {self.dataset.local}"
+        return f"{self.dataset.name} at {self.dataset.revision[:7]}, fetching what is not here"
+
+
+def opened(source: Source, settings: BenchmarkDataConfig) -> tuple[Reader, Check, str]:
+    """The reader on its files, the check of all but the pictures' pixels, and the digest of
+    the files. Fetches them if they are not here."""
+    reader = open_reader(copy_of(source.dataset), source.layout, settings)
+    try:
+        check = Check(source.benchmark.name, source.layout, settings)
+        return reader, check, checked(check, reader)
+    finally:
+        reader.media.close()
+
+
+class Questions:
+    """Reads the questions again, now with their pictures, and stores those."""
+
+    def __init__(self, source: Source, settings: BenchmarkDataConfig) -> None:
+        self.source = source
+        self._settings = settings
+        self._threads = ThreadPoolExecutor(min(_BATCH, os.cpu_count() or 1))
+
+    def seeds(self, archive: PictureArchiveWriter, progress: Progress) -> Iterator[Seed]:
+        """One seed a question, with the options in their published order.
+
+        Raises ``DataError`` with all pictures that can't be used, unless ``incomplete``.
+        """
+        progress.note(f"checking {self.source.place}")
+        reader, self.check, self.content = opened(self.source, self._settings)
+        total = self.check.taken.total()
+        again = Check(self.source.benchmark.name, self.source.layout, self._settings)
+        done = 0
+        try:
+            with Pictures(MAX_PIXELS) as pictures, self._threads:
+                sound = again.sound(reader)
+                while batch := list(islice(sound, _BATCH)):
+                    yield from self._stored(reader, batch, pictures, archive)
+                    done += len(batch)
+                    progress.update(done, max(total, done))
+        finally:
+            reader.media.close()
+        if done != total:
+            raise DataError(f"{again.subject} changed while it was read; run again")
+        self.check.settle()
+        for line in self.check.problems.lines():
+            progress.note(f"left out: {line.strip()}")
+
+    def origin(self) -> Origin:
+        """After ``seeds``."""
+        layout, dataset, local = self.source.layout, self.source.dataset, self._settings.local
+        return Origin(
+            layout=self._settings.layout,
+            dataset="" if local else dataset.name,
+            revision="" if local else dataset.revision,
+            content=self.content,
+            licence=layout.licence,
+            published_kinds=layout.kinds or None,
+            published=layout.total or None,
+            rows=dict(self.check.rows),
+            missing=tuple(self.check.missing()),
+            faults=dict(self.check.problems.by_field),
+        )
+
+    def _stored(
+        self,
+        reader: Reader,
+        batch: list[Found],
+        pictures: Pictures,
+        archive: PictureArchiveWriter,
+    ) -> Iterator[Seed]:
+        look = partial(_pictures, reader)
+        opened = list(self._threads.map(look, batch) if reader.parallel else map(look, batch))
+        named = [files for files in opened if not isinstance(files, Fault)]
+        facts = pictures.facts(file for files in named for file in files)
+        for found, files in zip(batch, opened, strict=True):
+            kept: list[Picture] = []
+            if isinstance(files, Fault):
+                self._fault(found, files)
+                files = []
+            for file in files:
+                known = facts[file.key]
+                if isinstance(known, PictureFacts):
+                    kept.append(store(file, known, archive))
+                else:
+                    self._fault(found, known)
+            if files and len(kept) == len(files):
+                yield self._seed(found, tuple(kept))
+            else:
+                self.check.taken[found.item.kind] -= 1
+
+    def _fault(self, found: Found, fault: Fault) -> None:
+        item, value = found.item, ", ".join(found.item.paths) or found.item.id
+        self.check.problems.add(item.place, "picture", value, fault.fault, fault.remedy)
+
+    def _seed(self, found: Found, pictures: tuple[Picture, ...]) -> Seed:
+        item, layout = found.item, self.source.layout
+        return Seed(
+            id=item.id,
+            split=Split.TEST,
+            question=item.question,
+            answers=item.accepted,
+            choices=item.choices,
+            pictures=pictures,
+            is_video=item.is_video,
+            kind=item.kind,
+            provenance=Provenance(
+                source=f"benchmark:{self.source.benchmark.name}",
+                revision="" if self._settings.local else self.source.dataset.revision,
+                licence=layout.licence,
+            ),
+        )
+
+
+def _pictures(reader: Reader, found: Found) -> list[PictureFile] | Fault:
+    try:
+        files = list(reader.pictures(found.item, found.files))
+    except Fault as fault:
+        return fault
+    return files or Fault("has no picture", "restore the row")

@@ -1,0 +1,73 @@
+"""A question's frames, out of a video file or a folder of frames.
+
+One video is open at a time, and one frame of it is decoded; encoded, a question's frames are
+a few megabytes.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from pixel_core.errors import MediaError
+from pixel_core.evaluation.benchmarks.video_sampling import sampled
+from pixel_core.media.video import VideoFile
+
+#: Of frames as they are stored. Without chroma subsampling 95 can't be told by eye from the
+#: decoded frame; as PNG it takes three times the room.
+JPEG_QUALITY = 95
+
+_NUMBERED = re.compile(r"0*([1-9]\d{0,7})\.jpe?g", re.ASCII | re.IGNORECASE)
+
+#: Seconds that a question is about, from the video's beginning.
+Bounds = tuple[float, float] | None
+
+
+def frames_of_video(path: Path, name: str, count: int, bounds: Bounds) -> list[bytes]:
+    """``count`` frames, or as many as there are, as JPEG. ``name`` is told in errors.
+
+    Raises ``MediaError`` for a video that can't be read, or has no frame in ``bounds``.
+    """
+    video = VideoFile(path, name=name)
+    rate = video.frame_count / video.duration_s
+    wanted = _sampled(name, count, video.frame_count - 1, rate, bounds)
+    return [_encoded(image) for _, image in video.frames(wanted)]
+
+
+def frame_paths(
+    folder: str, names: Sequence[str], rate: float, count: int, bounds: Bounds
+) -> tuple[str, ...]:
+    """Which files of a folder of frames to show; they are numbered from 1 (``00001.jpg``).
+
+    ``names`` are the folder's files; ``rate``: how many are a second. Raises ``MediaError``
+    when the folder has none, or none in ``bounds``, or lacks one amid them.
+    """
+    found = {int(match[1]): name for name in names if (match := _NUMBERED.fullmatch(name))}
+    if not found:
+        raise MediaError(f"video {folder} has no frames named 00001.jpg and so on: fetch it")
+    wanted = _sampled(folder, count, max(found), rate, bounds, first=1)
+    missing = [number for number in wanted if number not in found]
+    if missing:
+        raise MediaError(
+            f"video {folder} lacks the frames {missing} of {max(found)}: fetch it again"
+        )
+    return tuple(f"{folder}/{found[number]}" for number in wanted)
+
+
+def _sampled(
+    name: str, count: int, last: int, rate: float, bounds: Bounds, first: int = 0
+) -> list[int]:
+    try:
+        return sampled(count, last=last, rate=rate, bounds=bounds, first=first)
+    except ValueError as error:
+        raise MediaError(f"video {name}: {error}: mend start and end") from error
+
+
+def _encoded(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return out.getvalue()

@@ -1,0 +1,155 @@
+"""What the cells left, read back: each run's answers, its warm start's, and its curve."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixel_core.errors import DataError
+from pixel_core.evaluation.study.diagnosis import Diagnosis, Evidence, diagnose, evidence
+from pixel_core.evaluation.study.matrix import CellSeeds
+from pixel_core.records import Rollout
+from pixel_core.statistics.answer_sets import AnswerSet, read_answers, same_questions
+from pixel_core.statistics.intervals import Interval
+from pixel_core.statistics.metrics import (
+    Sampling,
+    accuracy_interval,
+    by_kind,
+    question_means,
+    summarize,
+)
+
+Floats = NDArray[np.float64]
+Row = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One model on the held-out questions; accuracies a question are (q,), in one order."""
+
+    sampled_q: Floats
+    greedy_q: Floats
+    kinds_q: tuple[str, ...]
+    sampled: Interval
+    greedy: Interval
+    #: Of the sampled answers.
+    rapr: float
+    op_error_rate: float
+    #: Accuracy of sampled rollouts that executed an operation, and of those that did not;
+    #: None where there are none.
+    with_operation: float | None
+    without_operation: float | None
+    by: dict[str, dict[str, float]]
+    #: Of the sampled answers.
+    diagnosis: Diagnosis
+
+    def among(self, kinds: Sequence[str]) -> NDArray[np.bool_]:
+        """Which questions are of those kinds, (q,)."""
+        return np.isin(self.kinds_q, list(kinds))
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a run was computed on: its CPU, and the instructions of its arithmetic."""
+
+    machine: str = ""
+    instruction_set: str = ""
+    #: What variables held the libraries below torch to; "": nothing.
+    instruction_limits: str = ""
+
+    def __str__(self) -> str:
+        parts = (self.machine, self.instruction_set, self.instruction_limits)
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One cell: where it started, where it ended, and the way there."""
+
+    arm: str
+    seeds: CellSeeds
+    start: Answered
+    end: Answered
+    #: Of the rl artifact. Cells share one where their seeds came to the same: without a
+    #: warm start, say, all warm-start seeds that leave the base model alone.
+    key: str
+    #: ``curve.jsonl`` of the rl stage, a row a step.
+    curve: list[Row]
+    #: Whether instruction tuning ended by its rule; None where it had none.
+    selected: bool | None = None
+    place: Place = Place()
+
+    def __str__(self) -> str:
+        return f"{self.arm}, {self.seeds}"
+
+
+def read_runs(
+    rows: Sequence[Mapping[str, Any]], inputs: Mapping[str, Path], sampling: Sampling
+) -> list[RunResult]:
+    """``rows`` say for each cell which inputs are its ``rl``, ``answers`` and ``start``; the
+    input ``ingest`` has the questions.
+
+    Raises ``DataError`` when cells answered different questions.
+    """
+    sets: dict[Path, AnswerSet] = {}
+    answered: dict[Path, Answered] = {}
+    places = evidence(inputs["ingest"])
+    for row in rows:
+        for part in ("start", "answers"):
+            folder = inputs[row[part]]
+            if folder not in sets:
+                sets[folder] = read_answers(folder)
+                answered[folder] = _answered(sets[folder], sampling, places)
+    same_questions({str(folder): found for folder, found in sets.items()})
+    return [
+        RunResult(
+            arm=row["arm"],
+            seeds=CellSeeds(*row["seeds"]),
+            start=answered[inputs[row["start"]]],
+            end=answered[inputs[row["answers"]]],
+            key=row["rl_key"],
+            curve=_curve(inputs[row["rl"]] / "curve.jsonl"),
+            selected=row["warm_start_metrics"].get("selected"),
+            place=Place(**row["place"]),
+        )
+        for row in rows
+    ]
+
+
+def _answered(found: AnswerSet, sampling: Sampling, places: Mapping[str, Evidence]) -> Answered:
+    sampled, greedy = found.answers["sampled"], found.answers["greedy"]
+    rollouts = [rollout for group in sampled.values() for rollout in group]
+    summary = summarize(rollouts)
+    return Answered(
+        sampled_q=question_means(sampled),
+        greedy_q=question_means(greedy),
+        kinds_q=tuple(query.kind or "other" for query in found.queries),
+        sampled=accuracy_interval(sampled, sampling),
+        greedy=accuracy_interval(greedy, sampling),
+        rapr=summary.rapr,
+        op_error_rate=summary.op_error_rate,
+        with_operation=_accuracy([r for r in rollouts if r.operations > 0]),
+        without_operation=_accuracy([r for r in rollouts if r.operations == 0]),
+        by=by_kind(found.queries, sampled, sampling),
+        diagnosis=diagnose(rollouts, places),
+    )
+
+
+def _accuracy(rollouts: Sequence[Rollout]) -> float | None:
+    return sum(r.correct for r in rollouts) / len(rollouts) if rollouts else None
+
+
+def _curve(path: Path) -> list[Row]:
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path}, line {number}: not JSON: {error}") from error
+    return rows

@@ -1,4 +1,0 @@
-"""Asking a loaded model: on the command line, behind the endpoint, and on the demo page.
-
-from pixel_core.inference.reasoner import Reasoner
-"""

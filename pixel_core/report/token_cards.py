@@ -1,0 +1,114 @@
+"""Trajectories token by token: what is shown, what is trained, what is masked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pixel_core.config import DialogueConfig
+from pixel_core.records import Query
+from pixel_core.report.episodes.gallery import Gallery
+from pixel_core.report.html.wording import plain
+from pixel_core.report.material import Material
+from pixel_core.report.trajectory_cards import by_kind, seed_of
+from pixel_core.rollout.episode import Opening
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.replay import replay_marked
+from pixel_core.rollout.vocabulary import Vocabulary
+
+#: Tokens of a trajectory that are drawn; the rest is counted.
+MAX_TOKENS = 3000
+
+
+class Part(StrEnum):
+    """Whose a token is, and whether it carries loss."""
+
+    SHOWN = "shown"  #: prompt, question, what an operation returned: never trained
+    PICTURE = "picture"  #: a picture's placeholders, in one piece
+    TRAINED = "trained"
+    MASKED = "masked"  #: the assistant's, but a designated mistake
+
+
+@dataclass(frozen=True)
+class Piece:
+    """``text`` of ``tokens`` tokens: one each where the assistant speaks."""
+
+    text: str
+    part: Part
+    tokens: int
+
+
+@dataclass(frozen=True)
+class TokenCard:
+    kind: str
+    pieces: list[Piece]
+    trained: int
+    masked: int
+    shown: int
+    #: Tokens that are not drawn.
+    left_out: int
+
+
+def token_cards(
+    material: Material, gallery: Gallery, dialogue: DialogueConfig, vocabulary: Vocabulary
+) -> list[TokenCard]:
+    """The trajectories of the trajectory cards, as they are trained on."""
+    prompts = Prompts(dialogue, vocabulary)
+    cards = []
+    for trajectory in (group[0] for group in by_kind(material)):
+        seed = seed_of(material, trajectory)
+        images = [gallery.load(picture) for picture in seed.pictures]
+        opening = Opening.of(Query.from_seed(seed), images, prompts)
+        replayed = replay_marked(trajectory, opening, prompts)
+        transcript = replayed.transcript
+        spoken = {at for turn in replayed.turns for at in turn}
+        parts = [
+            _part(token == vocabulary.image, at in spoken, weight > 0)
+            for at, (token, weight) in enumerate(
+                zip(transcript.tokens, transcript.weights, strict=True)
+            )
+        ]
+        drawn = list(_pieces(transcript.tokens[:MAX_TOKENS], parts, vocabulary))
+        trained, masked = parts.count(Part.TRAINED), parts.count(Part.MASKED)
+        cards.append(
+            TokenCard(
+                kind=plain(trajectory.kind) + (", video" if seed.is_video else ""),
+                pieces=drawn,
+                trained=trained,
+                masked=masked,
+                shown=len(parts) - trained - masked,
+                left_out=max(0, len(parts) - MAX_TOKENS),
+            )
+        )
+    return cards
+
+
+def _part(picture: bool, spoken: bool, trained: bool) -> Part:
+    if picture:
+        return Part.PICTURE
+    if not spoken:
+        return Part.SHOWN
+    return Part.TRAINED if trained else Part.MASKED
+
+
+def _pieces(tokens: list[int], parts: list[Part], vocabulary: Vocabulary) -> Iterator[Piece]:
+    """The assistant's tokens one by one, all others in runs."""
+    run: list[int] = []
+    for at, token in enumerate(tokens):
+        part = parts[at]
+        run.append(token)
+        last = at + 1 == len(tokens) or parts[at + 1] is not part
+        if part is Part.PICTURE:
+            if last:
+                yield Piece("", part, len(run))
+                run = []
+            continue
+        if part is Part.SHOWN and not last:
+            continue
+        text = vocabulary.decode(run)
+        # A character of several tokens is whole only with the last of them.
+        whole = not text.endswith("\ufffd")
+        if last or whole:
+            yield Piece(text, part, len(run))
+            run = []

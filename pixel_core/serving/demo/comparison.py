@@ -1,0 +1,116 @@
+"""One question to the same model twice: with its operations, and without any."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+from pixel_core.errors import PixelError
+from pixel_core.records import Step, StopReason
+from pixel_core.serving.answer import Answer, AnswerStep
+from pixel_core.serving.media import Seen
+from pixel_core.serving.reasoner import Reasoner
+from pixel_core.serving.request_handle import Event, Ticket
+
+_PATIENCE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Course:
+    """How far one of the two is; what the viewer draws (``Told``)."""
+
+    asked: bool = False
+    steps: tuple[Step, ...] = ()
+    stop: StopReason | None = None
+    answer: str = ""
+    operations: int = 0
+    failed_operations: int = 0
+    #: From asking to the answer.
+    seconds: float = 0.0
+    #: Why there is no answer; "" while that can't be said.
+    error: str = ""
+
+    @property
+    def over(self) -> bool:
+        return self.stop is not None or bool(self.error)
+
+    def after(self, event: Event) -> Course:
+        """With what happened next. An error that is nobody's doing is raised."""
+        if isinstance(event, AnswerStep):
+            done = event.box is not None or bool(event.frames)
+            return replace(
+                self,
+                steps=(*self.steps, event.record),
+                operations=self.operations + done,
+                failed_operations=self.failed_operations + bool(event.error),
+            )
+        if isinstance(event, Answer):
+            return replace(
+                self,
+                stop=event.stop,
+                answer=event.text,
+                operations=event.operations,
+                failed_operations=event.failed_operations,
+                seconds=event.seconds,
+            )
+        if isinstance(event, PixelError):
+            return replace(self, error=str(event))
+        raise event
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two columns."""
+
+    looking: Course = Course()
+    plain: Course = Course()
+
+    @property
+    def over(self) -> bool:
+        return self.looking.over and self.plain.over
+
+
+def ask_both(
+    reasoner: Reasoner, seen: Seen, question: str, *, seconds: float
+) -> Iterator[Pair]:
+    """How both stand: after each turn of either, and once a second, until both are over.
+
+    ``seconds``: allowed to each. Raises what ``Reasoner.submit`` raises. Whoever stops
+    listening ends both.
+    """
+    heard: queue.SimpleQueue[tuple[str, Event]] = queue.SimpleQueue()
+    tickets: dict[str, Ticket] = {}
+    try:
+        for column, operations in (("looking", True), ("plain", False)):
+            ticket = reasoner.submit(seen, question, operations=operations, seconds=seconds)
+            tickets[column] = ticket
+            ticket.listen(partial(_tell, heard, column))
+        pair = Pair(Course(asked=True), Course(asked=True))
+        yield pair
+        while not pair.over:
+            for column, event in _next(heard, tickets):
+                pair = replace(pair, **{column: getattr(pair, column).after(event)})
+            yield pair
+    finally:
+        for ticket in tickets.values():
+            ticket.cancel()
+
+
+def _tell(heard: queue.SimpleQueue[tuple[str, Event]], column: str, event: Event) -> None:
+    heard.put((column, event))
+
+
+def _next(
+    heard: queue.SimpleQueue[tuple[str, Event]], tickets: dict[str, Ticket]
+) -> list[tuple[str, Event]]:
+    """What happened; nothing, when that takes a second; the end of tickets out of time."""
+    try:
+        return [heard.get(timeout=_PATIENCE_S)]
+    except queue.Empty:
+        return [
+            (column, ticket.timed_out())
+            for column, ticket in tickets.items()
+            if ticket.expired and not ticket.over
+        ]

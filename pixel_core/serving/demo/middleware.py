@@ -1,0 +1,197 @@
+"""What is let through to the page: its own paths, hosts and sizes, and nothing it might fetch.
+
+Gradio serves more than this page needs: it fetches addresses for visitors, forwards requests
+and lists its functions. Here a request is answered only if the page itself makes such.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from pixel_core.serving.demo.uploads import NOT_UPLOADED, Uploads
+from pixel_core.serving.http.origins import RootPath
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: Of a request that is no upload: a question with the names of its files.
+_BODY = 1_000_000
+
+_PATHS = re.compile(
+    r"/|/(?:config|theme\.css|manifest\.json|favicon\.ico|robots\.txt)"
+    r"|/(?:assets|static)/.*"
+    r"|/gradio_api/(?:info|startup-events|app_id|upload|upload_progress|cancel|reset)/?"
+    r"|/gradio_api/(?:queue/join|queue/data|heartbeat/[A-Za-z0-9_-]+)"
+    r"|/gradio_api/file=(?!/*[A-Za-z][A-Za-z0-9+.-]*:).*",
+    re.DOTALL,
+)
+_UPLOAD = "/gradio_api/upload"
+_JOIN = "/gradio_api/queue/join"
+_FILE = "/gradio_api/file="
+_LEFT: Message = {"type": "http.disconnect"}
+
+_HEADERS = {
+    # 'unsafe-eval': Gradio fills its HTML fields by compiled templates. Nothing is loaded
+    # from elsewhere and nothing sent there, whatever a model writes.
+    "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' "
+    "'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src "
+    "'self' data:; connect-src 'self'; media-src 'self' blob:; object-src 'none'; base-uri "
+    "'self'; form-action 'self'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+_LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?")
+
+
+class Door:
+    """ASGI middleware. ``upload``: bytes of the largest upload; ``room``: of all of
+    ``uploads`` together. ``only_here``: the page is asked for by this machine's own names
+    alone, so that no other site can lead a browser here under its own; and by that of
+    ``root``, where a proxy puts it."""
+
+    def __init__(
+        self,
+        app: App,
+        uploads: Uploads,
+        *,
+        upload: int,
+        room: int,
+        only_here: bool,
+        root: RootPath,
+    ) -> None:
+        self._app = app
+        self._uploads = uploads
+        self._upload = upload
+        self._room = room
+        #: Bytes of uploads that are under way.
+        self._coming = 0
+        self._only_here = only_here
+        self._root = root
+        self._closing = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        scope = self._root.inside(scope)
+        refused = self._refused(scope)
+        if refused is not None:
+            await _answer(send, *refused)
+            return
+        if scope["path"].rstrip("/") == _JOIN:
+            body = await self._body(receive)
+            if not self._uploads.named_alone(body):
+                await _answer(send, 403, NOT_UPLOADED)
+                return
+            receive = _again(body, receive)
+        coming = _length(scope) if _is_upload(scope) else 0
+        self._coming += coming
+        try:
+            await self._app(scope, lambda: self._first(receive), _with_headers(send))
+        finally:
+            self._coming -= coming
+
+    def close(self) -> None:
+        """To whoever still listens it is as if the visitor had left: answers without an end
+        (a page's heartbeat) end. Called in the server's own loop."""
+        self._closing.set()
+
+    def _refused(self, scope: Scope) -> tuple[int, str] | None:
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1")
+        proxied = bool(host) and host.lower() == self._root.host
+        if self._only_here and not proxied and not _LOOPBACK.fullmatch(host):
+            return 421, "this page is asked for as localhost"
+        # Many proxies ask by the server's own name, whatever the browser asked for.
+        through = (
+            bool(self._root.origin) and headers.get(b"origin") == self._root.origin.encode()
+        )
+        if not through and _from_elsewhere(scope, headers, host):
+            return 403, "another site may send nothing here"
+        path = scope["path"]
+        if not _PATHS.fullmatch(path):
+            return 404, "there is nothing here"
+        if path.startswith(_FILE) and not self._uploads.holds(path.removeprefix(_FILE)):
+            return 403, NOT_UPLOADED
+        if b"transfer-encoding" in headers:  # browsers know how much they send
+            return 411, "say how many bytes are sent"
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > self._most(scope):
+            return 413, f"at most {self._most(scope):,} bytes are taken"
+        if _is_upload(scope) and self._uploads.size() + self._coming + int(length) > self._room:
+            return 503, "too many uploads lie here: try again later, or with a smaller file"
+        return None
+
+    async def _body(self, receive: Receive) -> bytes:
+        """Of a request whose length was checked; what came of it if its sender left."""
+        held = bytearray()
+        while (message := await self._first(receive))["type"] == "http.request":
+            held += message.get("body", b"")
+            if not message.get("more_body", False):
+                break
+        return bytes(held)
+
+    async def _first(self, receive: Receive) -> Message:
+        """The next message, or the end, whichever comes first."""
+        message = asyncio.ensure_future(receive())
+        closing = asyncio.ensure_future(self._closing.wait())
+        try:
+            await asyncio.wait({message, closing}, return_when=asyncio.FIRST_COMPLETED)
+            return message.result() if message.done() else _LEFT
+        finally:
+            message.cancel()
+            closing.cancel()
+
+    def _most(self, scope: Scope) -> int:
+        return self._upload if _is_upload(scope) else _BODY
+
+
+def _is_upload(scope: Scope) -> bool:
+    return bool(scope["path"].rstrip("/") == _UPLOAD)
+
+
+def _length(scope: Scope) -> int:
+    return int(dict(scope["headers"]).get(b"content-length", b"0"))
+
+
+def _from_elsewhere(scope: Scope, headers: dict[bytes, bytes], host: str) -> bool:
+    """Whether a browser says that another site's page asks. A link that leads here is fine."""
+    origin = headers.get(b"origin")
+    if origin is not None and origin.decode("latin-1").partition("://")[2] != host.lower():
+        return True
+    follows = scope["method"] == "GET" and headers.get(b"sec-fetch-mode") == b"navigate"
+    return headers.get(b"sec-fetch-site") == b"cross-site" and not follows
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """A ``receive`` that gives a body which was read already, then what comes after it."""
+    left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received() -> Message:
+        return left.pop() if left else await receive()
+
+    return received
+
+
+def _with_headers(send: Send) -> Send:
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            own = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+            message = {**message, "headers": [*message.get("headers", []), *own]}
+        await send(message)
+
+    return sent
+
+
+async def _answer(send: Send, status: int, text: str) -> None:
+    head = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": text.encode()})

@@ -1,0 +1,124 @@
+"""What the page's buttons do: choose a picture, ask, show how both answers come about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixel_core.errors import MediaError, PixelError
+from pixel_core.media.deadline import Deadline
+from pixel_core.serving.demo.comparison import Pair, ask_both
+from pixel_core.serving.demo.examples import Example
+from pixel_core.serving.demo.panels import Asker, Sheet, message
+from pixel_core.serving.demo.uploads import NOT_UPLOADED, Uploads
+from pixel_core.serving.media import Seen
+from pixel_core.serving.reasoner import Reasoner
+
+NOTHING = "Choose a picture, or upload one, and ask something about it."
+
+
+@dataclass(frozen=True)
+class View:
+    """HTML of the two columns and of the line above them. None: as it was."""
+
+    looking: str | None
+    plain: str | None
+    notice: str
+
+
+class Demo:
+    """One model and its examples, for all visitors. Holds nothing of theirs.
+
+    ``seconds``: allowed to an answer, and to reading what it is about. ``frames``: taken from
+    a video.
+    """
+
+    def __init__(
+        self,
+        reasoner: Reasoner,
+        asker: Asker,
+        examples: Sequence[Example],
+        *,
+        seconds: float = 120.0,
+        frames: int = 16,
+    ) -> None:
+        self.examples = tuple(examples)
+        #: Where visitors' files may lie; None: nowhere, no file is opened.
+        self.uploads: Uploads | None = None
+        #: Called after each request of a page; what it looked at is let go by then, or soon.
+        self.ended: Callable[[], None] = lambda: None
+        self._reasoner = reasoner
+        self._asker = asker
+        self._seconds = seconds
+        self._frames = frames
+
+    def show(self, upload: str | None, chosen: int | None) -> View:
+        """The picture before it is asked about."""
+        try:
+            seen = self._seen(upload, chosen)
+            if seen is None:
+                return View("", "", message(NOTHING))
+            columns = Sheet(self._asker, seen).columns(Pair())
+        except PixelError as error:
+            return View("", "", message(_of_the_visitor(error, upload), bad=True))
+        finally:
+            self.ended()
+        return View(columns.looking, columns.plain, "")
+
+    def ask(
+        self, upload: str | None, chosen: int | None, question: str
+    ) -> Generator[View, None, None]:
+        """Each step as it is taken; at the end the right answer, where one is known."""
+        try:
+            deadline = Deadline.within(self._seconds)
+            seen = self._seen(upload, chosen)
+            if seen is None:
+                yield View(None, None, message(NOTHING, bad=True))
+                return
+            example = self._asked_as_drawn(upload, chosen, question)
+            truth = example.answer if example else ""
+            sheet = Sheet(self._asker, seen)
+            # An example is there already.
+            left = self._seconds if upload is None else deadline.left or 0.001
+            for pair in ask_both(self._reasoner, seen, question, seconds=left):
+                columns = sheet.columns(pair, truth)
+                notice = _told(example) if example and pair.over else ""
+                yield View(columns.looking, columns.plain, message(notice))
+        except PixelError as error:
+            yield View(None, None, message(_of_the_visitor(error, upload), bad=True))
+        finally:
+            self.ended()
+
+    def _seen(self, upload: str | None, chosen: int | None) -> Seen | None:
+        if upload is not None:
+            if self.uploads is None:
+                raise MediaError(NOT_UPLOADED)
+            path = self.uploads.path(upload)
+            return self._reasoner.read(path, frames=self._frames, seconds=self._seconds)
+        if chosen is not None and 0 <= chosen < len(self.examples):
+            example = self.examples[chosen]
+            return Seen(example.images, example.is_video)
+        return None
+
+    def _asked_as_drawn(
+        self, upload: str | None, chosen: int | None, question: str
+    ) -> Example | None:
+        """The example whose answer is the question's: another question has another."""
+        if upload is not None or chosen is None:
+            return None
+        example = self.examples[chosen]
+        return example if question.strip() == example.question else None
+
+
+def _told(example: Example) -> str:
+    right = f"The right answer is {example.answer}."
+    if example.legible:
+        return right
+    return f"{right} In what is shown at first it is hardly legible."
+
+
+def _of_the_visitor(error: PixelError, upload: str | None) -> str:
+    """The error as it concerns visitors: their file has a name, and no place here."""
+    text = str(error)
+    return text if upload is None else text.replace(upload, Path(upload).name)

@@ -1,0 +1,68 @@
+"""When an engine breaks down: whose fault it may be, and when it is the engine's own."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from pixel_core.errors import EngineFailed, PixelError
+from pixel_core.models.engines import AnsweringEngine
+from pixel_core.rollout.renderer import Prompts
+from pixel_core.serving.question import GREEDY, open_question
+
+#: Turns in a row that broke down, each of a single episode: then the engine is tried.
+_PATIENCE = 3
+
+
+class Breakdowns:
+    """Counts turns that broke down, and tells a broken engine from questions that break it.
+
+    Askers choose the questions, so that no number of theirs says that the engine is at fault:
+    those who ask alone could end it for everybody. After some in a row it is asked something
+    of our own, which is answered wherever anything is.
+    """
+
+    def __init__(self, engine: AnsweringEngine) -> None:
+        self._engine = engine
+        self._in_row = 0
+
+    def went_well(self) -> None:
+        self._in_row = 0
+
+    def fatal(self, error: Exception, prompts: Prompts) -> str:
+        """Why the engine is of no further use after this one, of one episode; "" if it is.
+        ``prompts``: of that episode."""
+        self._in_row += 1
+        if self._in_row < _PATIENCE:
+            return ""
+        if self._answers(prompts):
+            self._in_row = 0
+            return ""
+        return (
+            f"the engine broke down {self._in_row} times in a row ({error}), and over a plain "
+            "question too: load the model again"
+        )
+
+    def _answers(self, prompts: Prompts) -> bool:
+        """Whether one greedy token about a grey picture is said."""
+        image = Image.new("RGB", (112, 112), "grey")
+        try:
+            opening = open_question([image], "what is in the picture?", prompts.dialogue)
+            transcript = prompts.open(opening.query, opening.visuals)
+            self._engine.generate([transcript], GREEDY, 1)
+        except Exception:  # noqa: BLE001 - whatever it is, the engine does not answer
+            return False
+        finally:
+            self._engine.forget()
+        return True
+
+
+def failure(error: Exception) -> Exception:
+    """A fault of the engine by its name; faults that have one keep it."""
+    if isinstance(error, PixelError):
+        return error
+    failed = EngineFailed(
+        f"the engine broke down over this question ({type(error).__name__}: {error}); ask "
+        "again, or with smaller pictures"
+    )
+    failed.__cause__ = error
+    return failed

@@ -1,0 +1,106 @@
+"""The routes: chat completions, models, health, metrics."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from pixel_core.serving.http.admission import Limits
+from pixel_core.serving.http.completions import Answering
+from pixel_core.serving.http.errors import Refusal
+from pixel_core.serving.http.front import Front, refused
+from pixel_core.serving.http.gate import Gate
+from pixel_core.serving.http.metrics import CONTENT_TYPE, Metrics
+from pixel_core.serving.http.middleware import Access
+from pixel_core.serving.http.origins import Origins, RootPath
+from pixel_core.serving.http.work import Model
+
+#: Load balancers ask with the second.
+_READ = ["GET", "HEAD"]
+
+
+class Served(Model, Protocol):
+    @property
+    def alive(self) -> bool:
+        """Whether questions are taken."""
+
+
+def build_app(
+    model: Served,
+    limits: Limits,
+    access: Access,
+    gate: Gate,
+    metrics: Metrics,
+    origins: Origins,
+    root: RootPath,
+) -> Front:
+    """The whole endpoint as an ASGI application. ``gate``: closing it stops the serving."""
+    # Pages of documentation would fetch scripts from elsewhere.
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    answering = Answering(model, gate, limits, metrics)
+    began = int(time.time())
+    metrics.watch("requests_reading", "Requests that are being sent", lambda: gate.reading)
+    metrics.watch("requests_inside", "Requests with a place", lambda: gate.inside)
+    metrics.watch("requests_running", "Requests whose episode goes on", lambda: gate.running)
+    metrics.watch("requests_waiting", "Requests that wait for a place", lambda: gate.waiting)
+    described = {"id": model.name, "object": "model", "created": began, "owned_by": "pixel"}
+
+    @app.post("/v1/chat/completions")
+    async def chat(request: Request) -> Response:
+        return await answering.reply(request)
+
+    @app.api_route("/v1/models", methods=_READ)
+    async def models() -> Response:
+        return JSONResponse({"object": "list", "data": [described]})
+
+    @app.api_route("/v1/models/{name:path}", methods=_READ)
+    async def one_model(name: str) -> Response:
+        if name != model.name:
+            raise Refusal(
+                404,
+                f"there is no model {name[:100]!r} here: the only one is {model.name!r}",
+                code="model_not_found",
+                param="model",
+            )
+        return JSONResponse(described)
+
+    @app.api_route("/health/live", methods=_READ)
+    async def live() -> Response:
+        return JSONResponse({"status": "live"})
+
+    @app.api_route("/health", methods=_READ)
+    async def ready() -> Response:
+        status = "stopping" if gate.closed else "ready" if model.alive else "dead"
+        facts = {"status": status, "running": gate.running, "waiting": gate.waiting}
+        return JSONResponse(facts, 200 if status == "ready" else 503)
+
+    @app.api_route("/metrics", methods=_READ)
+    async def counted() -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    @app.exception_handler(Refusal)
+    async def refuse(_: Request, refusal: Refusal) -> Response:
+        return refused(refusal)
+
+    @app.exception_handler(HTTPException)
+    async def no_route(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 405:
+            text, code = "this path takes another method", "method_not_allowed"
+        else:
+            text, code = "there is nothing at this path; see /v1/models", "not_found"
+        response = refused(Refusal(error.status_code, text, code=code))
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(Exception)
+    async def mistake(_: Request, error: Exception) -> Response:
+        # It is raised again behind this, for the log.
+        text = "the server made a mistake; its log says more"
+        return refused(Refusal(500, text, code="internal_error"))
+
+    paths = frozenset(getattr(route, "path", "") for route in app.routes)
+    return Front(app, access, metrics, paths, origins, root)

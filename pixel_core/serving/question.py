@@ -1,0 +1,109 @@
+"""A question as it is put to a loaded model: checked, with its pictures ready to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from pixel_core.config import DialogueConfig, SamplingConfig
+from pixel_core.errors import DataError
+from pixel_core.records import Picture, Query
+from pixel_core.rollout.episode import Opening
+from pixel_core.rollout.operations import show
+from pixel_core.rollout.transcript import Visual
+
+#: Characters of a question with its choices. A token is several characters, so that what is
+#: longer would fill any context.
+MAX_CHARACTERS = 50_000
+
+#: Choices are lettered.
+MAX_CHOICES = 26
+
+GREEDY = SamplingConfig(temperature=0.0)
+
+
+@dataclass(frozen=True)
+class Question:
+    """``seed``: what a sampled answer is drawn from. ``seconds``: after which nobody waits for
+    the answer any more; None: never."""
+
+    opening: Opening
+    dialogue: DialogueConfig
+    sampling: SamplingConfig = GREEDY
+    seed: int = 0
+    seconds: float | None = None
+
+
+def open_question(
+    images: Sequence[Image.Image],
+    text: str,
+    dialogue: DialogueConfig,
+    *,
+    is_video: bool = False,
+    choices: Sequence[str] = (),
+) -> Opening:
+    """The pictures (RGB), or a video's frames, with the question, as the model will see them.
+
+    Resizing is done here, in the caller's thread. Raises ``DataError`` for a question that
+    can't be put and ``MediaError`` for a picture that can't be shown.
+    """
+    _check(images, text, choices, dialogue, is_video)
+    budget = dialogue.frames.frame if is_video else dialogue.picture
+    shown = tuple(show(image, index, budget) for index, image in enumerate(images))
+    visuals = tuple(Visual(picture) for picture in shown)
+    for visual in visuals:
+        _ = visual.image  # made now, not while others wait for the engine
+    query = Query(
+        id="question",
+        question=text,
+        pictures=tuple(
+            Picture(member=str(number), width=image.width, height=image.height, sha256="")
+            for number, image in enumerate(images, 1)
+        ),
+        is_video=is_video,
+        answers=("",),  # nobody knows
+        choices=tuple(choices),
+    )
+    return Opening(query, shown, visuals)
+
+
+def _check(
+    images: Sequence[Image.Image],
+    text: str,
+    choices: Sequence[str],
+    dialogue: DialogueConfig,
+    is_video: bool,
+) -> None:
+    if isinstance(choices, str):
+        raise DataError("the choices are one text: give a list of texts")
+    for what, given in (("question", text), *(("choice", choice) for choice in choices)):
+        _check_text(what, given)
+    if not text.strip():
+        raise DataError("the question is empty: ask something")
+    length = len(text) + sum(map(len, choices))
+    if length > MAX_CHARACTERS:
+        raise DataError(
+            f"the question has {length:,} characters, allowed are {MAX_CHARACTERS:,}: "
+            "shorten it"
+        )
+    if len(choices) == 1 or len(choices) > MAX_CHOICES or not all(c.strip() for c in choices):
+        raise DataError(
+            f"{len(choices)} choices can't be offered: give 2 to {MAX_CHOICES}, none empty, "
+            "or none at all"
+        )
+    if not images:
+        raise DataError("there is no picture: a question here is about a picture or a video")
+    if not is_video and len(images) > dialogue.max_pictures:
+        raise DataError(
+            f"{len(images)} pictures are too many, the model is shown at most "
+            f"{dialogue.max_pictures} (dialogue.max_pictures): leave some out"
+        )
+
+
+def _check_text(what: str, text: object) -> None:
+    if not isinstance(text, str):
+        raise DataError(f"a {what} is a {type(text).__name__}: give a text")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise DataError(f"a {what} holds half a character (a surrogate): take it out")
