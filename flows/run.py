@@ -8,7 +8,6 @@ from contextvars import ContextVar
 
 from prefect.logging import get_run_logger
 
-from flows.cli.terminal import Unwatched
 from flows.request import Plan, Request
 from flows.results import score_rows
 from pixel_core.training.stages import begin_workers
@@ -16,7 +15,7 @@ from pixel_core.workflow.planning import check_ready
 from pixel_core.workflow.table import stages_of
 from tasks.markdown import scores_markdown
 from tasks.page import show_markdown, texts_written
-from tasks.run import Run, Watcher
+from tasks.run import Run, Unwatched, Watcher
 
 #: Set by the command line; a run that a Prefect worker starts has only the page.
 watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)

@@ -19,7 +19,6 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.cli.study_progress import UnwatchedStudy
 from flows.study_request import StudyRequest, check_ready
 from flows.study_results import study_markdown
 from pixel_core.errors import PixelError, StageFailed
@@ -31,7 +30,7 @@ from pixel_core.workflow.parallel.modules import preload
 from pixel_core.workflow.store import Artifact
 from pixel_core.workflow.store.named_function import named_function
 from tasks.page import show_markdown, texts_written
-from tasks.study import StudyRun, StudyWatcher, compare, node_task
+from tasks.study import StudyRun, StudyWatcher, UnwatchedStudy, compare, node_task
 
 #: How long stages may take to save and end when the study is interrupted: as long as a
 #: training step and the answers of a chunk need.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from pixel_core.config import PipelineConfig
 from pixel_core.workflow.planning import check_foreseen, forced_stages, stages_until
 from pixel_core.workflow.runner import Outcome
-from pixel_core.workflow.stage import Progress, Stage
+from pixel_core.workflow.stage import Progress, SilentProgress, Stage
 from pixel_core.workflow.store import Artifact, RunRecord, Store
 from pixel_core.workflow.store.layout import new_id
 from pixel_core.workflow.table import stages_of
@@ -31,6 +31,20 @@ class Watcher(Protocol):
 
     def note(self, text: str) -> None:
         """A sentence about the run as a whole."""
+
+
+class Unwatched:
+    """For a run that nobody follows on a terminal; Prefect's page and log still do."""
+
+    @contextmanager
+    def watch(self, stage: str) -> Iterator[Progress]:
+        yield SilentProgress()
+
+    def ended(self, stage: str, outcome: Outcome) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
 
 
 def address(artifact: Artifact) -> str:

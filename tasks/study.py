@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 from prefect import Task, task
@@ -39,6 +39,26 @@ class StudyWatcher(Protocol):
         """``lost``: ids of the nodes that will not be made because of it."""
 
     def note(self, text: str) -> None: ...
+
+
+class UnwatchedStudy:
+    """For a study that nobody follows on a terminal; Prefect's page and log still do."""
+
+    def begin(self, graph: Graph, cores: int) -> None:
+        pass
+
+    @contextmanager
+    def watch(self, node: Node, processes: int) -> Iterator[Progress]:
+        yield SilentProgress()
+
+    def ended(self, node: Node, outcome: Outcome) -> None:
+        pass
+
+    def failed(self, node: Node, error: Exception, lost: set[str]) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
 
 
 class StudyRun:

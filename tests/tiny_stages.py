@@ -11,7 +11,7 @@ from pixel_core.config import PipelineConfig
 from pixel_core.workflow.runner import Outcome, run_stage
 from pixel_core.workflow.stage import Stage, StageContext
 from pixel_core.workflow.store import Artifact, Store
-from pixel_core.workflow.store.storage import open_storage
+from pixel_core.workflow.store.open import open_storage
 
 
 def numbers(context: StageContext) -> dict[str, object]:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from pixel_core.evaluation.study.graph import ENDS, Graph, Node
 from pixel_core.workflow.runner import Outcome
-from pixel_core.workflow.stage import Progress, SilentProgress
+from pixel_core.workflow.stage import Progress
 from tasks.pace import duration, metrics_line
 from tasks.study_pace import StudyPace
 
@@ -179,26 +179,6 @@ class _Live:
 
     def stop(self) -> None:
         self._bar.stop()
-
-
-class UnwatchedStudy:
-    """For a study that nobody follows on a terminal; Prefect's page and log still do."""
-
-    def begin(self, graph: Graph, cores: int) -> None:
-        pass
-
-    @contextmanager
-    def watch(self, node: Node, processes: int) -> Iterator[Progress]:
-        yield SilentProgress()
-
-    def ended(self, node: Node, outcome: Outcome) -> None:
-        pass
-
-    def failed(self, node: Node, error: Exception, lost: set[str]) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        pass
 
 
 def _figures(outcome: Outcome) -> str:

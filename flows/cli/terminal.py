@@ -21,7 +21,7 @@ from rich.text import Text
 
 from flows.measured_times import MeasuredTimes, PacedProgress
 from pixel_core.workflow.runner import Outcome
-from pixel_core.workflow.stage import Progress, SilentProgress
+from pixel_core.workflow.stage import Progress
 from tasks.pace import Pace, duration, metrics_line
 
 PLAIN_INTERVAL_S = 5.0
@@ -142,17 +142,3 @@ class Terminal:
 
     def note(self, text: str) -> None:
         self._console.print(Text(text), soft_wrap=True)
-
-
-class Unwatched:
-    """For a run that nobody follows on a terminal; Prefect's page and log still do."""
-
-    @contextmanager
-    def watch(self, stage: str) -> Iterator[Progress]:
-        yield SilentProgress()
-
-    def ended(self, stage: str, outcome: Outcome) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        pass

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.errors import DataError
+from pixel_core.models.model_files import FOLDER
 from pixel_core.rollout.vocabulary import Vocabulary
-
-FOLDER = "model"
 
 
 def save_model(model: Any, tokenizer: Any, out: Path) -> None:

@@ -12,7 +12,7 @@ from pixel_core.errors import DataError, EndpointError
 from pixel_core.models.adapter import is_adapter, read_adapter
 from pixel_core.models.loading import FOLDER
 from pixel_core.models.merging import merge
-from pixel_core.training.base_model_key import local_folder, model_files
+from pixel_core.models.model_files import local_folder, model_files
 from pixel_core.workflow.stage import Progress
 
 

@@ -14,9 +14,10 @@ from pixel_core.data.sources.folder_place import Place
 from pixel_core.errors import DataError, StorageError
 from pixel_core.media.file_names import Names
 from pixel_core.workflow.store.local_storage import file_content
+from pixel_core.workflow.store.open import open_storage
 from pixel_core.workflow.store.redaction import without_credentials
 from pixel_core.workflow.store.stat_cache import FolderFile, FolderMemory
-from pixel_core.workflow.store.storage import Storage, checked_name, open_storage
+from pixel_core.workflow.store.storage import Storage, checked_name
 
 __all__ = ["Folder", "FolderFile"]
 

@@ -144,7 +144,7 @@ def _try_store(asked: Mapping[str, str], node: str) -> dict[str, Any]:
 
     try:
         from pixel_core.errors import StorageError
-        from pixel_core.workflow.store.storage import open_storage
+        from pixel_core.workflow.store.open import open_storage
     except ImportError as error:
         return answer(f"the node can't load the store's code: {error}")
     try:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pixel_core.errors import StorageError
 from pixel_core.workflow.store import Store, s3_storage
 from pixel_core.workflow.store.local_storage import file_content
-from pixel_core.workflow.store.storage import Content, Storage, checked_name, open_storage
+from pixel_core.workflow.store.open import open_storage
+from pixel_core.workflow.store.storage import Content, Storage, checked_name
 
 ABC = Content(3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
 
