@@ -10,7 +10,7 @@ from pixel_core.config.section import Positive, Section
 
 
 class NearDuplicatesConfig(Section):
-    """``seeds/near_duplicates.py`` has the rule."""
+    """``data/sources/near_duplicates.py`` has the rule."""
 
     enabled: bool = True
     #: Bits, of the 256 of a picture's hash, in which two near-duplicates may differ. The

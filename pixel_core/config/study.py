@@ -25,7 +25,7 @@ class ArmConfig(Section):
 
 
 class ClaimsConfig(Section):
-    """The thresholds of the claims; ``study/claims.py`` has the rules."""
+    """The thresholds of the claims; ``evaluation/study/claims.py`` has the rules."""
 
     #: RaPR below this: the operation is not used, the model is in the trap.
     trapped: Share = 0.05

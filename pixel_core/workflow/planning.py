@@ -13,7 +13,7 @@ from pixel_core.workflow.store import Artifact, Damaged, Store, Valid
 from pixel_core.workflow.store.differences import explain
 from pixel_core.workflow.store.identity import identity, key_of
 from pixel_core.workflow.store.named_function import named_function
-from pixel_core.workflow.store.source import changed_rooms, source_hashes
+from pixel_core.workflow.store.source import changed_rooms, folders_gone, source_hashes
 from pixel_core.workflow.table import STAGES, downstream
 
 
@@ -187,8 +187,13 @@ def _warning(stage: Stage, config: PipelineConfig, artifact: Artifact) -> str:
     # What the stage itself said about what it made stays said.
     made = artifact.metrics.get("warning")
     warnings = [made] if isinstance(made, str) and made else []
-    rooms = changed_rooms(artifact.manifest.source, source_hashes(stage, config))
-    if rooms:
+    then, now = artifact.manifest.source, source_hashes(stage, config)
+    if folders_gone(then, now):
+        warnings.append(
+            "its code was moved to other folders since this was made, so what changed in it "
+            "can't be told; reused all the same"
+        )
+    elif rooms := changed_rooms(then, now):
         warnings.append(_changed_code(stage, rooms))
     return "; ".join(warnings)
 

@@ -58,6 +58,11 @@ def changed_rooms(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     return sorted(room for room in {*old, *new} if old.get(room) != new.get(room))
 
 
+def folders_gone(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """Folders that were hashed then and are no longer there, sorted: files were moved since."""
+    return sorted(room for room in {*old} - {*new} if not (_ROOT / room).exists())
+
+
 def files_reached(modules: frozenset[str]) -> frozenset[Path]:
     """The modules' files, those of all they import or name, and what lies beside them that is
     no Python: templates, styles, tables."""

@@ -13,7 +13,7 @@ import pixel_core
 from pixel_core.config import PipelineConfig
 from pixel_core.config.profile import load_profile
 from pixel_core.workflow.benchmark_stages import benchmark_stages
-from pixel_core.workflow.store.source import changed_rooms, files_reached, source_hashes
+from pixel_core.workflow.store.source import (changed_rooms, files_reached, folders_gone, source_hashes)
 from pixel_core.workflow.table import STAGES
 
 ROOT = Path(pixel_core.__file__).parent
@@ -63,31 +63,31 @@ def test_what_is_imported_inside_a_function_counts() -> None:
         file.relative_to(ROOT).as_posix()
         for file in files_reached(frozenset({"pixel_core.data.sources.ingest"}))
     }
-    assert {"seeds/pages_source.py", "hub_copy.py", "problems.py", "drawn/scene.py"} <= reached
-    assert "seeds/pages_answer.js" in reached  # read by a module, no Python
-    assert not any(name.startswith(("training/", "reporting/")) for name in reached)
+    assert {"data/sources/pages/source.py", "data/hub_files.py", "tiny/scene.py"} <= reached
+    assert "data/sources/pages_answer.js" in reached  # read by a module, no Python
+    assert not any(name.startswith(("training/", "report/")) for name in reached)
 
 
 def test_templates_belong_to_what_reads_them() -> None:
     reached = files_reached(frozenset({"pixel_core.report.report"}))
     shown = {file.relative_to(ROOT).as_posix() for file in reached}
-    assert {"reporting/templates/report.html.jinja", "pages/templates/page.css"} <= shown
-    assert "viewer/templates/episode.html.jinja" in shown
+    assert {"report/templates/report.html.jinja", "report/html/templates/page.css"} <= shown
+    assert "report/episodes/templates/episode.html.jinja" in shown
 
 
 def test_the_tables_of_stages_are_no_way_from_one_stage_to_another() -> None:
     evaluate = next(stage for stage in STAGES if stage.name == "evaluate")
     rooms = source_hashes(evaluate, config())
     assert "evaluation" in rooms
-    assert "scoring" in rooms
-    assert "pipeline.py" in rooms
-    assert not {"training", "annotation", "openrlhf"} & set(rooms)
+    assert "statistics" in rooms
+    assert "workflow" in rooms
+    assert not {"training", "data/annotation", "training/openrlhf"} & set(rooms)
 
 
 def test_every_stage_has_its_own_folder_and_the_records() -> None:
     for stage in STAGES:
         rooms = source_hashes(stage, config())
-        own = stage.function(config()).split(".")[1]
+        own = "/".join(stage.function(config()).split(".")[1:-1])
         assert {own, "records.py", "errors.py"} <= set(rooms), stage.name
 
 
@@ -99,9 +99,9 @@ def test_the_benchmarks_stages_stand_on_graders_and_readers() -> None:
     prepared = [found for name, found in rooms.items() if name.startswith("benchmark_")]
     scored = [found for name, found in rooms.items() if name.startswith("scores_")]
     assert prepared
-    assert all("benchmarks" in found for found in prepared)
+    assert all("evaluation/benchmarks" in found for found in prepared)
     assert scored
-    assert all({"rewards/graders", "scoring"} <= found for found in scored)
+    assert all({"rewards/graders", "statistics"} <= found for found in scored)
 
 
 def test_a_change_names_its_folder() -> None:
@@ -109,3 +109,14 @@ def test_a_change_names_its_folder() -> None:
     assert changed_rooms(before, dict(before)) == []
     assert changed_rooms(before, {"training": "c", "vision": "b"}) == ["training"]
     assert changed_rooms(before, {"vision": "b", "models": "d"}) == ["models", "training"]
+
+
+def test_a_folder_that_was_moved_is_known_from_one_that_changed() -> None:
+    now = {"training": "a", "media": "b", "errors.py": "c"}
+    assert folders_gone({"training": "z", "media": "b", "errors.py": "c"}, now) == []
+    assert folders_gone({"training": "a", "vision": "b", "profile.py": "c"}, now) == [
+        "profile.py",
+        "vision",
+    ]
+    # Not looked at now, but there.
+    assert folders_gone({"rewards": "a", "training": "a"}, now) == []
