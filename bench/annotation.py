@@ -27,7 +27,12 @@ from PIL import Image
 from bench.measure import Figure, arguments, tell
 from pixel_core.config import AnnotateConfig, OpenAIConfig, PipelineConfig
 from pixel_core.data.annotation.live import drive
-from pixel_core.data.annotation.requests import Procedure, Request, Task, View
+from pixel_core.data.annotation.requests import (
+    AnnotationRequest,
+    PictureView,
+    Procedure,
+    RequestTask,
+)
 from pixel_core.data.annotation.till import open_till
 from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.records import Picture
@@ -45,13 +50,13 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
     with _endpoint(asked.delay) as url, tempfile.TemporaryDirectory() as folder:
         picture = _picture(Path(folder))
         figures: list[Figure] = []
-        for name, views in (("text", ()), ("picture", (View(picture, _SIDE * _SIDE),))):
+        for name, views in (("text", ()), ("picture", (PictureView(picture, _SIDE * _SIDE),))):
             figures += _figures(asked, Path(folder), url, name, views)
     return figures
 
 
 def _figures(
-    asked: argparse.Namespace, folder: Path, url: str, name: str, views: tuple[View, ...]
+    asked: argparse.Namespace, folder: Path, url: str, name: str, views: tuple[PictureView, ...]
 ) -> Iterator[Figure]:
     walls, used = [], []
     for turn in range(asked.repeats + 1):
@@ -74,9 +79,9 @@ def _figures(
     yield Figure(f"{name}: CPU time of the client", min(used), "ms")
 
 
-def _asking(text: str, views: tuple[View, ...]) -> Callable[[], Procedure[None]]:
-    request = Request(
-        task=Task.LOOK,
+def _asking(text: str, views: tuple[PictureView, ...]) -> Callable[[], Procedure[None]]:
+    request = AnnotationRequest(
+        task=RequestTask.LOOK,
         messages=(
             {"role": "system", "content": 40 * "You look at pictures closely. "},
             {

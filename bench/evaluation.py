@@ -32,14 +32,14 @@ from bench.rollout_engines import TransformersEngine
 from bench.rollouts import GREEDY, Watched
 from pixel_core.config.profile import load_profile
 from pixel_core.evaluation.asking import Asking
-from pixel_core.evaluation.benchmark_answers import Answerer
+from pixel_core.evaluation.benchmark_answers import BenchmarkAnswerer
 from pixel_core.evaluation.chunks import Chunk
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.models.loading import load_model
 from pixel_core.records import Query, Rollout, Split
 from pixel_core.rollout.episode import run_episodes
-from pixel_core.rollout.queries import Questions, read_queries
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.queries import QueryReader, read_queries
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.workflow.stage import LocalFolder
 from pixel_core.workflow.store import Store
 
@@ -52,7 +52,7 @@ def ours(ingest: Path, model: Path, profile: str) -> Answers:
     """The stage's own answerer; each call is one chunk."""
     config = load_profile(profile, ["benchmarks.names=drawn"])
     asking = Asking.of(config, True, "")
-    answerer = Answerer(asking, LocalFolder(ingest), LocalFolder(model))
+    answerer = BenchmarkAnswerer(asking, LocalFolder(ingest), LocalFolder(model))
 
     def answer(queries: Sequence[Query]) -> list[Rollout]:
         answered = answerer(Chunk("answers", 0, tuple(queries)))
@@ -64,8 +64,8 @@ def ours(ingest: Path, model: Path, profile: str) -> Answers:
 def plain(ingest: Path, model: Path, profile: str) -> Answers:
     """One question after the other."""
     loaded, vocabulary = load_model(model)
-    prompts = Prompts(load_profile(profile).dialogue, vocabulary)
-    questions = Questions(ingest, prompts)
+    prompts = Renderer(load_profile(profile).dialogue, vocabulary)
+    questions = QueryReader(ingest, prompts)
     engine = TransformersEngine(loaded, vocabulary)
 
     def answer(queries: Sequence[Query]) -> list[Rollout]:
@@ -191,8 +191,8 @@ def _overhead(
     torch.set_num_threads(1)
     ingest, model, profile = place
     loaded, vocabulary = load_model(model)
-    prompts = Prompts(load_profile(profile).dialogue, vocabulary)
-    questions = Questions(ingest, prompts)
+    prompts = Renderer(load_profile(profile).dialogue, vocabulary)
+    questions = QueryReader(ingest, prompts)
     watched = Watched(EmbeddedEngine(loaded, vocabulary))
     chunk = queries[: -(-len(queries) // _CORES)]
     shares = []

@@ -26,7 +26,7 @@ from pathlib import Path
 from bench.measure import Figure, arguments, in_turns, tell
 from pixel_core.data.annotation.ledger.index import INDEX
 from pixel_core.data.annotation.ledger.ledger import Ledger, open_ledger
-from pixel_core.data.annotation.ledger.segments import Entry, Facts
+from pixel_core.data.annotation.ledger.segments import Facts, LedgerEntry
 from pixel_core.workflow.store import Store
 
 _BATCH = 5_000  #: entries written together while filling
@@ -115,7 +115,9 @@ def _opened(store: Store) -> AbstractContextManager[Ledger]:
 def _fill(ledger: Ledger, count: int, size: int) -> None:
     for start in range(0, count, _BATCH):
         numbers = range(start, min(start + _BATCH, count))
-        entries = [Entry(digest(number), _body(number, size), _FACTS) for number in numbers]
+        entries = [
+            LedgerEntry(digest(number), _body(number, size), _FACTS) for number in numbers
+        ]
         ledger.submit(entries).result()
 
 

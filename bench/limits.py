@@ -33,8 +33,8 @@ from pixel_core.config import SamplingConfig
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.records import Split
 from pixel_core.rollout.episode import run_episodes
-from pixel_core.rollout.queries import Questions, read_queries
-from pixel_core.training.sft import Lessons, learn
+from pixel_core.rollout.queries import QueryReader, read_queries
+from pixel_core.training.sft import SftDataset, learn
 from pixel_core.workflow.store import Store
 
 _aten = torch.ops.aten
@@ -108,7 +108,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         material = make(Path(folder), asked.batch * asked.batches)
         tuned, prompts = model(material, asked.store, "base_model")
-        lessons = Lessons(material.inputs, prompts)
+        lessons = SftDataset(material.inputs, prompts)
         transcripts = [lessons.transcript(index) for index in range(len(lessons))]
     for transcript in transcripts:
         for visual in transcript.visuals:
@@ -132,7 +132,7 @@ def _answers(store: str, material: Any) -> Callable[[], object]:
     found = Store.open(store).latest("ingest")
     assert found is not None
     policy, prompts = model(material, store, "rl")
-    questions = Questions(found.local(), prompts)
+    questions = QueryReader(found.local(), prompts)
     openings = [questions.open(q) for q in read_queries(found.local(), Split.TEST)[:100]]
     engine = EmbeddedEngine(policy, prompts.vocabulary)
     greedy = SamplingConfig(temperature=0.0)

@@ -11,7 +11,7 @@ from pixel_core.config.profile import load_profile
 from pixel_core.data.annotation import stage as annotate
 from pixel_core.data.sources import ingest
 from pixel_core.data.synthesis import stage as synthesize
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.training import text_only
 from pixel_core.workflow.stage import SilentProgress, StageContext, Workspace
@@ -43,7 +43,7 @@ def make(folder: Path, train: int) -> Material:
     return Material(config, inputs)
 
 
-def model(material: Material, store: str, stage: str) -> tuple[Any, Prompts]:
+def model(material: Material, store: str, stage: str) -> tuple[Any, Renderer]:
     """The stage's latest model in a store, or without one a tiny model with random weights."""
     from pixel_core.models.loading import load_model
     from pixel_core.tiny.model import build_tiny
@@ -55,10 +55,10 @@ def model(material: Material, store: str, stage: str) -> tuple[Any, Prompts]:
         if artifact is None:
             raise SystemExit(f"{store} holds no model of stage {stage}: run the pipeline there")
         loaded, vocabulary = load_model(artifact.local())
-        return loaded, Prompts(dialogue, vocabulary)
+        return loaded, Renderer(dialogue, vocabulary)
     tokenizer = build_tokenizer(dialogue)
     built = build_tiny(material.config.base_model.tiny, tokenizer, seed=0).eval()
-    return built, Prompts(dialogue, Vocabulary.of(tokenizer))
+    return built, Renderer(dialogue, Vocabulary.of(tokenizer))
 
 
 class NoWorkspace(Workspace):

@@ -23,7 +23,7 @@ from pixel_core.config.profile import load_profile
 from pixel_core.media.loading import load_picture
 from pixel_core.models.loading import load_model
 from pixel_core.rollout.episode import run_episodes
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.serving.latest_model import latest_model
 from pixel_core.serving.question import open_question
 from pixel_core.workflow.store import Store
@@ -33,7 +33,7 @@ def build(store: str, profile: str) -> FastAPI:
     torch.set_num_threads(1)
     dialogue = load_profile(profile).dialogue
     model, vocabulary = load_model(latest_model(Store.open(store)).local())
-    prompts = Prompts(dialogue, vocabulary)
+    prompts = Renderer(dialogue, vocabulary)
     engine = TransformersEngine(model, vocabulary)
     lock = asyncio.Lock()
     app = FastAPI()

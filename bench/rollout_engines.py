@@ -13,12 +13,12 @@ from pixel_core.media.budget import PATCH
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.rollout.calls import ZoomCall, format_call
 from pixel_core.rollout.engine import Completion
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Transcript, Visual
 from pixel_core.rollout.vocabulary import Vocabulary
 
 
-def script_of(prompts: Prompts, rollouts: int) -> list[list[list[int]]]:
+def script_of(prompts: Renderer, rollouts: int) -> list[list[list[int]]]:
     """For each of a group's rollouts two turns as tokens: a zoom, and an answer.
 
     Every rollout zooms into a place of its own: what they share is computed once, and a

@@ -29,7 +29,7 @@ from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.records import Split
 from pixel_core.rollout.engine import Completion, Engine
 from pixel_core.rollout.episode import Episode, run_episodes
-from pixel_core.rollout.queries import Questions, read_queries
+from pixel_core.rollout.queries import QueryReader, read_queries
 from pixel_core.rollout.transcript import Transcript
 
 GREEDY = SamplingConfig(temperature=0.0)
@@ -60,7 +60,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         material = make(Path(folder), asked.queries)
         policy, prompts = model(material, asked.store, "rl")
-        questions = Questions(material.inputs["ingest"], prompts)
+        questions = QueryReader(material.inputs["ingest"], prompts)
         queries = read_queries(material.inputs["ingest"], Split.TRAIN)
         openings = [questions.open(query) for query in queries]
     words: ScriptedWords | None = None

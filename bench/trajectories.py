@@ -20,7 +20,7 @@ from bench.material import NoWorkspace, make
 from bench.measure import Figure, arguments, in_turns, tell
 from pixel_core.config import PipelineConfig
 from pixel_core.data.synthesis import stage as synthesize
-from pixel_core.data.synthesis.trajectories import Writer
+from pixel_core.data.synthesis.trajectories import TrajectoryWriter
 from pixel_core.records import (
     Annotation,
     Box,
@@ -44,7 +44,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
         material = make(Path(folder), asked.items)
         path = material.inputs["annotate"] / "annotations.jsonl"
         drawn = [a for a in read_jsonl(path, Annotation) if a.seed.split is Split.TRAIN]
-    terse, plain = Writer(material.config), Writer(PipelineConfig())
+    terse, plain = TrajectoryWriter(material.config), TrajectoryWriter(PipelineConfig())
     # New ones every turn: what is remembered of texts and sizes would flatter the figure.
     stock = list(invented(len(drawn) * (asked.repeats + 1)))
     fresh = iter([stock[n :: asked.repeats + 1] for n in range(asked.repeats + 1)])

@@ -23,7 +23,7 @@ from bench.measure import Figure, arguments, in_turns, tell
 from pixel_core.media.budget import PATCH
 from pixel_core.models.batch import collate
 from pixel_core.rollout.transcript import Transcript
-from pixel_core.training.sft import Lessons, learn
+from pixel_core.training.sft import SftDataset, learn
 
 _IGNORED = -100
 
@@ -33,7 +33,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         material = make(Path(folder), asked.batch * asked.batches)
         tuned, prompts = model(material, asked.store, "base_model")
-        lessons = Lessons(material.inputs, prompts)
+        lessons = SftDataset(material.inputs, prompts)
         replayed = in_turns({"replay": lambda: _replay(lessons)}, asked.repeats)["replay"]
         transcripts = _replay(lessons)
     vocabulary = prompts.vocabulary
@@ -77,7 +77,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
     ]
 
 
-def _replay(lessons: Lessons) -> list[Transcript]:
+def _replay(lessons: SftDataset) -> list[Transcript]:
     transcripts = [lessons.transcript(index) for index in range(len(lessons))]
     for transcript in transcripts:
         for visual in transcript.visuals:

@@ -17,7 +17,7 @@ from typing import Any
 
 from pixel_core.config import QuestionShares, WorldConfig
 from pixel_core.tiny.draw import png
-from pixel_core.tiny.questions import Question, ask
+from pixel_core.tiny.questions import DrawnQuestion, ask
 from pixel_core.tiny.scene import Scene, World
 
 FOLDER = Path(__file__).parent / "cards"
@@ -31,7 +31,7 @@ CHOICES_EVERY = 5
 
 def records(rng: random.Random, image: str, split: str, scene: Scene, count: int) -> list[Any]:
     """``count`` different questions about a scene, as manifest records."""
-    asked: dict[str, Question] = {}
+    asked: dict[str, DrawnQuestion] = {}
     while len(asked) < count:
         question = ask(scene, rng, QuestionShares())
         asked.setdefault(question.question, question)

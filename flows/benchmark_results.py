@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from rich.console import Console
-from rich.table import Table as RichTable
+from rich.table import PageTable as RichTable
 from rich.text import Text
 
 from flows.consoles import plain_console
@@ -15,7 +15,7 @@ from flows.results import place_page
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import DataError
 from pixel_core.evaluation.page.checks import counted, notices
-from pixel_core.evaluation.page.tables import Table, tables_of
+from pixel_core.evaluation.page.tables import PageTable, tables_of
 from pixel_core.evaluation.results import BenchmarkResult
 from pixel_core.workflow.benchmark_stages import PAGE, scores_stage
 from pixel_core.workflow.store import Artifact, Store
@@ -38,7 +38,9 @@ def read_benchmark(artifact: Artifact) -> BenchmarkResult:
         ) from error
 
 
-def benchmark_tables(artifact: Artifact, store: Store) -> tuple[BenchmarkResult, list[Table]]:
+def benchmark_tables(
+    artifact: Artifact, store: Store
+) -> tuple[BenchmarkResult, list[PageTable]]:
     """The result of a scores artifact, and its tables as text."""
     result = read_benchmark(artifact)
     confidence = artifact.manifest.parts["config"]["benchmarks.scoring"]["confidence"]
@@ -94,7 +96,7 @@ def _seconds(scores: Artifact, result: BenchmarkResult, store: Store) -> dict[st
     return found
 
 
-def _printed(table: Table) -> RichTable:
+def _printed(table: PageTable) -> RichTable:
     printed = RichTable(box=None, header_style="bold", pad_edge=False)
     for column in table.columns:
         printed.add_column(column.title, justify="right" if column.number else "left")

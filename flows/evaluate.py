@@ -14,7 +14,7 @@ from flows.benchmarks import Given, benchmarks
 from flows.evaluation_request import EvaluationRequest, unusable
 from flows.run import running
 from pixel_core.workflow.benchmark_stages import MODELS
-from pixel_core.workflow.runner import Outcome
+from pixel_core.workflow.runner import StageOutcome
 from pixel_core.workflow.store import Damaged, Valid
 from tasks.run import Run, address
 from tasks.stages import stage_task
@@ -73,7 +73,7 @@ def _trained_models(run: Run, request: EvaluationRequest) -> dict[str, Given]:
             how = verdict.how if isinstance(verdict, Damaged) else "it is gone"
             raise unusable(stage, trained.run, how)
         reason = f"of run {trained.run}"
-        run.outcomes[stage] = Outcome(verdict.artifact, "reused", reason, 0.0)
+        run.outcomes[stage] = StageOutcome(verdict.artifact, "reused", reason, 0.0)
     return {
         name: address(run.outcomes[stage].artifact)
         for name, stage in MODELS.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flows.request import Plan, Request
+from flows.request import Plan, RunRequest
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ConfigError, DataError
 from pixel_core.workflow.benchmark_stages import MODELS, benchmark_stages, rows_of
@@ -28,7 +28,7 @@ class TrainedModels:
 
 
 @dataclass(frozen=True)
-class EvaluationRequest(Request):
+class EvaluationRequest(RunRequest):
     """Nothing is trained: models are those of the profile's latest training run. Only a
     pretrained base model that is asked alone is made, since that is mere loading."""
 
@@ -79,7 +79,7 @@ class EvaluationRequest(Request):
         )
 
     def plan(self) -> Plan:
-        """As ``Request.plan``, of ``stages`` alone, with the trained models given."""
+        """As ``RunRequest.plan``, of ``stages`` alone, with the trained models given."""
         config = self.config()
         wanted = self.stages(config)
         check_layout([stage for stage in wanted if stage.place(config).on == "ray"], config)

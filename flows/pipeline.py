@@ -9,7 +9,7 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.benchmarks import benchmarks
-from flows.request import Request
+from flows.request import RunRequest
 from flows.run import running
 from tasks.stages import stage_task
 
@@ -40,7 +40,7 @@ def pipeline(
 
     ``verify``: read every byte of what is reused, also of files that show no change.
     """
-    request = Request(profile, tuple(overrides or ()), store, force_from, until, verify)
+    request = RunRequest(profile, tuple(overrides or ()), store, force_from, until, verify)
     with running(request) as run:
         seeds = ingest(run)
         annotations = annotate(run, seeds)

@@ -18,7 +18,7 @@ Plan = tuple[PipelineConfig, Store, list[Decision]]
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """The flow's parameters; the fields' names are the command line's."""
 
     profile: str = "tiny"

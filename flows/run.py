@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 from prefect.logging import get_run_logger
 
-from flows.request import Plan, Request
+from flows.request import Plan, RunRequest
 from flows.results import score_rows
 from pixel_core.training.stages import begin_workers
 from pixel_core.workflow.planning import check_ready
@@ -21,11 +21,11 @@ from tasks.run import Run, Unwatched, Watcher
 watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 #: What the command line has planned and found ready, by its request: not done twice.
-planned: ContextVar[tuple[Request, Plan] | None] = ContextVar("planned", default=None)
+planned: ContextVar[tuple[RunRequest, Plan] | None] = ContextVar("planned", default=None)
 
 
 @contextmanager
-def followed(terminal: Watcher, request: Request, plan: Plan) -> Iterator[None]:
+def followed(terminal: Watcher, request: RunRequest, plan: Plan) -> Iterator[None]:
     """Flows of the block are followed on the terminal, and go by the plan that was made."""
     tokens = watcher.set(terminal), planned.set((request, plan))
     try:
@@ -36,7 +36,7 @@ def followed(terminal: Watcher, request: Request, plan: Plan) -> Iterator[None]:
 
 
 @contextmanager
-def running(request: Request) -> Iterator[Run]:
+def running(request: RunRequest) -> Iterator[Run]:
     """The run that a recipe's stages share; its record tells how the block ended.
 
     What a stage would miss later (a key) is raised now, before any of them has begun.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pixel_core.evaluation.page.tables import Table
-from pixel_core.workflow.runner import Outcome
+from pixel_core.evaluation.page.tables import PageTable
+from pixel_core.workflow.runner import StageOutcome
 from tasks.pace import duration
 
 SCORE_HEAD = (
@@ -21,7 +21,7 @@ SCORE_HEAD = (
 )
 
 
-def outcome_markdown(stage: str, outcome: Outcome) -> str:
+def outcome_markdown(stage: str, outcome: StageOutcome) -> str:
     """One stage's page: what became of it, why, under which key, with its metrics."""
     lines = [
         f"## {stage}: {outcome.status}",
@@ -48,7 +48,7 @@ def scores_markdown(scores: Iterable[Mapping[str, Any]]) -> str:
     return "\n".join(["## Scores", "", *_table(SCORE_HEAD, rows)])
 
 
-def tables_markdown(title: str, tables: Sequence[Table]) -> str:
+def tables_markdown(title: str, tables: Sequence[PageTable]) -> str:
     """A benchmark's tables, one under another."""
     lines = [f"## {title}"]
     for table in tables:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pixel_core.workflow.runner import Outcome
+from pixel_core.workflow.runner import StageOutcome
 from pixel_core.workflow.store import StageRun
 from pixel_core.workflow.store.runs import Runs, RunStatus
 
@@ -28,10 +28,10 @@ def noted_stage(
     runs: Runs,
     run_id: str,
     label: str,
-    make: Callable[[], Outcome],
+    make: Callable[[], StageOutcome],
     *,
     generation: str | None = None,
-) -> Outcome:
+) -> StageOutcome:
     """What ``make`` returns, noted under ``label`` when it starts and when it ends; raises
     what it raises."""
     note = StageRun(stage=label, status="running", generation=generation)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pixel_core.config import PipelineConfig
 from pixel_core.workflow.cluster.remote import run_on_cluster
-from pixel_core.workflow.runner import Outcome, run_stage
+from pixel_core.workflow.runner import StageOutcome, run_stage
 from pixel_core.workflow.stage import Stage
 from pixel_core.workflow.store import Artifact, Store
 
@@ -21,7 +21,7 @@ def run_placed(
     log: Callable[[str], None],
     cancelled: Callable[[], bool],
     **options: Any,
-) -> Outcome:
+) -> StageOutcome:
     """``options`` are those of ``run_stage``; ``log`` and ``cancelled`` matter on a cluster."""
     if stage.place(config).on == "ray":
         return run_on_cluster(

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pixel_core.config import PipelineConfig
 from pixel_core.workflow.planning import check_foreseen, forced_stages, stages_until
-from pixel_core.workflow.runner import Outcome
+from pixel_core.workflow.runner import StageOutcome
 from pixel_core.workflow.stage import Progress, SilentProgress, Stage
 from pixel_core.workflow.store import Artifact, RunRecord, Store
 from pixel_core.workflow.store.layout import new_id
@@ -26,7 +26,7 @@ class Watcher(Protocol):
     def watch(self, stage: str) -> AbstractContextManager[Progress]:
         """The progress of one stage, shown while the block lasts."""
 
-    def ended(self, stage: str, outcome: Outcome) -> None:
+    def ended(self, stage: str, outcome: StageOutcome) -> None:
         """The stage has its artifact."""
 
     def note(self, text: str) -> None:
@@ -40,7 +40,7 @@ class Unwatched:
     def watch(self, stage: str) -> Iterator[Progress]:
         yield SilentProgress()
 
-    def ended(self, stage: str, outcome: Outcome) -> None:
+    def ended(self, stage: str, outcome: StageOutcome) -> None:
         pass
 
     def note(self, text: str) -> None:
@@ -76,7 +76,7 @@ class Run:
         self.wanted = frozenset(stage.name for stage in stages_until(until, self.stages))
         self.forced = frozenset(forced_stages(force_from, self.stages)) & self.wanted
         #: By stage, filled as they end.
-        self.outcomes: dict[str, Outcome] = {}
+        self.outcomes: dict[str, StageOutcome] = {}
         earlier = store.runs.latest() if force_from else None
         self._record = store.runs.start(config.name, config)
         self._generation = self._take_up(earlier, force_from) if force_from else None
@@ -95,7 +95,7 @@ class Run:
         log: Callable[[str], None] = lambda line: None,
         patience: Callable[[], None] = lambda: None,
         cancelled: Callable[[], bool] = lambda: False,
-    ) -> Outcome:
+    ) -> StageOutcome:
         """The stage's artifact, reused or made; raises what ``run_placed`` raises.
 
         ``inputs`` are addresses that this run's stages gave, in the order of the table.

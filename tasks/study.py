@@ -15,7 +15,7 @@ from prefect.states import Cancelled, Completed
 
 from pixel_core.config import PipelineConfig
 from pixel_core.evaluation.study.graph import Graph, Node
-from pixel_core.workflow.runner import Outcome
+from pixel_core.workflow.runner import StageOutcome
 from pixel_core.workflow.stage import Progress, SilentProgress, Stage
 from pixel_core.workflow.store import Artifact, Store
 from tasks.cancelling import Cancellation
@@ -33,7 +33,7 @@ class StudyWatcher(Protocol):
     def watch(self, node: Node, processes: int) -> AbstractContextManager[Progress]:
         """The progress of one node, shown while the block lasts."""
 
-    def ended(self, node: Node, outcome: Outcome) -> None: ...
+    def ended(self, node: Node, outcome: StageOutcome) -> None: ...
 
     def failed(self, node: Node, error: Exception, lost: set[str]) -> None:
         """``lost``: ids of the nodes that will not be made because of it."""
@@ -51,7 +51,7 @@ class UnwatchedStudy:
     def watch(self, node: Node, processes: int) -> Iterator[Progress]:
         yield SilentProgress()
 
-    def ended(self, node: Node, outcome: Outcome) -> None:
+    def ended(self, node: Node, outcome: StageOutcome) -> None:
         pass
 
     def failed(self, node: Node, error: Exception, lost: set[str]) -> None:
@@ -93,12 +93,12 @@ class StudyRun:
         progress: Progress,
         say: Callable[[str], None],
         cancelled: Callable[[], bool],
-    ) -> Outcome:
+    ) -> StageOutcome:
         """The stage's artifact, reused or made; raises what ``run_placed`` raises, and
         ``KeyboardInterrupt``, after saving, once the study is stopping."""
         interruptible = Interruptible(progress, self.stopping)
 
-        def made() -> Outcome:
+        def made() -> StageOutcome:
             interruptible.patience()
             return run_placed(
                 stage,
@@ -193,7 +193,7 @@ def compare(
     return _state(outcome)
 
 
-def _state(outcome: Outcome) -> State[str]:
+def _state(outcome: StageOutcome) -> State[str]:
     reused = outcome.status == "reused"
     return Completed(
         name="Cached" if reused else "Completed",

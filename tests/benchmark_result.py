@@ -16,8 +16,8 @@ from pixel_core.evaluation.results import (
     RowScore,
     ToolEffect,
 )
-from pixel_core.rewards.graders.grader import Rule
-from pixel_core.workflow.benchmark_stages import Row
+from pixel_core.rewards.graders.grader import ReadingRule
+from pixel_core.workflow.benchmark_stages import ModelVariant
 
 #: Right answers of each row, in the order of ``rows_of``, later ones better.
 _SKILL = (0.52, 0.48, 0.71, 0.44, 0.86, 0.5)
@@ -66,7 +66,7 @@ def facts_of(benchmark: str, kinds: Mapping[str, int]) -> BenchmarkFacts:
 
 def result_of(
     benchmark: str,
-    rows: Sequence[Row],
+    rows: Sequence[ModelVariant],
     *,
     title: str = "",
     kinds: Mapping[str, int] | None = None,
@@ -93,9 +93,9 @@ def result_of(
             truncated=0.012,
             unanswered=0.017,
             read={
-                Rule.BOX: ReadBy(share=0.9, score=0.5),
-                Rule.STATEMENT: ReadBy(share=0.06, score=0.5),
-                Rule.NONE: ReadBy(share=0.04, score=0.0),
+                ReadingRule.BOX: ReadBy(share=0.9, score=0.5),
+                ReadingRule.STATEMENT: ReadBy(share=0.06, score=0.5),
+                ReadingRule.NONE: ReadBy(share=0.04, score=0.0),
             },
             tokens=312.4,
             by={

@@ -17,8 +17,8 @@ from pixel_core.config import SamplingConfig, TinyModelConfig
 from pixel_core.models.batch import collate
 from pixel_core.models.logprobs import logprobs_of, trained_logits
 from pixel_core.rollout.calls import SelectCall, format_call
-from pixel_core.rollout.episode import Opening, run_episodes
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.episode import RenderedPrompt, run_episodes
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.tiny.model import build_tiny
 from pixel_core.tiny.tokenizer import build_tokenizer
@@ -32,7 +32,7 @@ class Memorised:
     """The model, the questions it knows, and what it says to each."""
 
     world: Tiny
-    openings: list[Opening]
+    openings: list[RenderedPrompt]
     turns: list[list[str]]
 
 
@@ -43,7 +43,7 @@ def memorised() -> Memorised:
     tokenizer = build_tokenizer(settings)
     model = build_tiny(TINIER, tokenizer, 0)
     vocabulary = Vocabulary.of(tokenizer)
-    prompts = Prompts(settings, vocabulary)
+    prompts = Renderer(settings, vocabulary)
     openings = [opening(prompts, 1), opening(prompts, 2), opening(prompts, 3)]
     openings.append(video_opening(prompts, 4))
     turns = [

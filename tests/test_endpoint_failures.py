@@ -10,7 +10,7 @@ from endpoint import FakeEndpoint, Reply, Seen, chat, failure
 
 from pixel_core.errors import EndpointError
 from pixel_core.models.endpoint.completion import read_reply
-from pixel_core.models.endpoint.connection import Answer, Connection
+from pixel_core.models.endpoint.connection import Connection, EndpointReply
 from pixel_core.models.endpoint.endpoint import Endpoint
 from pixel_core.models.endpoint.throttle import Throttle
 
@@ -23,7 +23,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "sk-1234567890abcdef")
 
 
-def asked(respond: Callable[[Seen, int], Reply], **settings: Any) -> tuple[Answer, int]:
+def asked(respond: Callable[[Seen, int], Reply], **settings: Any) -> tuple[EndpointReply, int]:
     """The answer, and the requests it took."""
     with FakeEndpoint(respond) as server:
         stated = {"timeout_s": 5.0, "retries": 1, "max_wait_s": 5.0} | settings

@@ -12,7 +12,7 @@ from tiny_stages import NUMBERS, STAGES, small
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ConfigError
 from pixel_core.workflow.planning import Decision, forced_stages, plan, stages_until
-from pixel_core.workflow.runner import Outcome, run_stage
+from pixel_core.workflow.runner import StageOutcome, run_stage
 from pixel_core.workflow.stage import Stage
 from pixel_core.workflow.store import Store
 
@@ -24,8 +24,8 @@ def store(tmp_path: Path) -> Store:
 
 def run(
     store: Store, config: PipelineConfig, stages: tuple[Stage, ...] = STAGES
-) -> list[Outcome]:
-    made: dict[str, Outcome] = {}
+) -> list[StageOutcome]:
+    made: dict[str, StageOutcome] = {}
     for stage in stages:
         inputs = {name: outcome.artifact for name, outcome in made.items()}
         made[stage.name] = run_stage(stage, config, inputs, store)

@@ -19,7 +19,7 @@ from tiny_stages import (
 
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import DataError, StageFailed
-from pixel_core.workflow.runner import Outcome, run_stage
+from pixel_core.workflow.runner import StageOutcome, run_stage
 from pixel_core.workflow.store import Store
 
 
@@ -34,8 +34,8 @@ def folder(tmp_path: Path) -> Store:
     return Store.open(str(tmp_path / "store"))
 
 
-def run_all(store: Store, config: PipelineConfig | None = None) -> dict[str, Outcome]:
-    outcomes: dict[str, Outcome] = {}
+def run_all(store: Store, config: PipelineConfig | None = None) -> dict[str, StageOutcome]:
+    outcomes: dict[str, StageOutcome] = {}
     for each in STAGES:
         made = {name: outcome.artifact for name, outcome in outcomes.items()}
         outcomes[each.name] = run_stage(each, config or small(), made, store)
@@ -52,7 +52,7 @@ def test_what_changes_while_it_is_read_is_not_stored(
     assert run_stage(reader, small(), {}, folder).status == "built"  # now it stays as it is
 
 
-def statuses(outcomes: dict[str, Outcome]) -> dict[str, str]:
+def statuses(outcomes: dict[str, StageOutcome]) -> dict[str, str]:
     return {name: outcome.status for name, outcome in outcomes.items()}
 
 

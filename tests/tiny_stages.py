@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from pixel_core.config import PipelineConfig
-from pixel_core.workflow.runner import Outcome, run_stage
+from pixel_core.workflow.runner import StageOutcome, run_stage
 from pixel_core.workflow.stage import Stage, StageContext
 from pixel_core.workflow.store import Artifact, Store
 from pixel_core.workflow.store.open import open_storage
@@ -126,7 +126,7 @@ def squares_of(artifact: Artifact) -> list[int]:
     return json.loads((artifact.local() / "squares.json").read_text())
 
 
-def make_squares(store: Store, **options: object) -> Outcome:
+def make_squares(store: Store, **options: object) -> StageOutcome:
     """Run both stages; options go to the second."""
     numbers = run_stage(NUMBERS, small(), {}, store).artifact
     return run_stage(SQUARES, small(), {"numbers": numbers}, store, **options)  # type: ignore[arg-type]

@@ -21,8 +21,8 @@ from pixel_core.config import (
 from pixel_core.records import Picture, Query
 from pixel_core.rollout.calls import ZoomCall, format_call
 from pixel_core.rollout.engine import Completion
-from pixel_core.rollout.episode import Episode, Opening
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.episode import Episode, RenderedPrompt
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.tiny.draw import draw
 from pixel_core.tiny.model import build_tiny
@@ -54,7 +54,7 @@ def dialogue(**changes: Any) -> DialogueConfig:
 class Tiny:
     model: Any
     vocabulary: Vocabulary
-    prompts: Prompts
+    prompts: Renderer
 
 
 @lru_cache(maxsize=4)
@@ -64,10 +64,12 @@ def tiny(seed: int = 0, config: DialogueConfig | None = None) -> Tiny:
     # Larger weights than in training: a random model's choices should be far from uniform.
     model = build_tiny(TinyModelConfig(init_std=0.1), tokenizer, seed).eval()
     vocabulary = Vocabulary.of(tokenizer)
-    return Tiny(model, vocabulary, Prompts(settings, vocabulary))
+    return Tiny(model, vocabulary, Renderer(settings, vocabulary))
 
 
-def opening(prompts: Prompts, seed: int, sizes: tuple[tuple[int, int], ...] = ()) -> Opening:
+def opening(
+    prompts: Renderer, seed: int, sizes: tuple[tuple[int, int], ...] = ()
+) -> RenderedPrompt:
     """A drawn question; ``sizes`` stretch its picture(s) to other shapes."""
     rng = random.Random(seed)
     scene = World(WorldConfig()).scene(rng)
@@ -84,16 +86,16 @@ def opening(prompts: Prompts, seed: int, sizes: tuple[tuple[int, int], ...] = ()
         answers=(question.answer,),
         kind=question.kind,
     )
-    return Opening.of(query, images, prompts)
+    return RenderedPrompt.of(query, images, prompts)
 
 
-def video_opening(prompts: Prompts, seed: int, frames: int = 4) -> Opening:
+def video_opening(prompts: Renderer, seed: int, frames: int = 4) -> RenderedPrompt:
     """A video of so many drawn pictures; the question is about the first."""
     first = opening(prompts, seed)
     images = [opening(prompts, seed + frame).shown[0].image for frame in range(frames)]
     pictures = first.query.pictures * frames
     query = first.query.model_copy(update={"pictures": pictures, "is_video": True})
-    return Opening.of(query, images, prompts)
+    return RenderedPrompt.of(query, images, prompts)
 
 
 class Scripted:
@@ -126,7 +128,7 @@ class Scripted:
         self._of = {}
 
 
-def call(prompts: Prompts, box: tuple[int, int, int, int], target: int = 1) -> str:
+def call(prompts: Renderer, box: tuple[int, int, int, int], target: int = 1) -> str:
     return format_call(ZoomCall(box=box, target=target), prompts.dialogue.zoom)
 
 

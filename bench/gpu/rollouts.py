@@ -44,8 +44,8 @@ from pixel_core.models.vllm_engine import VllmEngine
 from pixel_core.records import Picture, Query
 from pixel_core.rollout.calls import ZoomCall, format_call
 from pixel_core.rollout.engine import Completion
-from pixel_core.rollout.episode import Episode, Opening, run_episodes
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.episode import Episode, RenderedPrompt, run_episodes
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Transcript
 from pixel_core.rollout.vocabulary import IMAGE, VIDEO, VISION_START, Vocabulary
 from pixel_core.tiny.tokenizer import build_tokenizer
@@ -58,7 +58,7 @@ ANSWER = " \\boxed{7}"
 def measure(asked: argparse.Namespace) -> list[Figure]:
     dialogue = dialogue_of(asked)
     vocabulary = wordy(Vocabulary.of(build_tokenizer(dialogue)))
-    prompts = Prompts(dialogue, vocabulary)
+    prompts = Renderer(dialogue, vocabulary)
     # Other questions in each turn, as in training: vLLM remembers those it has read.
     batches = iter(
         [
@@ -138,7 +138,7 @@ def wordy(vocabulary: Vocabulary) -> Vocabulary:
     return replace(vocabulary, banned=banned)
 
 
-def opening(asked: argparse.Namespace, prompts: Prompts, number: int) -> Opening:
+def opening(asked: argparse.Namespace, prompts: Renderer, number: int) -> RenderedPrompt:
     """Noise, larger than it is shown, and a question of words."""
     rng = np.random.default_rng(number)
     image = picture(2 * asked.pixels[0], rng).image
@@ -151,10 +151,10 @@ def opening(asked: argparse.Namespace, prompts: Prompts, number: int) -> Opening
         answers=("7",),
         kind="digit",
     )
-    return Opening.of(query, [image], prompts)
+    return RenderedPrompt.of(query, [image], prompts)
 
 
-def open_engine(asked: argparse.Namespace, folder: Path, prompts: Prompts) -> Any:
+def open_engine(asked: argparse.Namespace, folder: Path, prompts: Renderer) -> Any:
     shape = SMALL if asked.tiny else QWEN2_5_VL_7B
     if asked.engine == "embedded":
         torch.manual_seed(0)
@@ -192,7 +192,7 @@ class Leader:
     All rows are in the same turn: how many were taken shows in the pictures.
     """
 
-    def __init__(self, engine: Any, prompts: Prompts, asked: argparse.Namespace) -> None:
+    def __init__(self, engine: Any, prompts: Renderer, asked: argparse.Namespace) -> None:
         self.said = self.read = 0
         self._engine, self._prompts, self._asked = engine, prompts, asked
 

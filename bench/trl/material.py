@@ -11,8 +11,8 @@ from bench.trl.job import Job, Placing
 from pixel_core.config import DialogueConfig, OptimizerConfig, RlConfig
 from pixel_core.models.loading import FOLDER
 from pixel_core.records import Annotation, Query, Split, read_jsonl
-from pixel_core.rollout.queries import Questions
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.queries import QueryReader
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Transcript
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.training.batching import Order
@@ -99,8 +99,8 @@ class Material:
 
     def _written(self, query: Query) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Our tokens of the query's prompt, and of a return that shows its picture again."""
-        prompts = Prompts(self.dialogue, self.vocabulary)
-        opening = Questions(self.ingest, prompts).open(query)
+        prompts = Renderer(self.dialogue, self.vocabulary)
+        opening = QueryReader(self.ingest, prompts).open(query)
         returned = Transcript()
         prompts.crop(returned, opening.visuals[0], index=2)
         opened = prompts.open(query, opening.visuals)

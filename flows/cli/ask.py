@@ -36,7 +36,7 @@ _PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskOptions:
     """The command line. ``media`` and ``question``, or the number of an ``example``."""
 
     media: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Asked:
     open_it: bool = False
 
 
-def ask_model(asked: Asked) -> None:
+def ask_model(asked: AskOptions) -> None:
     """Print each step as it is made and then the answer; save and show what is wished."""
     _check(asked)
     console = plain_console()
@@ -84,7 +84,7 @@ def ask_model(asked: Asked) -> None:
     _keep(answer, asked, reasoner.name)
 
 
-def _check(asked: Asked) -> None:
+def _check(asked: AskOptions) -> None:
     if asked.example and (asked.media or asked.question or asked.choices):
         raise ConfigError("--example brings its own picture and question: leave yours out")
     if not asked.example and not (asked.media and asked.question):
@@ -96,7 +96,7 @@ def _check(asked: Asked) -> None:
         check_folder(asked.save)
 
 
-def _example(asked: Asked, config: PipelineConfig) -> Example | None:
+def _example(asked: AskOptions, config: PipelineConfig) -> Example | None:
     if not asked.example:
         return None
     if not 1 <= asked.example <= EXAMPLES:
@@ -109,7 +109,7 @@ def _answer(
     media: Any,
     question: str,
     truth: str,
-    asked: Asked,
+    asked: AskOptions,
     label: str,
     console: Console,
 ) -> Answer:
@@ -138,7 +138,7 @@ def _answer(
     raise AssertionError("a ticket ends with an answer or an error")
 
 
-def _keep(answer: Answer, asked: Asked, model: str) -> None:
+def _keep(answer: Answer, asked: AskOptions, model: str) -> None:
     if asked.save is not None:
         files = save_answer(answer, asked.save, model=model)
         say("saved", "green", f"{len(files)} files in {asked.save}")

@@ -74,11 +74,11 @@ def ask(
 ) -> None:
     """Ask a model about a picture or a video, and see each step it takes."""
     with clear_endings(debug):
-        from flows.cli.ask import Asked, ask_model, split_choices
+        from flows.cli.ask import AskOptions, ask_model, split_choices
 
         *media, question = words or [""]
         ask_model(
-            Asked(
+            AskOptions(
                 media=tuple(media),
                 question=question,
                 example=example,
@@ -131,10 +131,10 @@ def demo(
 ) -> None:
     """Serve a page where the model is asked about pictures, and watched step by step."""
     with clear_endings(debug):
-        from flows.cli.demo import Wanted, serve_demo
+        from flows.cli.demo import ServeOptions, serve_demo
 
         serve_demo(
-            Wanted(
+            ServeOptions(
                 profile=profile,
                 overrides=tuple(overrides or ()),
                 store=store,
@@ -216,7 +216,7 @@ def serve(
 ) -> None:
     """Serve a model as an OpenAI-compatible endpoint that runs the whole episode."""
     with clear_endings(debug):
-        from flows.cli.serve import Wanted
+        from flows.cli.serve import ServeOptions
         from flows.cli.serve import serve as serve_model
         from pixel_core.serving.http.admission import limits_of
 
@@ -229,7 +229,7 @@ def serve(
             picture_bytes=int(max_picture_mb * 1_000_000),
         )
         serve_model(
-            Wanted(
+            ServeOptions(
                 profile=profile,
                 overrides=tuple(overrides or ()),
                 store=store,

@@ -23,9 +23,9 @@ def cluster_check(
     """Ask every node for its versions, GPUs, variables and the store; exit 1 if it can't do."""
     with clear_endings(debug):
         from flows.cli.cluster import check_cluster
-        from flows.request import Request
+        from flows.request import RunRequest
 
-        if not check_cluster(Request(profile, tuple(overrides or ()), store), as_json):
+        if not check_cluster(RunRequest(profile, tuple(overrides or ()), store), as_json):
             raise typer.Exit(FAILED)
 
 
@@ -39,9 +39,9 @@ def cluster_jobs(
     """List the stages' jobs on the cluster: attempt, status, age."""
     with clear_endings(debug):
         from flows.cli.cluster_jobs_command import print_jobs
-        from flows.request import Request
+        from flows.request import RunRequest
 
-        print_jobs(Request(profile, tuple(overrides or ())), as_json)
+        print_jobs(RunRequest(profile, tuple(overrides or ())), as_json)
 
 
 @cluster.command("stop")
@@ -54,6 +54,6 @@ def cluster_stop(
     """End a stage's job on the cluster; what it saved is kept."""
     with clear_endings(debug):
         from flows.cli.cluster_jobs_command import stop_job
-        from flows.request import Request
+        from flows.request import RunRequest
 
-        stop_job(Request(profile, tuple(overrides or ())), job)
+        stop_job(RunRequest(profile, tuple(overrides or ())), job)

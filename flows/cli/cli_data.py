@@ -47,9 +47,9 @@ def data_prepare(
     """Fetch a benchmark, or take a copy; check it against what was published."""
     with clear_endings(debug):
         from flows.cli.data import prepare_benchmark
-        from flows.request import Request
+        from flows.request import RunRequest
 
-        request = Request(profile, tuple(overrides or ()), store)
+        request = RunRequest(profile, tuple(overrides or ()), store)
         prepare_benchmark(request, name, folder, layout, as_json)
 
 
@@ -75,9 +75,9 @@ def export(
     """Write a run's trajectories, with their pictures, for other programs."""
     with clear_endings(debug):
         from flows.cli.exchange import export_run
-        from flows.request import Request
+        from flows.request import RunRequest
 
-        request = Request(profile, store=store)
+        request = RunRequest(profile, store=store)
         opened = request.open_store(request.config())
         export_run(opened, run, format, to or Path(f"trajectories-{format}"))
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from flows.cli.endings import errors
 from flows.consoles import plain_console
-from flows.request import Request
+from flows.request import RunRequest
 from pixel_core.config import PipelineConfig
 from pixel_core.workflow.cluster.ready import Examination, examine
 from pixel_core.workflow.cluster.survey import NodeAnswer
@@ -22,7 +22,7 @@ from pixel_core.workflow.stage import Stage
 from pixel_core.workflow.table import stages_of
 
 
-def check_cluster(request: Request, as_json: bool) -> bool:
+def check_cluster(request: RunRequest, as_json: bool) -> bool:
     """Print what every node said and what speaks against it; whether nothing does."""
     config = request.config()
     store = request.open_store(config)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.consoles import plain_console
-from flows.request import Request
+from flows.request import RunRequest
 from pixel_core.errors import ClusterError, ConfigError
 from pixel_core.workflow.cluster.cluster_state import ClusterState, ListedJob
 from pixel_core.workflow.cluster.ready import reach
@@ -39,7 +39,7 @@ class StageJob:
     lasted: float
 
 
-def print_jobs(request: Request, as_json: bool) -> None:
+def print_jobs(request: RunRequest, as_json: bool) -> None:
     """Every attempt the cluster remembers, the latest first."""
     with closing(reach(request.config().cluster)) as state:
         found = [job for listed in state.jobs() if (job := _of_stage(listed)) is not None]
@@ -64,7 +64,7 @@ def print_jobs(request: Request, as_json: bool) -> None:
     console.print(table, soft_wrap=True)
 
 
-def stop_job(request: Request, job_id: str) -> None:
+def stop_job(request: RunRequest, job_id: str) -> None:
     """Ask a job to end, and wait until it has. Raises ``ConfigError`` for a job that is not
     ours, ``ClusterError`` for one that does not end."""
     with closing(reach(request.config().cluster)) as state:

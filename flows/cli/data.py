@@ -15,7 +15,7 @@ from rich.text import Text
 from flows.cli.endings import say
 from flows.cli.terminal import Terminal
 from flows.consoles import plain_console
-from flows.request import Request
+from flows.request import RunRequest
 from pixel_core.config import BenchmarkName, PipelineConfig
 from pixel_core.errors import ConfigError
 from pixel_core.evaluation.benchmarks.benchmark import Benchmark, Layout, LayoutName
@@ -23,7 +23,7 @@ from pixel_core.evaluation.benchmarks.facts import UNCOUNTED, BenchmarkFacts, re
 from pixel_core.evaluation.benchmarks.registry import BENCHMARKS
 from pixel_core.workflow.benchmark_stages import questions_stage
 from pixel_core.workflow.planning import check_ready, plan, stages_until
-from pixel_core.workflow.runner import Outcome, run_stage
+from pixel_core.workflow.runner import StageOutcome, run_stage
 from pixel_core.workflow.store import Artifact, Store
 from pixel_core.workflow.table import stages_of
 
@@ -53,7 +53,7 @@ def _published(layout: Layout) -> str:
 
 
 def prepare_benchmark(
-    request: Request, name: str, folder: Path | None, layout: str | None, as_json: bool
+    request: RunRequest, name: str, folder: Path | None, layout: str | None, as_json: bool
 ) -> None:
     """Make the stage ``benchmark_<name>``, and those it needs, and say what came out.
 
@@ -104,7 +104,7 @@ def _settings(name: BenchmarkName, folder: Path | None, layout: str | None) -> l
     return settings
 
 
-def _made(config: PipelineConfig, store: Store, until: str, console: Console) -> Outcome:
+def _made(config: PipelineConfig, store: Store, until: str, console: Console) -> StageOutcome:
     """By the ordinary runner, with what it needs, so that an evaluation reuses it."""
     terminal = Terminal(console)
     stages = stages_of(config)

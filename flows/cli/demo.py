@@ -37,7 +37,7 @@ _TINY = (
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DemoOptions:
     """The command line."""
 
     profile: str | None = None
@@ -52,7 +52,7 @@ class Wanted:
     device: str = "cpu"
 
 
-def serve_demo(wanted: Wanted) -> None:
+def serve_demo(wanted: DemoOptions) -> None:
     """Serve until Ctrl-C. Raises ``ConfigError`` for a taken port, ``DataError`` where there
     is no such model."""
     config = request_of(wanted).config()
@@ -75,7 +75,7 @@ def _limits() -> MediaLimits:
 
 
 def _serve(
-    wanted: Wanted,
+    wanted: DemoOptions,
     config: PipelineConfig,
     reasoner: Reasoner,
     bound: socket.socket,

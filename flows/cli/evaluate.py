@@ -32,7 +32,7 @@ _TRAINING = ("annotate", "synthesize", "text_only", "sft", "rl", "study")
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluateOptions:
     """The command's own options, each a short way to write a ``--set``."""
 
     benchmarks: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ def request_of(
     profile: str,
     overrides: Sequence[str],
     store: str | None,
-    asked: Asked,
+    asked: EvaluateOptions,
     verify: bool = False,
 ) -> EvaluationRequest:
     """Raises ``ConfigError`` for options and settings that would change nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from flows.request import Request
+from flows.request import RunRequest
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ConfigError
 from pixel_core.serving.latest_model import is_model_name, model_path
@@ -39,9 +39,9 @@ class AskedModel(Protocol):
     def device(self) -> str: ...
 
 
-def request_of(asked: AskedModel) -> Request:
+def request_of(asked: AskedModel) -> RunRequest:
     """The run whose store and profile are meant."""
-    return Request(asked.profile or "tiny", asked.overrides, asked.store)
+    return RunRequest(asked.profile or "tiny", asked.overrides, asked.store)
 
 
 def load_reasoner(

@@ -36,10 +36,10 @@ def run(
 
         with private_server() as server:
             from flows.cli.run import run_pipeline
-            from flows.request import Request
+            from flows.request import RunRequest
 
             laid = tuple(overrides or ())
-            request = Request(profile, laid, store, force_from, until, verify)
+            request = RunRequest(profile, laid, store, force_from, until, verify)
             run_pipeline(request, server, verbose=verbose)
 
 
@@ -56,10 +56,10 @@ def plan(
     """Say for every stage whether it would be reused or run, and why."""
     with clear_endings(debug):
         from flows.cli.plan_command import print_plan
-        from flows.request import Request
+        from flows.request import RunRequest
 
         laid = tuple(overrides or ())
-        request = Request(profile, laid, store, force_from, until, verify)
+        request = RunRequest(profile, laid, store, force_from, until, verify)
         print_plan(request, as_json)
 
 
@@ -76,9 +76,9 @@ def show(
     """Print the latest run, or one stage's artifact and metrics (for evaluate: scores)."""
     with clear_endings(debug):
         from flows.cli.show import show_run, show_stage
-        from flows.request import Request
+        from flows.request import RunRequest
 
-        request = Request(profile, store=store)
+        request = RunRequest(profile, store=store)
         opened = request.open_store(request.config())
         if stage is None:
             show_run(opened, as_json)
@@ -99,9 +99,9 @@ def report(
     """Print the path of the latest report."""
     with clear_endings(debug):
         from flows.cli.show import show_report
-        from flows.request import Request
+        from flows.request import RunRequest
 
-        request = Request(profile, store=store)
+        request = RunRequest(profile, store=store)
         show_report(request.open_store(request.config()), open_it)
 
 
@@ -137,8 +137,8 @@ def evaluate(
         from flows.cli.prefect_server import private_server
 
         with private_server() as server:
-            from flows.cli.evaluate import Asked, evaluate_models, request_of
+            from flows.cli.evaluate import EvaluateOptions, evaluate_models, request_of
 
-            asked = Asked(tuple(benchmark or ()), tuple(model or ()), notool, limit)
+            asked = EvaluateOptions(tuple(benchmark or ()), tuple(model or ()), notool, limit)
             request = request_of(profile, tuple(overrides or ()), store, asked, verify)
             evaluate_models(request, server, verbose=verbose)

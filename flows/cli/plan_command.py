@@ -10,11 +10,11 @@ from typing import Any
 from rich.text import Text
 
 from flows.consoles import plain_console
-from flows.request import Request
+from flows.request import RunRequest
 from pixel_core.workflow.planning import Decision
 
 
-def print_plan(request: Request, as_json: bool) -> None:
+def print_plan(request: RunRequest, as_json: bool) -> None:
     config, store, decisions = request.plan()
     if as_json:
         print(json.dumps([_values(decision) for decision in decisions], indent=1))

@@ -19,7 +19,7 @@ from flows.cli.show import score_table
 from flows.cli.terminal import Terminal
 from flows.consoles import plain_console
 from flows.measured_times import measured_times
-from flows.request import Plan, Request
+from flows.request import Plan, RunRequest
 from flows.results import place_report, score_rows
 from pixel_core.training.stages import begin_workers
 from pixel_core.workflow.planning import check_ready
@@ -28,7 +28,7 @@ from pixel_core.workflow.table import stages_of
 from tasks.pace import duration
 
 
-def run_pipeline(request: Request, server: Server | None, *, verbose: bool) -> None:
+def run_pipeline(request: RunRequest, server: Server | None, *, verbose: bool) -> None:
     """``server``: a private one that was begun before, while this is read and checked.
 
     Raises what the stages raise, and ``KeyboardInterrupt`` after saying what is kept.
@@ -65,7 +65,7 @@ def run_pipeline(request: Request, server: Server | None, *, verbose: bool) -> N
 
 
 def _follow(
-    request: Request, plan: Plan, server: Server | None, terminal: Terminal, *, verbose: bool
+    request: RunRequest, plan: Plan, server: Server | None, terminal: Terminal, *, verbose: bool
 ) -> dict[str, str]:
     with reporting("flows.pipeline", server, verbose=verbose) as recipe:
         from flows.run import followed

@@ -45,7 +45,7 @@ Ctrl-C stops it; what runs then may finish."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ServeOptions:
     """The command line. ``name``: what clients call the model; "": as it is named here."""
 
     profile: str | None = None
@@ -64,7 +64,7 @@ class Wanted:
     limits: Limits = field(default_factory=Limits)
 
 
-def serve(wanted: Wanted) -> None:
+def serve(wanted: ServeOptions) -> None:
     """Serve until SIGTERM or Ctrl-C; what runs then may finish.
 
     Raises ``ConfigError`` for a taken port or a bad key, ``DataError`` where there is no such
@@ -92,7 +92,7 @@ def serve(wanted: Wanted) -> None:
 
 
 def _serve(
-    wanted: Wanted,
+    wanted: ServeOptions,
     config: PipelineConfig,
     reasoner: Reasoner,
     bound: socket.socket,
@@ -102,14 +102,14 @@ def _serve(
     folder: Path,
 ) -> bool:
     """Whether it was Ctrl-C that ended it."""
-    from pixel_core.serving.http.endpoint import Endpoint
+    from pixel_core.serving.http.endpoint import ChatEndpoint
     from pixel_core.serving.url_fetch import UrlLimits
 
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("pixel.serving").setLevel(logging.INFO)
     name = wanted.name or _named(wanted.model)
     local = is_loopback(wanted.host)
-    endpoint = Endpoint(
+    endpoint = ChatEndpoint(
         name,
         reasoner.conductor,
         reasoner.dialogue_for(operations=wanted.operations),

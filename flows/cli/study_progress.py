@@ -13,7 +13,7 @@ from rich.progress import Progress as RichProgress
 from rich.text import Text
 
 from pixel_core.evaluation.study.graph import ENDS, Graph, Node
-from pixel_core.workflow.runner import Outcome
+from pixel_core.workflow.runner import StageOutcome
 from pixel_core.workflow.stage import Progress
 from tasks.pace import duration, metrics_line
 from tasks.study_pace import StudyPace
@@ -84,7 +84,7 @@ class StudyTerminal:
                 self._next = now + self._interval_s
                 self.note(f"  {self._head()}: {'; '.join(self._latest.values())}")
 
-    def ended(self, node: Node, outcome: Outcome) -> None:
+    def ended(self, node: Node, outcome: StageOutcome) -> None:
         with self._lock:
             self._close(node, built=outcome.status == "built")
             for cell in map(str, node.cells):
@@ -181,7 +181,7 @@ class _Live:
         self._bar.stop()
 
 
-def _figures(outcome: Outcome) -> str:
+def _figures(outcome: StageOutcome) -> str:
     """What a reader wants of a stage that ended; why it was reused, where it was."""
     metrics = outcome.artifact.metrics
     wanted = ("sampled_rapr", "sampled_accuracy", "final_rapr", "final_accuracy")

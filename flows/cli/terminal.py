@@ -20,7 +20,7 @@ from rich.progress import Progress as RichProgress
 from rich.text import Text
 
 from flows.measured_times import MeasuredTimes, PacedProgress
-from pixel_core.workflow.runner import Outcome
+from pixel_core.workflow.runner import StageOutcome
 from pixel_core.workflow.stage import Progress
 from tasks.pace import Pace, duration, metrics_line
 
@@ -127,7 +127,7 @@ class Terminal:
         ) as bar:
             yield LiveProgress(bar, stage)
 
-    def ended(self, stage: str, outcome: Outcome) -> None:
+    def ended(self, stage: str, outcome: StageOutcome) -> None:
         """The line that stays: what became of the stage, and why."""
         self.finished.append(stage)
         self.current = None

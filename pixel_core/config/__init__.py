@@ -10,8 +10,8 @@ from pixel_core.config.annotate import (
     AnnotateConfig,
     BatchConfig,
     OpenAIConfig,
-    Prices,
     PromptVersions,
+    TokenPrices,
     VerifyConfig,
 )
 from pixel_core.config.benchmarks import (
@@ -117,7 +117,6 @@ __all__ = [
     "Placement",
     "Positive",
     "PretrainedConfig",
-    "Prices",
     "PromptVersions",
     "QuestionShares",
     "Rate",
@@ -138,6 +137,7 @@ __all__ = [
     "SynthesizeConfig",
     "TextOnlyConfig",
     "TinyModelConfig",
+    "TokenPrices",
     "VerifyConfig",
     "VideoKindShares",
     "VideosConfig",

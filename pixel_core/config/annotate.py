@@ -40,7 +40,7 @@ class VerifyConfig(Section):
         return frozenset() if self.votes else frozenset({"whole_pixels"})
 
 
-class Prices(Section):
+class TokenPrices(Section):
     """US dollars for a million tokens; gpt-4o's list price by default."""
 
     prompt: Weight = 2.5
@@ -83,7 +83,7 @@ class OpenAIConfig(Section):
     requests_per_minute: Annotated[Count, Placement()] = 0
     tokens_per_minute: Annotated[Count, Placement()] = 0
     batch: Annotated[BatchConfig, Placement()] = BatchConfig()
-    prices: Annotated[Prices, Placement()] = Prices()
+    prices: Annotated[TokenPrices, Placement()] = TokenPrices()
     #: The share of the train seeds that may be dropped because no answer to them could be
     #: used; of more the run stops. Seeds that the model or the second look rejects don't count.
     #: None: half, once more than ten are dropped; fewer say little of an endpoint.

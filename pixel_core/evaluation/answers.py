@@ -11,11 +11,17 @@ from collections.abc import Callable
 from typing import Any
 
 from pixel_core.config import AnswersConfig, DialogueConfig, SamplingConfig
-from pixel_core.evaluation.chunks import Answered, Chunk, answer_chunks, chunks_of, collected
-from pixel_core.models.respondent import Respondent
+from pixel_core.evaluation.chunks import (
+    Chunk,
+    ChunkAnswers,
+    answer_chunks,
+    chunks_of,
+    collected,
+)
+from pixel_core.models.respondent import AnsweringSession
 from pixel_core.records import Query, Rollout, Split, read_jsonl, write_jsonl
 from pixel_core.rollout.queries import read_queries
-from pixel_core.workflow.stage import Located, StageContext
+from pixel_core.workflow.stage import StageContext, StoredInput
 from pixel_core.workflow.store.identity import canonical
 
 GREEDY, SAMPLED = "greedy", "sampled"
@@ -32,25 +38,27 @@ def run(context: StageContext, model_stage: str) -> dict[str, Any]:
         context.located("ingest"),
         context.located(model_stage),
     )
-    answer_chunks(context, section.engine, Answerer, opened, chunks)
+    answer_chunks(context, section.engine, HeldOutAnswerer, opened, chunks)
     return _collect(context, queries, chunks)
 
 
-class Answerer:
+class HeldOutAnswerer:
     """Answers chunks, in whatever process it is opened."""
 
     def __init__(
         self,
         config: AnswersConfig,
         dialogue: DialogueConfig,
-        ingest: Located,
-        model: Located,
+        ingest: StoredInput,
+        model: StoredInput,
         say: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self._config = config
-        self._respondent = Respondent(model, ingest, dialogue, config.engine, "answers", say)
+        self._respondent = AnsweringSession(
+            model, ingest, dialogue, config.engine, "answers", say
+        )
 
-    def __call__(self, chunk: Chunk) -> Answered:
+    def __call__(self, chunk: Chunk) -> ChunkAnswers:
         config, respondent = self._config, self._respondent
         greedy = chunk.series == GREEDY
         respondent.begin("answers", config.seed, chunk.name)
@@ -60,7 +68,7 @@ class Answerer:
             SamplingConfig(temperature=0.0) if greedy else config.sampling,
         )
         lines = [episode.record().model_dump_json() + "\n" for episode in episodes]
-        return Answered(
+        return ChunkAnswers(
             "".join(lines).encode(),
             right=sum(episode.correct for episode in episodes),
             asked=len(episodes),

@@ -10,7 +10,7 @@ from typing import Any
 from pixel_core.config import DialogueConfig, EngineConfig, PipelineConfig, SamplingConfig
 from pixel_core.models.loading import load_vocabulary
 from pixel_core.records import Query
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.workflow.store.identity import canonical
 
 
@@ -63,7 +63,7 @@ class Asking:
         engine = canonical(self.engine, "engine")
         if self.engine.kind == "embedded":
             engine["dtype"] = "float32"
-        prompts = Prompts(self.dialogue, load_vocabulary(model))
+        prompts = Renderer(self.dialogue, load_vocabulary(model))
         kinds = sorted({query.is_video for query in queries})
         return {
             "dialogue": self.dialogue.model_dump(mode="json"),

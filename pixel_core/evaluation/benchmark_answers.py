@@ -11,14 +11,20 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pixel_core.evaluation.asking import Asking
-from pixel_core.evaluation.chunks import Answered, Chunk, answer_chunks, chunks_of, collected
+from pixel_core.evaluation.chunks import (
+    Chunk,
+    ChunkAnswers,
+    answer_chunks,
+    chunks_of,
+    collected,
+)
 from pixel_core.evaluation.row_files import ANSWERS, PROBE, QUERIES, SETTINGS
-from pixel_core.models.respondent import Respondent
+from pixel_core.models.respondent import AnsweringSession
 from pixel_core.records import Query, Rollout, Split, read_jsonl, write_jsonl
 from pixel_core.rollout.episode import Episode
 from pixel_core.rollout.queries import read_queries
 from pixel_core.statistics.metrics import summarize
-from pixel_core.workflow.stage import Located, StageContext
+from pixel_core.workflow.stage import StageContext, StoredInput
 
 #: Of a chunk, in the workspace.
 _PROBE = ".probe"
@@ -47,7 +53,7 @@ def run(
         context.progress.note("no probe of this row: an endpoint can't go on within a turn")
     chunks = chunks_of("answers", queries, section.chunk)
     opened = (asking, context.located(questions_stage), context.located(model_stage))
-    answer_chunks(context, asking.engine, Answerer, opened, chunks)
+    answer_chunks(context, asking.engine, BenchmarkAnswerer, opened, chunks)
 
     out = context.out
     write_jsonl(out / QUERIES, queries)
@@ -61,18 +67,18 @@ def run(
     return metrics
 
 
-class Answerer:
+class BenchmarkAnswerer:
     """Answers chunks, in whatever process it is opened."""
 
     def __init__(
         self,
         asking: Asking,
-        questions: Located,
-        model: Located,
+        questions: StoredInput,
+        model: StoredInput,
         say: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self._asking = asking
-        self._respondent = Respondent(
+        self._respondent = AnsweringSession(
             model,
             questions,
             asking.dialogue,
@@ -82,7 +88,7 @@ class Answerer:
             asking.endpoint_section,
         )
 
-    def __call__(self, chunk: Chunk) -> Answered:
+    def __call__(self, chunk: Chunk) -> ChunkAnswers:
         asking, respondent = self._asking, self._respondent
         respondent.begin("benchmarks", asking.seed, chunk.name)
         answers: list[Rollout] = []
@@ -94,7 +100,7 @@ class Answerer:
             if asking.probe:
                 probed = respondent.answer_before_looking(openings, episodes, asking.sampling)
                 before += _records(probed)
-        return Answered(
+        return ChunkAnswers(
             _lines(answers),
             right=sum(rollout.correct for rollout in answers),
             asked=len(answers),

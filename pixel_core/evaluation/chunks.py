@@ -17,7 +17,7 @@ from pixel_core.config import EngineConfig
 from pixel_core.errors import StageFailed
 from pixel_core.records import Query
 from pixel_core.workflow.parallel.pool import Pool, share_out
-from pixel_core.workflow.parallel.team import Interrupted, Team, available, run_team
+from pixel_core.workflow.parallel.team import Interrupted, WorkerGroup, available, run_team
 from pixel_core.workflow.parallel.usage import put_chunk, sum_usage
 from pixel_core.workflow.stage import Progress, StageContext, Workspace
 
@@ -47,7 +47,7 @@ def chunks_of(series: str, queries: Sequence[Query], size: int) -> list[Chunk]:
 
 
 @dataclass(frozen=True)
-class Answered:
+class ChunkAnswers:
     """A chunk's answers as they are kept, how many of them are right, and what an endpoint
     was asked for them. ``beside``: kept with the answers, by a suffix of the chunk's name."""
 
@@ -58,17 +58,17 @@ class Answered:
     beside: Mapping[str, bytes] = field(default_factory=dict)
 
 
-class Answering(Protocol):
+class ChunkAnswerer(Protocol):
     """Answers chunks in the process where it was opened."""
 
-    def __call__(self, chunk: Chunk) -> Answered: ...
+    def __call__(self, chunk: Chunk) -> ChunkAnswers: ...
 
     def close(self) -> None: ...
 
 
-#: Makes an ``Answering`` of arguments that cross a process border; it also takes ``say``, which
-#: hears what a person should know. Importable where the workers are.
-Opener = Callable[..., Answering]
+#: Makes a ``ChunkAnswerer`` of arguments that cross a process border; it also takes ``say``,
+#: which hears what a person should know. Importable where the workers are.
+Opener = Callable[..., ChunkAnswerer]
 
 
 def answer_chunks(
@@ -86,7 +86,7 @@ def answer_chunks(
 
 
 def work_through(
-    team: Team,
+    team: WorkerGroup,
     opener: Opener,
     arguments: tuple[Any, ...],
     work: Workspace,
@@ -95,7 +95,7 @@ def work_through(
     """Answer this worker's chunks, leaving out those already durable. Nothing is opened, no
     model loaded, where there are none."""
     mine = chunks[team.rank :: team.size]
-    answering: Answering | None = None
+    answering: ChunkAnswerer | None = None
     tally = _Tally(team.progress, len(mine))
     try:
         for chunk in mine:
@@ -144,7 +144,7 @@ def _hand_out(
             progress=context.progress,
         )
     else:  # one engine is enough: it works on many episodes at once by itself
-        alone = Team(0, 1, (0,), 1, context.progress)
+        alone = WorkerGroup(0, 1, (0,), 1, context.progress)
         work_through(alone, opener, arguments, context.work, chunks)
 
 
@@ -177,7 +177,7 @@ class _Tally:
     def skip(self, chunks: int = 1) -> None:
         self._done += chunks
 
-    def keep(self, work: Workspace, chunk: Chunk, answered: Answered) -> None:
+    def keep(self, work: Workspace, chunk: Chunk, answered: ChunkAnswers) -> None:
         for suffix, data in answered.beside.items():
             work.put(chunk.name + suffix, data)
         # Last: a chunk counts as done once its answers are there.

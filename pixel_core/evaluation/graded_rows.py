@@ -14,7 +14,7 @@ import numpy as np
 from pixel_core.evaluation.asked_questions import AskedQuestions
 from pixel_core.evaluation.row_answers import RowAnswers
 from pixel_core.records import Rollout
-from pixel_core.rewards.graders.grader import Grader, Score
+from pixel_core.rewards.graders.grader import Grade, Grader
 from pixel_core.statistics.intervals import Floats
 from pixel_core.workflow.stage import Progress
 
@@ -34,8 +34,8 @@ class GradedRow:
     answers: RowAnswers
     scores_r: Floats
     scores_q: Floats
-    scores: Mapping[Place, Score]
-    before: Mapping[Place, Score] | None
+    scores: Mapping[Place, Grade]
+    before: Mapping[Place, Grade] | None
 
     @property
     def name(self) -> str:
@@ -50,7 +50,7 @@ def grade_rows(
     total = sum(len(row.rollouts) + len(row.probe or ()) for row in rows)
     done = 0
 
-    def graded(rollouts: Sequence[Rollout]) -> dict[Place, Score]:
+    def graded(rollouts: Sequence[Rollout]) -> dict[Place, Grade]:
         nonlocal done
         scores = {}
         for rollout in rollouts:

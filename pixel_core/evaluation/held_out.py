@@ -10,7 +10,7 @@ from typing import Any
 from pixel_core.records import Query, Rollout, Score
 from pixel_core.statistics.answer_sets import AnswerSet, read_answers, same_questions
 from pixel_core.statistics.metrics import (
-    Sampling,
+    IntervalSettings,
     accuracy_interval,
     by_kind,
     kinds_of,
@@ -29,7 +29,7 @@ Answers = Mapping[str, Sequence[Rollout]]
 
 
 def compare(
-    queries: Sequence[Query], a: Answers, b: Answers, decoding: str, sampling: Sampling
+    queries: Sequence[Query], a: Answers, b: Answers, decoding: str, sampling: IntervalSettings
 ) -> dict[str, Any]:
     """``b`` against ``a`` on the same questions, over all of them and by kind."""
 
@@ -60,7 +60,7 @@ def run(context: StageContext) -> dict[str, Any]:
     or a different number of times (``DataError``).
     """
     config = context.config.evaluate
-    sampling = Sampling(config.confidence, config.resamples, config.seed)
+    sampling = IntervalSettings(config.confidence, config.resamples, config.seed)
     sets = {model: read_answers(context.inputs[f"answers_{model}"]) for model in MODELS}
     queries = same_questions(sets)
 
@@ -100,7 +100,7 @@ def run(context: StageContext) -> dict[str, Any]:
 
 
 def _score(
-    benchmark: str, model: str, decoding: str, answered: AnswerSet, sampling: Sampling
+    benchmark: str, model: str, decoding: str, answered: AnswerSet, sampling: IntervalSettings
 ) -> Score:
     answers = answered.answers[decoding]
     summary = summarize([rollout for group in answers.values() for rollout in group])

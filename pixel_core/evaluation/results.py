@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from pixel_core.records import Record
-from pixel_core.rewards.graders.grader import Rule
+from pixel_core.rewards.graders.grader import ReadingRule
 
 
 class Estimate(Record):
@@ -58,7 +58,7 @@ class RowScore(Record):
     unanswered: float
     #: By the rule that read it, the answers that were graded; rules that read none are left
     #: out. "none": no answer was found.
-    read: dict[Rule, ReadBy]
+    read: dict[ReadingRule, ReadBy]
     #: Sampled tokens a rollout.
     tokens: float
     by: dict[str, KindScore]
@@ -120,7 +120,7 @@ class GradedAnswer(Record):
     query_id: str
     sample: int
     score: float
-    rule: Rule
+    rule: ReadingRule
 
 
 class BenchmarkResult(Record):

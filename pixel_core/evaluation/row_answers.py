@@ -12,7 +12,7 @@ from pixel_core.errors import DataError
 from pixel_core.evaluation.row_files import ANSWERS, PROBE, QUERIES, SETTINGS
 from pixel_core.records import Query, Rollout, read_jsonl
 from pixel_core.statistics.metrics import by_question
-from pixel_core.workflow.benchmark_stages import Row
+from pixel_core.workflow.benchmark_stages import ModelVariant
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class RowAnswers:
     """``answers``: by question, in the benchmark's order, ``samples`` each. ``probe``: None
     where it was not asked for."""
 
-    row: Row
+    row: ModelVariant
     answers: Mapping[str, Sequence[Rollout]]
     probe: Sequence[Rollout] | None
     settings: dict[str, Any]
@@ -34,7 +34,7 @@ class RowAnswers:
         return [rollout for group in self.answers.values() for rollout in group]
 
 
-def read_row(folder: Path, row: Row, queries: Sequence[Query]) -> RowAnswers:
+def read_row(folder: Path, row: ModelVariant, queries: Sequence[Query]) -> RowAnswers:
     """A row's artifact. ``DataError`` when it answers other questions than ``queries``, or
     when an answer, or a probe of one with an operation, is missing, doubled or foreign."""
     _same_questions(folder / QUERIES, row, queries)
@@ -61,7 +61,7 @@ def same_samples(rows: Sequence[RowAnswers]) -> int:
     return first.samples
 
 
-def _same_questions(path: Path, row: Row, queries: Sequence[Query]) -> None:
+def _same_questions(path: Path, row: ModelVariant, queries: Sequence[Query]) -> None:
     theirs = list(read_jsonl(path, Query))
     if theirs == list(queries):
         return

@@ -10,7 +10,7 @@ from pixel_core.evaluation.asked_questions import AskedQuestions
 from pixel_core.evaluation.graded_rows import GradedRow
 from pixel_core.evaluation.results import Estimate, KindScore, Probe, ReadBy, RowScore
 from pixel_core.records import Rollout, StopReason
-from pixel_core.rewards.graders.grader import Rule, Score
+from pixel_core.rewards.graders.grader import Grade, ReadingRule
 from pixel_core.statistics.headline import Headline
 from pixel_core.statistics.intervals import Floats, Interval
 from pixel_core.statistics.metrics import summarize
@@ -51,9 +51,9 @@ def row_score(row: GradedRow, headline: Headline, questions: AskedQuestions) -> 
     )
 
 
-def read_by(scores: Collection[Score]) -> dict[Rule, ReadBy]:
+def read_by(scores: Collection[Grade]) -> dict[ReadingRule, ReadBy]:
     """By rule, the share of answers that it read and their mean score, in the rules' order."""
-    found: dict[Rule, list[float]] = {rule: [] for rule in Rule}
+    found: dict[ReadingRule, list[float]] = {rule: [] for rule in ReadingRule}
     for score in scores:
         found[score.rule].append(score)
     return {

@@ -29,7 +29,7 @@ from pixel_core.rewards.graders.maths_judge import JUDGE, UNDECIDED
 from pixel_core.rewards.graders.registry import GRADED, grader_of
 from pixel_core.rollout.queries import read_queries
 from pixel_core.statistics.headline import Headline
-from pixel_core.statistics.metrics import Sampling
+from pixel_core.statistics.metrics import IntervalSettings
 from pixel_core.workflow.benchmark_stages import answers_stage, questions_stage, rows_of
 from pixel_core.workflow.stage import StageContext
 
@@ -57,7 +57,7 @@ def run(context: StageContext, benchmark: BenchmarkName, rows: Sequence[str]) ->
     graded = grade_rows(answered, questions, grader, context.progress)
     undecided = Counter(JUDGE.counts) - judged
 
-    sampling = Sampling(config.confidence, config.resamples, config.seed)
+    sampling = IntervalSettings(config.confidence, config.resamples, config.seed)
     headline = Headline(
         exact=samples == 1 and grader_name not in GRADED and not questions.turned,
         sampling=sampling,

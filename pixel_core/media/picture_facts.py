@@ -15,7 +15,7 @@ from pixel_core.errors import DataError, MediaError
 from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.media.budget import check_shape
 from pixel_core.media.loading import load_picture
-from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_fault import PictureFault
 from pixel_core.media.picture_files import MAX_FILE_BYTES, PictureFile
 from pixel_core.records import Picture
 from pixel_core.workflow.store.stat_cache import FolderFile, FolderMemory
@@ -57,10 +57,10 @@ class Pictures:
         self._pool.shutdown(cancel_futures=True)
         self._memory.flush()
 
-    def facts(self, files: Iterable[PictureFile]) -> dict[_Key, PictureFacts | Fault]:
+    def facts(self, files: Iterable[PictureFile]) -> dict[_Key, PictureFacts | PictureFault]:
         """What each file is, by its ``key``."""
         wanted = {file.key: file for file in files}
-        facts: dict[_Key, PictureFacts | Fault] = {
+        facts: dict[_Key, PictureFacts | PictureFault] = {
             key: self._at_hand[key] for key in wanted if key in self._at_hand
         }
         unknown = [key for key in wanted if key not in facts]
@@ -73,7 +73,7 @@ class Pictures:
             self._at_hand.clear()
         return facts
 
-    def _look(self, file: PictureFile) -> PictureFacts | Fault:
+    def _look(self, file: PictureFile) -> PictureFacts | PictureFault:
         kind = f"picture {self._max_pixels}"
         stamp = file.stamp if file.settled else ""
         listed = FolderFile(file.name, file.size, stamp)
@@ -84,17 +84,17 @@ class Pictures:
                 found = _inspect(file, self._max_pixels)
                 self._memory.put(kind, file.place, listed, json.dumps(asdict(found)))
             check_shown(found.width, found.height)
-        except Fault as fault:
+        except PictureFault as fault:
             return fault
         return found
 
 
 def check_shown(width: int, height: int) -> None:
-    """Raise ``Fault`` for a picture or frame of a shape that no model is shown."""
+    """Raise ``PictureFault`` for a picture or frame of a shape that no model is shown."""
     try:
         check_shape(width, height)
     except MediaError as error:
-        raise Fault(f"can't be shown to a model: {error}", "or leave it out") from error
+        raise PictureFault(f"can't be shown to a model: {error}", "or leave it out") from error
 
 
 def store(file: PictureFile, facts: PictureFacts, archive: PictureArchiveWriter) -> Picture:
@@ -107,7 +107,7 @@ def store(file: PictureFile, facts: PictureFacts, archive: PictureArchiveWriter)
     if member not in archive:
         try:
             data = _read(file)
-        except Fault as fault:
+        except PictureFault as fault:
             raise DataError(
                 f"the picture {file.name!r} {fault.fault}; {fault.remedy}"
             ) from fault
@@ -118,16 +118,20 @@ def store(file: PictureFile, facts: PictureFacts, archive: PictureArchiveWriter)
 
 
 def _inspect(file: PictureFile, max_pixels: int) -> PictureFacts:
-    """Hash and fully decode. Raises ``Fault``."""
+    """Hash and fully decode. Raises ``PictureFault``."""
     if file.size > MAX_FILE_BYTES:
-        raise Fault(f"has {file.size} bytes", f"keep pictures under {MAX_FILE_BYTES} bytes")
+        raise PictureFault(
+            f"has {file.size} bytes", f"keep pictures under {MAX_FILE_BYTES} bytes"
+        )
     if file.suffix in _VIDEOS:
-        raise Fault("is a video file, not a frame", "list its frames, or use the source videos")
+        raise PictureFault(
+            "is a video file, not a frame", "list its frames, or use the source videos"
+        )
     data = _read(file)
     try:
         image = load_picture(data, max_pixels=max_pixels, name=os.path.basename(file.name))
     except MediaError as error:
-        raise Fault(
+        raise PictureFault(
             f"is not usable: {error}",
             "replace the picture, or leave the record out",
         ) from error
@@ -138,4 +142,6 @@ def _read(file: PictureFile) -> bytes:
     try:
         return file.read()
     except OSError as error:
-        raise Fault(f"can't be read ({error.strerror})", "mend its permissions") from error
+        raise PictureFault(
+            f"can't be read ({error.strerror})", "mend its permissions"
+        ) from error

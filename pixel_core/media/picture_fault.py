@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Fault(Exception):
+class PictureFault(Exception):
     """What is wrong with a picture, and the remedy; told with the record's place."""
 
     def __init__(self, fault: str, remedy: str) -> None:

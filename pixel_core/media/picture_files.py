@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from pixel_core.errors import DataError
 from pixel_core.media.file_names import on_disk
-from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_fault import PictureFault
 from pixel_core.media.picture_zip import UTF8_NAMES, Zip
 
 #: An encoded picture larger than this is refused before it is read.
@@ -44,7 +44,7 @@ class PictureFile:
     size: int
     stamp: str
     watched: tuple[tuple[str, str], ...]
-    #: Raises ``Fault``, or ``OSError``.
+    #: Raises ``PictureFault``, or ``OSError``.
     read: Callable[[], bytes]
 
     @property
@@ -86,7 +86,7 @@ def embedded(data: bytes, name: str) -> PictureFile:
     return PictureFile("sha256", name, len(data), digest, (), lambda: data)
 
 
-class Media:
+class MediaFiles:
     """Finds pictures and videos by the paths that records write: below ``root``, else in a
     zip that lies directly in it; ``root`` may itself be a zip.
 
@@ -113,7 +113,7 @@ class Media:
 
     def find(self, written: str) -> PictureFile:
         """The file a record means: of that name, else of one that reads alike (``file_names``).
-        Raises ``Fault`` unless it is inside, and where several read alike."""
+        Raises ``PictureFault`` unless it is inside, and where several read alike."""
         parts = self._parts(written)
         found = self._in_folder(parts) if self._folder else None
         if found is None and self._folder and not written.isascii():
@@ -125,7 +125,7 @@ class Media:
             unsaid = [zip.path.name for zip, _ in self._opened() if zip.unsaid]
             if unsaid and not written.isascii():
                 remedy += f"; or, if it is in {', '.join(unsaid)}, {UTF8_NAMES}"
-            raise Fault("is missing", remedy)
+            raise PictureFault("is missing", remedy)
         return found
 
     def _alike(self, written: str, parts: list[str]) -> PictureFile | None:
@@ -134,7 +134,9 @@ class Media:
         found = [file for path in paths if (file := self._in_folder(path)) is not None]
         if len(found) > 1:
             names = ", ".join(ascii(file.name) for file in found)
-            raise Fault(f"reads like {len(found)} files, {names}", "rename all but one of them")
+            raise PictureFault(
+                f"reads like {len(found)} files, {names}", "rename all but one of them"
+            )
         if not found:
             return None
         # A file of the written name, put beside it, would be taken instead.
@@ -143,7 +145,7 @@ class Media:
 
     def names_in(self, written: str) -> list[str]:
         """The files of a folder by name, sorted; [] where there is no such folder, nor one in
-        a zip. Raises ``Fault`` as ``find``."""
+        a zip. Raises ``PictureFault`` as ``find``."""
         parts = self._parts(written)
         path = "/".join([self._prefix, *parts])
         if self._folder and not written.isascii() and not os.path.isdir(path):
@@ -159,7 +161,7 @@ class Media:
     @contextmanager
     def local(self, found: PictureFile) -> Iterator[Path]:
         """What ``find`` gave, as a file of this machine: itself, or a member's copy for as
-        long as the block lasts. Raises ``Fault``, or ``OSError``."""
+        long as the block lasts. Raises ``PictureFault``, or ``OSError``."""
         archive = next((zip for zip, _ in self._opened() if str(zip.path) == found.place), None)
         if archive is None:
             yield Path(found.name)
@@ -179,16 +181,18 @@ class Media:
         # By hand rather than by pathlib, which takes longer than all else here.
         parts = [part for part in written.split("/") if part not in ("", ".")]
         if written[:1] == "/" or ".." in parts or "\0" in written or "\\" in written:
-            raise Fault("is not a relative path inside the pictures folder", self._inside)
+            raise PictureFault(
+                "is not a relative path inside the pictures folder", self._inside
+            )
         try:
             os.fsencode(written)
         except UnicodeEncodeError as error:  # half a character, which JSON can hold
-            raise Fault("is no name that a file can have", self._inside) from error
+            raise PictureFault("is no name that a file can have", self._inside) from error
         return parts
 
     def _check_inside(self, target: str) -> None:
         if not f"{target}/".startswith(f"{self._links.rstrip('/')}/"):
-            raise Fault("leads out of the pictures folder through a link", self._inside)
+            raise PictureFault("leads out of the pictures folder through a link", self._inside)
 
     def _in_folder(self, parts: list[str]) -> PictureFile | None:
         path = "/".join([self._prefix, *parts])
@@ -202,7 +206,7 @@ class Media:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, RuntimeError) as error:  # a loop of links
-            raise Fault(f"can't be followed ({error})", self._inside) from error
+            raise PictureFault(f"can't be followed ({error})", self._inside) from error
         self._check_inside(target)
         if not stat.S_ISREG(status.st_mode):
             return None

@@ -19,7 +19,7 @@ from typing import IO
 
 from pixel_core.errors import DataError
 from pixel_core.media.file_names import Names, composed, member_name, stated_name, tidied
-from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_fault import PictureFault
 
 _ENCRYPTED = 0x1
 _REPACK = "pack the zip again"
@@ -73,7 +73,7 @@ class Zip:
         """The member a record's path means: that path; or, for a zip of a folder's content,
         the path below that folder; or, for a zip of the folder, the path inside it.
 
-        Raises ``Fault`` where several members' names could be read as the path.
+        Raises ``PictureFault`` where several members' names could be read as the path.
         """
         for candidate in self._candidates(parts):
             # Some of Windows' packers write backslashes, against the specification.
@@ -112,7 +112,7 @@ class Zip:
 
     def _only(self, found: list[str]) -> str:
         if len(found) > 1:
-            raise Fault(
+            raise PictureFault(
                 f"could be any of {len(found)} members of {self.path.name}: it does not say "
                 "how their names are encoded",
                 UTF8_NAMES,
@@ -156,7 +156,7 @@ class Zip:
         return []
 
     def read(self, member: str, limit: int) -> bytes:
-        """At most ``limit`` bytes. Raises ``Fault`` for what is no plain, whole file."""
+        """At most ``limit`` bytes. Raises ``PictureFault`` for what is no plain, whole file."""
         with io.BytesIO() as out:
             self.copy(member, out, limit)
             return out.getvalue()
@@ -166,13 +166,15 @@ class Zip:
         info = self._zip.NameToInfo[member]
         where = f"in {self.path.name}"
         if member in self._twice:
-            raise Fault(f"stands {where} twice", _REPACK)
+            raise PictureFault(f"stands {where} twice", _REPACK)
         if stat.S_ISLNK(info.external_attr >> 16):
-            raise Fault(f"is a link {where}", "put the file itself into the zip")
+            raise PictureFault(f"is a link {where}", "put the file itself into the zip")
         if info.flag_bits & _ENCRYPTED:
-            raise Fault(f"is encrypted {where}", "pack the zip again without a password")
+            raise PictureFault(f"is encrypted {where}", "pack the zip again without a password")
         if info.file_size > limit:
-            raise Fault(f"has {info.file_size} bytes {where}", f"keep it under {limit} bytes")
+            raise PictureFault(
+                f"has {info.file_size} bytes {where}", f"keep it under {limit} bytes"
+            )
         # One reader at a time: the members share the file's position.
         with self._lock:
             for piece in self._pieces(info, where):
@@ -186,9 +188,9 @@ class Zip:
                     left -= len(data)
                     yield data
         except _DAMAGE as error:
-            raise Fault(f"is damaged {where} ({error})", _REPACK) from error
+            raise PictureFault(f"is damaged {where} ({error})", _REPACK) from error
         if left != 1:
-            raise Fault(f"is not as long {where} as it says", _REPACK)
+            raise PictureFault(f"is not as long {where} as it says", _REPACK)
 
     def close(self) -> None:
         self._zip.close()

@@ -67,10 +67,10 @@ class Mp4Boxes:
 def read_boxes(file: BinaryIO, size: int, deadline: Deadline) -> Mp4Boxes:
     """Visit the boxes of a file of ``size`` bytes. Raises ``TooManyBoxes``, and ``TimedOut``
     when ``deadline`` is over."""
-    return _Reader(file, size, deadline).read()
+    return _BoxReader(file, size, deadline).read()
 
 
-class _Reader:
+class _BoxReader:
     def __init__(self, file: BinaryIO, size: int, deadline: Deadline) -> None:
         self._file = file
         self._size = size

@@ -10,14 +10,14 @@ from pixel_core.errors import StorageError
 from pixel_core.models.endpoint_engine import EndpointEngine
 from pixel_core.models.engines import open_engine
 from pixel_core.records import Query
-from pixel_core.rollout.episode import Episode, Opening, run_episodes
+from pixel_core.rollout.episode import Episode, RenderedPrompt, run_episodes
 from pixel_core.rollout.probe import answer_before_looking
-from pixel_core.rollout.queries import Questions
-from pixel_core.rollout.renderer import Prompts
-from pixel_core.workflow.stage import Located
+from pixel_core.rollout.queries import QueryReader
+from pixel_core.rollout.renderer import Renderer
+from pixel_core.workflow.stage import StoredInput
 
 
-class Respondent:
+class AnsweringSession:
     """A model and the ingest artifact, opened here: the model with its engine, its prompts,
     and the questions' pictures.
 
@@ -28,8 +28,8 @@ class Respondent:
 
     def __init__(
         self,
-        model: Located,
-        ingest: Located,
+        model: StoredInput,
+        ingest: StoredInput,
         dialogue: DialogueConfig,
         engine: EngineConfig,
         section: str,
@@ -48,8 +48,8 @@ class Respondent:
             endpoint_section=endpoint_section,
             say=say,
         )
-        self.prompts = Prompts(dialogue, self._engine.vocabulary)
-        self._questions = Questions(fetched(ingest), self.prompts)
+        self.prompts = Renderer(dialogue, self._engine.vocabulary)
+        self._questions = QueryReader(fetched(ingest), self.prompts)
 
     def begin(self, *stream: object) -> None:
         """Answers drawn from now on follow from this name alone (not an endpoint's)."""
@@ -57,19 +57,19 @@ class Respondent:
 
         self._engine.reseed(stream_seed(*stream))
 
-    def open(self, queries: Sequence[Query]) -> list[Opening]:
+    def open(self, queries: Sequence[Query]) -> list[RenderedPrompt]:
         """The queries with their pictures."""
         return [self._questions.open(query) for query in queries]
 
     def answer(
-        self, openings: Sequence[Opening], samples: int, sampling: SamplingConfig
+        self, openings: Sequence[RenderedPrompt], samples: int, sampling: SamplingConfig
     ) -> list[Episode]:
         """``samples`` episodes of each, in order, as one batch."""
         return run_episodes(self._engine, self.prompts, openings, samples, sampling)
 
     def answer_before_looking(
         self,
-        openings: Sequence[Opening],
+        openings: Sequence[RenderedPrompt],
         episodes: Sequence[Episode],
         sampling: SamplingConfig,
     ) -> list[Episode]:
@@ -85,7 +85,7 @@ class Respondent:
         self._engine.close()
 
 
-def fetched(artifact: Located) -> Path:
+def fetched(artifact: StoredInput) -> Path:
     """The artifact's folder here. ``StorageError`` where this machine does not have it."""
     folder = artifact.local()
     if not folder.is_dir():

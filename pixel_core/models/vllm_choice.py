@@ -42,7 +42,7 @@ def choice_of(
 
 
 @dataclass
-class _Row:
+class _RequestState:
     sampling: SamplingConfig
     banned: tuple[int, ...]
     draws_t: np.ndarray
@@ -50,7 +50,7 @@ class _Row:
     said: list[int]
 
     @classmethod
-    def of(cls, params: Any, prompt: list[int] | None, said: list[int]) -> _Row:
+    def of(cls, params: Any, prompt: list[int] | None, said: list[int]) -> _RequestState:
         choice = params.extra_args
         sampling = SamplingConfig(temperature=choice["temperature"], top_p=choice["top_p"])
         draws_t = np.frombuffer(choice["draws"], np.float64)
@@ -69,13 +69,13 @@ class ChosenToken(LogitsProcessor):
     def __init__(self, vllm_config: Any, device: torch.device, is_pin_memory: bool) -> None:
         self._banned = tuple(vllm_config.additional_config["banned"])
         self._device = device
-        self._rows: dict[int, _Row] = {}
+        self._rows: dict[int, _RequestState] = {}
 
     def is_argmax_invariant(self) -> bool:
         return False
 
     def update_state(self, batch_update: Any) -> None:
-        process_dict_updates(self._rows, batch_update, _Row.of)
+        process_dict_updates(self._rows, batch_update, _RequestState.of)
 
     def apply(self, logits: Tensor) -> Tensor:
         """``logits`` (r, v) with all but each row's chosen token at -inf; in place."""

@@ -8,13 +8,13 @@ from math import nan
 
 from pixel_core.config import RewardConfig
 from pixel_core.report.health import HealthEvent
-from pixel_core.report.html.charts import Chart, Line, line_chart
+from pixel_core.report.html.charts import Chart, ChartLine, line_chart
 from pixel_core.report.material import CurveRow
 from pixel_core.report.plans import SFT, Plan, label, rl_plans
 
 
 @dataclass(frozen=True)
-class Panel:
+class CurvePanel:
     title: str
     note: str
     chart: Chart
@@ -32,7 +32,7 @@ def training_panels(
     *,
     reward: RewardConfig | None = None,
     events: Sequence[HealthEvent] = (),
-) -> list[Panel]:
+) -> list[CurvePanel]:
     """The panels of ``base_model``, ``sft`` or ``rl``; none for an empty curve.
 
     ``reward`` (the default one where None) and ``events`` are RL's.
@@ -41,7 +41,7 @@ def training_panels(
         return []
     steps = _steps(rows)
     breaks = _phase_starts(rows, steps)
-    panels: list[Panel] = []
+    panels: list[CurvePanel] = []
     for plan in _plans(stage, rows, reward or RewardConfig()):
         colours = _colours(plan.keys)
         lines = [
@@ -56,7 +56,7 @@ def training_panels(
                 breaks=breaks,
                 warnings=[event.step for event in events if event.guard in plan.guards],
             )
-            panels.append(Panel(plan.title, plan.note, chart))
+            panels.append(CurvePanel(plan.title, plan.note, chart))
     return panels
 
 
@@ -91,17 +91,17 @@ def _is_share(rows: Sequence[CurveRow], key: str) -> bool:
     return bool(values) and all(0 <= value <= 1 for value in values)
 
 
-def _line(rows: Sequence[CurveRow], steps: Sequence[float], key: str, colour: int) -> Line:
+def _line(rows: Sequence[CurveRow], steps: Sequence[float], key: str, colour: int) -> ChartLine:
     """A column that few rows have is a line through those rows alone."""
     known = [
         (x, row[key]) for x, row in zip(steps, rows, strict=True) if _is_number(row.get(key))
     ]
     if len(known) < len(rows) / 2:
-        return Line(
+        return ChartLine(
             label(key), [x for x, _ in known], [y for _, y in known], sparse=True, colour=colour
         )
     values = [row[key] if _is_number(row.get(key)) else nan for row in rows]
-    return Line(label(key), steps, values, colour=colour)
+    return ChartLine(label(key), steps, values, colour=colour)
 
 
 def _colours(keys: Sequence[str]) -> dict[str, int]:

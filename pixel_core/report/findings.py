@@ -32,7 +32,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ReportFinding:
     """A sentence, and whether it is good news, bad news, or no news."""
 
     tone: str
@@ -61,13 +61,13 @@ def tiles(material: Material) -> list[Tile]:
     return rows
 
 
-def findings(material: Material) -> list[Finding]:
+def findings(material: Material) -> list[ReportFinding]:
     """What was found, in the order a reader asks: did it get better, where, and how sure."""
     rows = [_overall(material, "warm_start", "policy"), *_hidden_findings(material)]
     if material.missed_rule:
         rows.insert(
             0,
-            Finding(
+            ReportFinding(
                 "bad",
                 "The rule that was to pick the warm start never held: it has the last weights "
                 "of its training, and RL went on from there. See Training for what the rule "
@@ -77,7 +77,7 @@ def findings(material: Material) -> list[Finding]:
     rows.append(_overall(material, "base", "warm_start"))
     policy, start = (material.score(model, "sampled") for model in ("policy", "warm_start"))
     rows.append(
-        Finding(
+        ReportFinding(
             "none",
             f"When sampled, the policy uses an operation in {percent(policy['rapr'])} of its "
             f"answers (warm start: {percent(start['rapr'])}), and "
@@ -88,14 +88,14 @@ def findings(material: Material) -> list[Finding]:
     return rows
 
 
-def _overall(material: Material, a: str, b: str) -> Finding:
+def _overall(material: Material, a: str, b: str) -> ReportFinding:
     row = material.comparison(a, b, "greedy")
     shares = tuple(material.score(model, "greedy")["accuracy"] for model in (a, b))
     where = f"On all {row['n']} questions"
     return _difference(row, shares, where, _confidence(material))
 
 
-def _hidden_findings(material: Material) -> list[Finding]:
+def _hidden_findings(material: Material) -> list[ReportFinding]:
     """The questions that need a zoom, kind by kind: where the gain should come from."""
     rows = []
     for kind in material.hidden_kinds():
@@ -114,7 +114,7 @@ def _hidden_findings(material: Material) -> list[Finding]:
 
 def _difference(
     row: Mapping[str, Any], shares: tuple[float, float], where: str, confidence: str
-) -> Finding:
+) -> ReportFinding:
     """``shares``: accuracy of the comparison's ``a`` and ``b`` on the same questions."""
     a, b = MODEL_NAMES[row["a"]].lower(), MODEL_NAMES[row["b"]].lower()
     size = f"{abs(100 * row['difference']):.1f} points"
@@ -127,7 +127,7 @@ def _difference(
     sure = row["p_value"] < SIGNIFICANT
     tone = "none" if not sure else "good" if row["difference"] > 0 else "bad"
     doubt = "" if sure or not row["difference"] else ", which may be chance"
-    return Finding(
+    return ReportFinding(
         tone,
         f"{where}, the {b} answers {percent(shares[1])} right, {relation}{doubt} "
         f"({confidence} interval of the difference {points(row['low'])} to "

@@ -12,8 +12,8 @@ from pixel_core.report.episodes.gallery import Gallery
 from pixel_core.report.html.wording import plain
 from pixel_core.report.material import Material
 from pixel_core.report.trajectory_cards import by_kind, seed_of
-from pixel_core.rollout.episode import Opening
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.episode import RenderedPrompt
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.replay import replay_marked
 from pixel_core.rollout.vocabulary import Vocabulary
 
@@ -21,7 +21,7 @@ from pixel_core.rollout.vocabulary import Vocabulary
 MAX_TOKENS = 3000
 
 
-class Part(StrEnum):
+class TokenRole(StrEnum):
     """Whose a token is, and whether it carries loss."""
 
     SHOWN = "shown"  #: prompt, question, what an operation returned: never trained
@@ -35,7 +35,7 @@ class Piece:
     """``text`` of ``tokens`` tokens: one each where the assistant speaks."""
 
     text: str
-    part: Part
+    part: TokenRole
     tokens: int
 
 
@@ -54,12 +54,12 @@ def token_cards(
     material: Material, gallery: Gallery, dialogue: DialogueConfig, vocabulary: Vocabulary
 ) -> list[TokenCard]:
     """The trajectories of the trajectory cards, as they are trained on."""
-    prompts = Prompts(dialogue, vocabulary)
+    prompts = Renderer(dialogue, vocabulary)
     cards = []
     for trajectory in (group[0] for group in by_kind(material)):
         seed = seed_of(material, trajectory)
         images = [gallery.load(picture) for picture in seed.pictures]
-        opening = Opening.of(Query.from_seed(seed), images, prompts)
+        opening = RenderedPrompt.of(Query.from_seed(seed), images, prompts)
         replayed = replay_marked(trajectory, opening, prompts)
         transcript = replayed.transcript
         spoken = {at for turn in replayed.turns for at in turn}
@@ -70,7 +70,7 @@ def token_cards(
             )
         ]
         drawn = list(_pieces(transcript.tokens[:MAX_TOKENS], parts, vocabulary))
-        trained, masked = parts.count(Part.TRAINED), parts.count(Part.MASKED)
+        trained, masked = parts.count(TokenRole.TRAINED), parts.count(TokenRole.MASKED)
         cards.append(
             TokenCard(
                 kind=plain(trajectory.kind) + (", video" if seed.is_video else ""),
@@ -84,27 +84,29 @@ def token_cards(
     return cards
 
 
-def _part(picture: bool, spoken: bool, trained: bool) -> Part:
+def _part(picture: bool, spoken: bool, trained: bool) -> TokenRole:
     if picture:
-        return Part.PICTURE
+        return TokenRole.PICTURE
     if not spoken:
-        return Part.SHOWN
-    return Part.TRAINED if trained else Part.MASKED
+        return TokenRole.SHOWN
+    return TokenRole.TRAINED if trained else TokenRole.MASKED
 
 
-def _pieces(tokens: list[int], parts: list[Part], vocabulary: Vocabulary) -> Iterator[Piece]:
+def _pieces(
+    tokens: list[int], parts: list[TokenRole], vocabulary: Vocabulary
+) -> Iterator[Piece]:
     """The assistant's tokens one by one, all others in runs."""
     run: list[int] = []
     for at, token in enumerate(tokens):
         part = parts[at]
         run.append(token)
         last = at + 1 == len(tokens) or parts[at + 1] is not part
-        if part is Part.PICTURE:
+        if part is TokenRole.PICTURE:
             if last:
                 yield Piece("", part, len(run))
                 run = []
             continue
-        if part is Part.SHOWN and not last:
+        if part is TokenRole.SHOWN and not last:
             continue
         text = vocabulary.decode(run)
         # A character of several tokens is whole only with the last of them.

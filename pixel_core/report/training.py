@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pixel_core.config import PipelineConfig, RlConfig, SftConfig
-from pixel_core.report.curves import Panel, training_panels
+from pixel_core.report.curves import CurvePanel, training_panels
 from pixel_core.report.health import HealthRow, ending, health_rows
 from pixel_core.report.material import CurveRow, Material
 from pixel_core.report.reward_words import reward_text, reward_title
@@ -27,7 +27,7 @@ class TrainingPart:
     #: Whether the rule that was to end it never held: its facts are bad news.
     missed: bool = False
     facts: list[str] = field(default_factory=list)
-    panels: list[Panel] = field(default_factory=list)
+    panels: list[CurvePanel] = field(default_factory=list)
     health: list[HealthRow] | None = None
 
 

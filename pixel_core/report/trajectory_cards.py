@@ -24,7 +24,7 @@ from pixel_core.report.material import Material
 from pixel_core.rollout.call_syntax import CallError
 from pixel_core.rollout.calls import Call, SelectCall, parse_turn
 from pixel_core.rollout.operations import ShownPicture, show
-from pixel_core.rollout.operations_cache import Album
+from pixel_core.rollout.operations_cache import OperationsCache
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class TrajectoryCard:
 
 
 @dataclass(frozen=True)
-class Sight:
+class PictureAndCrop:
     """What the model sees of a picture and of a crop of it."""
 
     picture: Cutting
@@ -86,7 +86,9 @@ def by_kind(material: Material) -> list[list[Trajectory]]:
     return [groups[key] for key in sorted(groups)]
 
 
-def sight(material: Material, gallery: Gallery, dialogue: DialogueConfig) -> Sight | None:
+def sight(
+    material: Material, gallery: Gallery, dialogue: DialogueConfig
+) -> PictureAndCrop | None:
     """Picture and crop at the model's resolution, from the first single-pass trajectory."""
     for trajectory in material.trajectories:
         if trajectory.kind is TrajectoryKind.SINGLE_PASS:
@@ -97,7 +99,7 @@ def sight(material: Material, gallery: Gallery, dialogue: DialogueConfig) -> Sig
             _, crops, _ = _carry_out(trajectory.turns[0].text, shown, seed, dialogue)
             if crops:
                 whole, crop = shown[0], crops[0]
-                return Sight(
+                return PictureAndCrop(
                     picture=_as_shown(whole, "The whole picture as the model sees it"),
                     crop=_as_shown(crop, "The crop as the model sees it"),
                     stored=whole.image.size,
@@ -174,7 +176,7 @@ def _carry_out(
         call = parse_turn(text, dialogue.zoom, frames)
         if call is None:
             return None, [], ""
-        album = Album(shown[: len(seed.pictures)], dialogue)
+        album = OperationsCache(shown[: len(seed.pictures)], dialogue)
         return call, [view for view, _ in album.carry_out(call, shown)], ""
     except CallError as error:
         return None, [], str(error)

@@ -17,8 +17,8 @@ from pixel_core.rewards.grading import grade, grade_turn
 from pixel_core.rollout.calls import Call, CallError, SelectCall
 from pixel_core.rollout.engine import Completion, Engine
 from pixel_core.rollout.operations import ShownPicture, show
-from pixel_core.rollout.operations_cache import Album, Shot
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.operations_cache import OperationsCache, Shot
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Transcript, Visual
 from pixel_core.rollout.turns import TurnReader
 
@@ -34,7 +34,7 @@ class Episode:
     sample: int
     transcript: Transcript
     shown: list[ShownPicture]
-    album: Album
+    album: OperationsCache
     steps: list[Step] = field(default_factory=list)
     stop: StopReason | None = None
     answer: str = ""
@@ -92,7 +92,7 @@ class Episode:
 
 
 @dataclass(frozen=True)
-class Opening:
+class RenderedPrompt:
     """A query with its pictures as shown; its visuals are shared by all its rollouts."""
 
     query: Query
@@ -100,7 +100,7 @@ class Opening:
     visuals: tuple[Visual, ...]
 
     @classmethod
-    def of(cls, query: Query, images: Sequence, prompts: Prompts) -> Opening:
+    def of(cls, query: Query, images: Sequence, prompts: Renderer) -> RenderedPrompt:
         """``images``: the query's pictures or the frames of its video, RGB, in order."""
         dialogue = prompts.dialogue
         budget = dialogue.frames.frame if query.is_video else dialogue.picture
@@ -110,8 +110,8 @@ class Opening:
 
 def run_episodes(
     engine: Engine,
-    prompts: Prompts,
-    openings: Sequence[Opening],
+    prompts: Renderer,
+    openings: Sequence[RenderedPrompt],
     samples: int,
     sampling: SamplingConfig,
 ) -> list[Episode]:
@@ -138,7 +138,7 @@ def run_episodes(
     return episodes
 
 
-def begin(opening: Opening, samples: int, prompts: Prompts) -> list[Episode]:
+def begin(opening: RenderedPrompt, samples: int, prompts: Renderer) -> list[Episode]:
     """Rollouts of one query before their first turn. They share what is shown to them; one
     whose prompt leaves no room for a turn has ended already.
 
@@ -146,7 +146,7 @@ def begin(opening: Opening, samples: int, prompts: Prompts) -> list[Episode]:
     ``prompts.banned`` in each turn.
     """
     prompt = prompts.open(opening.query, opening.visuals)
-    album = Album(opening.shown, prompts.dialogue)
+    album = OperationsCache(opening.shown, prompts.dialogue)
     episodes = [
         Episode(opening.query, sample, prompt.fork(), list(opening.shown), album)
         for sample in range(samples)
@@ -157,7 +157,7 @@ def begin(opening: Opening, samples: int, prompts: Prompts) -> list[Episode]:
 
 
 def advance(
-    episode: Episode, completion: Completion, prompts: Prompts, reader: TurnReader
+    episode: Episode, completion: Completion, prompts: Renderer, reader: TurnReader
 ) -> None:
     """Take one turn; afterwards the episode has ended or has room for another."""
     take_turn(episode, completion, prompts, reader)
@@ -166,7 +166,7 @@ def advance(
 
 
 def take_turn(
-    episode: Episode, completion: Completion, prompts: Prompts, reader: TurnReader
+    episode: Episode, completion: Completion, prompts: Renderer, reader: TurnReader
 ) -> None:
     """Append what was sampled, carry out its call, append the return; or stop."""
     # A turn cut by the limit is shown to no loss: it has no end to learn from.
@@ -186,7 +186,7 @@ def take_turn(
         _operate(episode, said.text, said.call, prompts)
 
 
-def _operate(episode: Episode, text: str, call: Call | CallError, prompts: Prompts) -> None:
+def _operate(episode: Episode, text: str, call: Call | CallError, prompts: Renderer) -> None:
     """Carry out a call and show what it returns, or say why it is refused; or stop."""
     dialogue, transcript = prompts.dialogue, episode.transcript
     episode.attempts += 1
@@ -217,7 +217,9 @@ def _operate(episode: Episode, text: str, call: Call | CallError, prompts: Promp
     _show(episode, text, call, shots, prompts)
 
 
-def _show(episode: Episode, text: str, call: Call, shots: list[Shot], prompts: Prompts) -> None:
+def _show(
+    episode: Episode, text: str, call: Call, shots: list[Shot], prompts: Renderer
+) -> None:
     """Record an executed call and append what it returned."""
     first = len(episode.shown) + 1
     episode.shown += [picture for picture, _ in shots]
@@ -246,7 +248,7 @@ def _end(episode: Episode, text: str, reason: StopReason) -> None:
     episode.stop = reason
 
 
-def _stop_when_full(episode: Episode, prompts: Prompts) -> None:
+def _stop_when_full(episode: Episode, prompts: Renderer) -> None:
     """End the episode if no other turn fits."""
     dialogue = prompts.dialogue
     full = (

@@ -16,7 +16,7 @@ from pixel_core.rollout.transcript import Visual
 Shot = tuple[ShownPicture, Visual]
 
 
-class Album:
+class OperationsCache:
     """``frames``: the question's pictures as shown, from which frames are selected."""
 
     def __init__(self, frames: Sequence[ShownPicture], dialogue: DialogueConfig) -> None:

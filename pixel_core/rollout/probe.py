@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pixel_core.config import SamplingConfig
 from pixel_core.rollout.calls import CLOSE, OPEN
 from pixel_core.rollout.engine import Completion, Engine
-from pixel_core.rollout.episode import Episode, Opening, begin, take_turn
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.episode import Episode, RenderedPrompt, begin, take_turn
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.tool_calls import opening_tokens
 from pixel_core.rollout.transcript import Transcript
 from pixel_core.rollout.turns import TurnReader
@@ -26,8 +26,8 @@ from pixel_core.rollout.vocabulary import Vocabulary
 
 def answer_before_looking(
     engine: Engine,
-    prompts: Prompts,
-    openings: Sequence[Opening],
+    prompts: Renderer,
+    openings: Sequence[RenderedPrompt],
     episodes: Sequence[Episode],
     sampling: SamplingConfig,
 ) -> list[Episode]:
@@ -51,7 +51,7 @@ def answer_before_looking(
     engine.forget()
     # One turn: a call that was spelled out all the same ends it.
     alone = prompts.dialogue.model_copy(update={"operations": "none", "max_operations": 0})
-    judged = Prompts(alone, prompts.vocabulary)
+    judged = Renderer(alone, prompts.vocabulary)
     reader = TurnReader(judged)
     before = []
     for place, cut in enumerate(cuts):
@@ -74,13 +74,13 @@ class _Cut:
         self.transcript.append(words)
 
     @classmethod
-    def of(cls, episode: Episode, opening: Opening, prompts: Prompts) -> _Cut:
+    def of(cls, episode: Episode, opening: RenderedPrompt, prompts: Renderer) -> _Cut:
         (fresh,) = begin(opening, 1, prompts)
         fresh.sample = episode.sample
         turn = _first_turn(episode.transcript, len(fresh.transcript), prompts.vocabulary)
         return cls(fresh, turn[: place_of_call(turn, prompts.vocabulary)])
 
-    def turn(self, rest: Completion, prompts: Prompts) -> Completion:
+    def turn(self, rest: Completion, prompts: Renderer) -> Completion:
         """The whole turn. One longer than turns may be counts as cut at the limit."""
         limit = prompts.dialogue.max_new_tokens
         tokens = [*self.words, *rest.tokens]
@@ -108,7 +108,7 @@ def _first_turn(transcript: Transcript, start: int, vocabulary: Vocabulary) -> l
     return transcript.tokens[start : transcript.tokens.index(vocabulary.turn_end, start)]
 
 
-def _batches(cuts: Sequence[_Cut], prompts: Prompts) -> list[tuple[list[int], int]]:
+def _batches(cuts: Sequence[_Cut], prompts: Renderer) -> list[tuple[list[int], int]]:
     """Places in ``cuts`` that are continued together, and by how many tokens at most.
 
     Nearly always one batch. Where words already said leave less room in the context than a

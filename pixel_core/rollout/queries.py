@@ -8,20 +8,20 @@ from pathlib import Path
 from pixel_core.errors import DataError
 from pixel_core.media.archive import PictureArchive
 from pixel_core.records import Query, Seed, Split, read_jsonl
-from pixel_core.rollout.episode import Opening
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.episode import RenderedPrompt
+from pixel_core.rollout.renderer import Renderer
 
 
-class Questions:
+class QueryReader:
     """Opens queries on the ingest artifact's pictures. Picklable before first use."""
 
-    def __init__(self, ingest: Path, prompts: Prompts) -> None:
+    def __init__(self, ingest: Path, prompts: Renderer) -> None:
         self._archive = PictureArchive(ingest / "pictures.zip")
         self._prompts = prompts
 
-    def open(self, query: Query) -> Opening:
+    def open(self, query: Query) -> RenderedPrompt:
         images = [self._archive.load(picture) for picture in query.pictures]
-        return Opening.of(query, images, self._prompts)
+        return RenderedPrompt.of(query, images, self._prompts)
 
 
 def read_queries(ingest: Path, split: Split) -> list[Query]:

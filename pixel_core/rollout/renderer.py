@@ -29,7 +29,7 @@ from pixel_core.rollout.vocabulary import (
 ERROR_PREFIX = "Execution error: "
 
 
-class Prompts:
+class Renderer:
     """Builds transcripts for one dialogue configuration and one vocabulary."""
 
     def __init__(self, dialogue: DialogueConfig, vocabulary: Vocabulary) -> None:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pixel_core.errors import DataError
 from pixel_core.records import Trajectory
 from pixel_core.rollout.calls import CallError, SelectCall, parse_turn
-from pixel_core.rollout.episode import Opening
+from pixel_core.rollout.episode import RenderedPrompt
 from pixel_core.rollout.masks import masked_tokens
 from pixel_core.rollout.operations import ShownPicture
-from pixel_core.rollout.operations_cache import Album
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.operations_cache import OperationsCache
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Transcript
 
 
-def replay(trajectory: Trajectory, opening: Opening, prompts: Prompts) -> Transcript:
+def replay(trajectory: Trajectory, opening: RenderedPrompt, prompts: Renderer) -> Transcript:
     """Tokens with loss weights: 1 on what is trained, 0 on wrong operations and returns.
 
     Raises ``DataError`` for a trajectory whose call fails or that does not end in a turn
@@ -25,7 +25,7 @@ def replay(trajectory: Trajectory, opening: Opening, prompts: Prompts) -> Transc
 
 
 def replay_shown(
-    trajectory: Trajectory, opening: Opening, prompts: Prompts
+    trajectory: Trajectory, opening: RenderedPrompt, prompts: Renderer
 ) -> tuple[Transcript, list[ShownPicture]]:
     """The same, with the pictures shown: the query's, then what each call returned."""
     replayed = replay_marked(trajectory, opening, prompts)
@@ -41,11 +41,13 @@ class Replayed:
     turns: list[range]
 
 
-def replay_marked(trajectory: Trajectory, opening: Opening, prompts: Prompts) -> Replayed:
+def replay_marked(
+    trajectory: Trajectory, opening: RenderedPrompt, prompts: Renderer
+) -> Replayed:
     """The same, with the places of the turns."""
     transcript = prompts.open(opening.query, opening.visuals)
     shown = list(opening.shown)
-    album = Album(opening.shown, prompts.dialogue)
+    album = OperationsCache(opening.shown, prompts.dialogue)
     frames = prompts.frames_of(opening.query)
     vocabulary = prompts.vocabulary
     turns: list[range] = []

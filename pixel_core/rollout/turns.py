@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pixel_core.records import Query
 from pixel_core.rollout.calls import OPEN, Call, CallError, CallErrorKind, parse_turn
 from pixel_core.rollout.engine import Completion
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Said:
 class TurnReader:
     """Reads turns; what many rollouts say word for word is decoded and parsed once."""
 
-    def __init__(self, prompts: Prompts) -> None:
+    def __init__(self, prompts: Renderer) -> None:
         self._prompts = prompts
         self._read: dict[tuple[object, ...], Said] = {}
 

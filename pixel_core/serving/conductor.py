@@ -21,12 +21,12 @@ from pixel_core.errors import Busy, DataError, EngineFailed
 from pixel_core.models.engines import AnsweringEngine
 from pixel_core.rollout.engine import Completion
 from pixel_core.rollout.episode import advance, begin
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.turns import TurnReader
 from pixel_core.serving.answer import AnswerStep, answer_of
-from pixel_core.serving.failures import Breakdowns, failure
+from pixel_core.serving.failures import EngineHealth, failure
 from pixel_core.serving.question import Question
-from pixel_core.serving.request_handle import Ticket, cancelled
+from pixel_core.serving.request_handle import RequestHandle, cancelled
 from pixel_core.serving.running import Running
 from pixel_core.serving.scheduler import Counts
 
@@ -34,7 +34,7 @@ from pixel_core.serving.scheduler import Counts
 _DIALOGUES = 64
 
 
-class Conductor:
+class Scheduler:
     """Runs questions on ``engine``, which is its own from now on: ``close`` closes it.
 
     ``at_once``: episodes under way together. ``waiting``: questions let wait beyond these.
@@ -46,22 +46,22 @@ class Conductor:
         self._engine = engine
         self._at_once, self._most_waiting = at_once, waiting
         self._changed = threading.Condition()
-        self._waiting: deque[tuple[Ticket, Question]] = deque()
+        self._waiting: deque[tuple[RequestHandle, Question]] = deque()
         #: Taken out of the line and not yet under way.
         self._entering = 0
         self._running: list[Running] = []
-        self._prompts: dict[DialogueConfig, Prompts] = {}
+        self._prompts: dict[DialogueConfig, Renderer] = {}
         self._thread: threading.Thread | None = None
         self._closing = False
         #: Why nothing is taken any more; "" while the engine lives.
         self._dead = ""
-        self._breakdowns = Breakdowns(engine)
+        self._breakdowns = EngineHealth(engine)
         self._counts: dict[str, Any] = {}
 
-    def submit(self, question: Question) -> Ticket:
+    def submit(self, question: Question) -> RequestHandle:
         """Take a question in. Raises ``Busy`` when too many wait, and ``EngineFailed`` when
         the engine is of no further use or was closed."""
-        ticket = Ticket(question.seconds, self._leave)
+        ticket = RequestHandle(question.seconds, self._leave)
         with self._changed:
             if self._dead:
                 raise EngineFailed(self._dead)
@@ -155,7 +155,7 @@ class Conductor:
         self._count(round_seconds=time.monotonic() - began)
         return True
 
-    def _begin(self, ticket: Ticket, question: Question) -> None:
+    def _begin(self, ticket: RequestHandle, question: Question) -> None:
         prompts = self._prompts_of(question.dialogue)
         (episode,) = begin(question.opening, 1, prompts)
         if episode.stop is not None:
@@ -169,11 +169,11 @@ class Conductor:
             self._running.append(Running(ticket, question, episode, prompts))
             self._entering -= 1
 
-    def _prompts_of(self, dialogue: DialogueConfig) -> Prompts:
+    def _prompts_of(self, dialogue: DialogueConfig) -> Renderer:
         if dialogue not in self._prompts:
             if len(self._prompts) >= _DIALOGUES:
                 self._prompts.clear()
-            self._prompts[dialogue] = Prompts(dialogue, self._engine.vocabulary)
+            self._prompts[dialogue] = Renderer(dialogue, self._engine.vocabulary)
         return self._prompts[dialogue]
 
     def _round(self) -> None:
@@ -248,18 +248,18 @@ class Conductor:
             )
             one.ticket.put(answer_of(episode, tuple(one.steps), seconds))
 
-    def _protected(self, ticket: Ticket, work: Callable[[], None]) -> None:
+    def _protected(self, ticket: RequestHandle, work: Callable[[], None]) -> None:
         """Do what concerns one question alone; what goes wrong ends that one alone."""
         try:
             work()
         except Exception as error:  # noqa: BLE001 - raised where the answer is waited for
             self._fail(ticket, error)
 
-    def _fail(self, ticket: Ticket, error: Exception) -> None:
+    def _fail(self, ticket: RequestHandle, error: Exception) -> None:
         self._count(failed=1)
         ticket.put(error)
 
-    def _gone(self, ticket: Ticket) -> bool:
+    def _gone(self, ticket: RequestHandle) -> bool:
         """Whether nobody waits for it any more; then it has ended."""
         if ticket.over:
             return True
@@ -271,7 +271,7 @@ class Conductor:
             ticket.put(cancelled())
         return ticket.over
 
-    def _leave(self, ticket: Ticket) -> None:
+    def _leave(self, ticket: RequestHandle) -> None:
         """A ticket was given up: its place in the line is free at once."""
         with self._changed:
             here = [entry for entry in self._waiting if entry[0] is ticket]

@@ -6,14 +6,14 @@ from PIL import Image
 
 from pixel_core.errors import EngineFailed, PixelError
 from pixel_core.models.engines import AnsweringEngine
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.serving.question import GREEDY, open_question
 
 #: Turns in a row that broke down, each of a single episode: then the engine is tried.
 _PATIENCE = 3
 
 
-class Breakdowns:
+class EngineHealth:
     """Counts turns that broke down, and tells a broken engine from questions that break it.
 
     Askers choose the questions, so that no number of theirs says that the engine is at fault:
@@ -28,7 +28,7 @@ class Breakdowns:
     def went_well(self) -> None:
         self._in_row = 0
 
-    def fatal(self, error: Exception, prompts: Prompts) -> str:
+    def fatal(self, error: Exception, prompts: Renderer) -> str:
         """Why the engine is of no further use after this one, of one episode; "" if it is.
         ``prompts``: of that episode."""
         self._in_row += 1
@@ -42,7 +42,7 @@ class Breakdowns:
             "question too: load the model again"
         )
 
-    def _answers(self, prompts: Prompts) -> bool:
+    def _answers(self, prompts: Renderer) -> bool:
         """Whether one greedy token about a grey picture is said."""
         image = Image.new("RGB", (112, 112), "grey")
         try:

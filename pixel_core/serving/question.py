@@ -10,7 +10,7 @@ from PIL import Image
 from pixel_core.config import DialogueConfig, SamplingConfig
 from pixel_core.errors import DataError
 from pixel_core.records import Picture, Query
-from pixel_core.rollout.episode import Opening
+from pixel_core.rollout.episode import RenderedPrompt
 from pixel_core.rollout.operations import show
 from pixel_core.rollout.transcript import Visual
 
@@ -29,7 +29,7 @@ class Question:
     """``seed``: what a sampled answer is drawn from. ``seconds``: after which nobody waits for
     the answer any more; None: never."""
 
-    opening: Opening
+    opening: RenderedPrompt
     dialogue: DialogueConfig
     sampling: SamplingConfig = GREEDY
     seed: int = 0
@@ -43,7 +43,7 @@ def open_question(
     *,
     is_video: bool = False,
     choices: Sequence[str] = (),
-) -> Opening:
+) -> RenderedPrompt:
     """The pictures (RGB), or a video's frames, with the question, as the model will see them.
 
     Resizing is done here, in the caller's thread. Raises ``DataError`` for a question that
@@ -66,7 +66,7 @@ def open_question(
         answers=("",),  # nobody knows
         choices=tuple(choices),
     )
-    return Opening(query, shown, visuals)
+    return RenderedPrompt(query, shown, visuals)
 
 
 def _check(

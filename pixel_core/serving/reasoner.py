@@ -11,11 +11,11 @@ from pixel_core.config import DialogueConfig, EngineConfig, PipelineConfig, Samp
 from pixel_core.errors import ConfigError
 from pixel_core.media.deadline import Deadline
 from pixel_core.serving.answer import Answer, AnswerStep
-from pixel_core.serving.conductor import Conductor
+from pixel_core.serving.conductor import Scheduler
 from pixel_core.serving.media import Media, MediaLimits, Seen, read_media
 from pixel_core.serving.model_folder import PAPER, ModelFolder, find_model, whole_model
 from pixel_core.serving.question import Question, open_question
-from pixel_core.serving.request_handle import Ticket
+from pixel_core.serving.request_handle import RequestHandle
 
 
 class How(TypedDict, total=False):
@@ -45,7 +45,7 @@ class Reasoner:
 
     def __init__(
         self,
-        conductor: Conductor,
+        conductor: Scheduler,
         dialogue: DialogueConfig,
         *,
         name: str = "",
@@ -79,7 +79,7 @@ class Reasoner:
         The dialogue is, first that is there: ``dialogue``; the one the model was trained
         with, under the evaluation settings of ``profile``; that profile's own; the paper's.
         ``device`` is the embedded engine's ("cpu", "cuda"); ``engine`` names another.
-        ``at_once`` and ``waiting``: see ``Conductor``. Raises ``DataError`` for what is no
+        ``at_once`` and ``waiting``: see ``Scheduler``. Raises ``DataError`` for what is no
         whole Qwen2.5-VL, ``EndpointError`` where the hub or an endpoint fails, and
         ``ConfigError`` for settings that contradict each other.
         """
@@ -96,7 +96,7 @@ class Reasoner:
                 device=device,
                 folder_name=whole.folder,
             )
-        conductor = Conductor(opened, at_once=at_once, waiting=waiting)
+        conductor = Scheduler(opened, at_once=at_once, waiting=waiting)
         return cls(conductor, chosen, name=found.name, limits=limits)
 
     def ask(self, media: Media, question: str, **how: Unpack[How]) -> Answer:
@@ -130,7 +130,7 @@ class Reasoner:
         video: bool | None = None,
         frames: int = 16,
         seconds: float | None = None,
-    ) -> Ticket:
+    ) -> RequestHandle:
         """Hand a question in; the ticket gives the steps as they come.
 
         ``media``: a picture, several, or a video: ``read_media`` says as what. ``operations``:

@@ -15,14 +15,14 @@ from pixel_core.serving.answer import Answer, AnswerStep
 Event = AnswerStep | Answer | Exception
 
 
-class Ticket:
+class RequestHandle:
     """One question that was taken. Any thread may hold it; an asker that stops listening
     gives its place free.
 
     Events are few (a turn each), and wait here for a slow asker: the engine never does.
     """
 
-    def __init__(self, seconds: float | None, leave: Callable[[Ticket], None]) -> None:
+    def __init__(self, seconds: float | None, leave: Callable[[RequestHandle], None]) -> None:
         self.began = time.monotonic()
         self.deadline = None if seconds is None else self.began + seconds
         self._seconds = seconds

@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from pixel_core.config import SamplingConfig
 from pixel_core.models.engine import stream_seed
 from pixel_core.rollout.episode import Episode
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.serving.answer import AnswerStep
 from pixel_core.serving.question import Question
-from pixel_core.serving.request_handle import Ticket
+from pixel_core.serving.request_handle import RequestHandle
 
 
 @dataclass(eq=False)
 class Running:
     """An episode that was let in."""
 
-    ticket: Ticket
+    ticket: RequestHandle
     question: Question
     episode: Episode
-    prompts: Prompts
+    prompts: Renderer
     steps: list[AnswerStep] = field(default_factory=list)
 
     @property

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixel_core.statistics.intervals import Floats, Interval, cluster_bootstrap, wilson
-from pixel_core.statistics.metrics import Sampling
+from pixel_core.statistics.metrics import IntervalSettings
 from pixel_core.statistics.paired import Paired, compare_sampled, compare_single
 from pixel_core.statistics.strata import (
     compare_stratified,
@@ -38,7 +38,7 @@ class Headline:
     every question does."""
 
     exact: bool
-    sampling: Sampling
+    sampling: IntervalSettings
     kinds: tuple[Places, ...] = ()
 
     @property

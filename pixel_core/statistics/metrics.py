@@ -15,7 +15,7 @@ from pixel_core.statistics.intervals import Interval, cluster_bootstrap, wilson
 
 
 @dataclass(frozen=True)
-class Summary:
+class RolloutSummary:
     """Rates over all rollouts handed in. Tokens and operations are means a rollout."""
 
     rollouts: int
@@ -31,7 +31,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Sampling:
+class IntervalSettings:
     """How intervals are computed; ``resamples`` and ``seed`` matter for sampled answers."""
 
     confidence: float = 0.95
@@ -39,7 +39,7 @@ class Sampling:
     seed: int = 0
 
 
-def summarize(rollouts: Sequence[Rollout]) -> Summary:
+def summarize(rollouts: Sequence[Rollout]) -> RolloutSummary:
     """Rates over the rollouts; ``ValueError`` when there are none."""
     if not rollouts:
         raise ValueError("nothing to summarize: there are no rollouts")
@@ -47,7 +47,7 @@ def summarize(rollouts: Sequence[Rollout]) -> Summary:
     executed = sum(rollout.operations for rollout in rollouts)
     failed = sum(rollout.failed_operations for rollout in rollouts)
     stops = Counter(rollout.stop for rollout in rollouts)
-    return Summary(
+    return RolloutSummary(
         rollouts=count,
         accuracy=sum(rollout.correct for rollout in rollouts) / count,
         rapr=sum(rollout.operations > 0 for rollout in rollouts) / count,
@@ -92,7 +92,9 @@ def question_means(answers: Mapping[str, Sequence[Rollout]]) -> NDArray[np.float
     )
 
 
-def accuracy_interval(answers: Mapping[str, Sequence[Rollout]], sampling: Sampling) -> Interval:
+def accuracy_interval(
+    answers: Mapping[str, Sequence[Rollout]], sampling: IntervalSettings
+) -> Interval:
     """Wilson for one answer a question, else the cluster bootstrap over questions."""
     means = question_means(answers)
     if all(len(group) == 1 for group in answers.values()):
@@ -114,7 +116,9 @@ def kinds_of(queries: Sequence[Query]) -> dict[str, list[str]]:
 
 
 def by_kind(
-    queries: Sequence[Query], answers: Mapping[str, Sequence[Rollout]], sampling: Sampling
+    queries: Sequence[Query],
+    answers: Mapping[str, Sequence[Rollout]],
+    sampling: IntervalSettings,
 ) -> dict[str, dict[str, float]]:
     """For every question kind: n (questions), accuracy, low, high, rapr, op_error_rate."""
     rows = {}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pixel_core.config import QuestionShares
 from pixel_core.records import Box
-from pixel_core.tiny.questions import Question, ask, subject_of
+from pixel_core.tiny.questions import DrawnQuestion, ask, subject_of
 from pixel_core.tiny.scene import Card, Scene
 
 INSTRUCTION = "list the cards"
@@ -70,7 +70,7 @@ def grounding(scene: Scene, rng: random.Random) -> tuple[str, Box]:
     return subject_of(card.colour), scene.world.slot(card.cell)
 
 
-def question(scene: Scene, rng: random.Random, digits_only: bool = False) -> Question:
+def question(scene: Scene, rng: random.Random, digits_only: bool = False) -> DrawnQuestion:
     """A question as the benchmark asks it."""
     shares = QuestionShares(digit=1, count=0, exists=0) if digits_only else QuestionShares()
     return ask(scene, rng, shares)

@@ -11,7 +11,7 @@ from pixel_core.tiny.scene import NAMES, Card, Scene
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DrawnQuestion:
     """``kind`` is digit_small, digit_big, count or exists; ``cue`` is in picture pixels."""
 
     question: str
@@ -26,18 +26,18 @@ def subject_of(colour: str) -> str:
     return f"the {colour} card"
 
 
-def ask(scene: Scene, rng: random.Random, shares: QuestionShares) -> Question:
+def ask(scene: Scene, rng: random.Random, shares: QuestionShares) -> DrawnQuestion:
     """A question drawn by the weights; half of the ``exists`` questions are answered no."""
     kind = rng.choices(
         ("digit", "count", "exists"), (shares.digit, shares.count, shares.exists)
     )[0]
     if kind == "count":
-        return Question("how many cards are there?", str(len(scene.cards)), "count")
+        return DrawnQuestion("how many cards are there?", str(len(scene.cards)), "count")
     if kind == "exists" and rng.random() < 0.5:
         absent = [name for name in NAMES if all(card.colour != name for card in scene.cards)]
         if absent:
             colour = rng.choice(absent)
-            return Question(f"can you see {subject_of(colour)}?", "no", "exists")
+            return DrawnQuestion(f"can you see {subject_of(colour)}?", "no", "exists")
     card = rng.choice(scene.cards)
     if kind == "exists":
         return _about(
@@ -53,7 +53,9 @@ def ask(scene: Scene, rng: random.Random, shares: QuestionShares) -> Question:
     )
 
 
-def with_digit(scene: Scene, question: Question, digit: str) -> tuple[Scene, Question]:
+def with_digit(
+    scene: Scene, question: DrawnQuestion, digit: str
+) -> tuple[Scene, DrawnQuestion]:
     """The same scene and question with ``digit`` for an answer.
 
     All digits of the scene are moved by as much, so that they stay evenly spread.
@@ -67,7 +69,7 @@ def with_digit(scene: Scene, question: Question, digit: str) -> tuple[Scene, Que
 
 def _about(
     scene: Scene, card: Card, question: str, answer: str, kind: str, legible: bool
-) -> Question:
-    return Question(
+) -> DrawnQuestion:
+    return DrawnQuestion(
         question, answer, kind, subject_of(card.colour), scene.world.slot(card.cell), legible
     )

@@ -7,24 +7,28 @@ from typing import Any
 
 from pixel_core.config import BaseModelConfig, DialogueConfig
 from pixel_core.models.loading import save_model
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.tiny.model import build_tiny
 from pixel_core.tiny.tokenizer import build_tokenizer
 from pixel_core.training.curve import write_curve
 from pixel_core.training.loop import Row, train
 from pixel_core.training.tiny_pretraining import PerceptionShard
-from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.parallel.team import WorkerGroup
 from pixel_core.workflow.stage import Workspace
 
 
 def pretrain(
-    team: Team, config: BaseModelConfig, dialogue: DialogueConfig, work: Workspace, out: Path
+    team: WorkerGroup,
+    config: BaseModelConfig,
+    dialogue: DialogueConfig,
+    work: Workspace,
+    out: Path,
 ) -> dict[str, Any]:
     """Build the tiny model and run the phases, each with a fresh optimizer."""
     tokenizer = build_tokenizer(dialogue)
     model = build_tiny(config.tiny, tokenizer, config.seed)
-    prompts = Prompts(dialogue, Vocabulary.of(tokenizer))
+    prompts = Renderer(dialogue, Vocabulary.of(tokenizer))
     total = sum(phase.steps for phase in config.phases)
     curve: list[Row] = []
     for number, phase in enumerate(config.phases):

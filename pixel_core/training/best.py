@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.parallel.team import WorkerGroup
 
 
 class BestWeights:
     """Part of the checkpoint (``loop.Carried``), so that a killed run still has the weights
     that go with the score. Only the leader holds them: it writes the artifact."""
 
-    def __init__(self, team: Team, model: Any) -> None:
+    def __init__(self, team: WorkerGroup, model: Any) -> None:
         self._team = team
         self._model = model
         self._weights: dict[str, Any] | None = None

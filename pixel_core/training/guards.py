@@ -29,7 +29,7 @@ HALF = 0.5
 
 
 @dataclass(frozen=True)
-class Event:
+class GuardEvent:
     """One guard's warning at ``step`` (from 1): ``value``, in the unit of ``threshold``."""
 
     step: int
@@ -74,8 +74,8 @@ class Guards:
         self._memory = _Memory()
 
     @property
-    def events(self) -> list[Event]:
-        return [Event(**event) for event in self._memory.events]
+    def events(self) -> list[GuardEvent]:
+        return [GuardEvent(**event) for event in self._memory.events]
 
     @property
     def skipped(self) -> int:
@@ -238,7 +238,7 @@ class Guards:
         elif last is not None and step - last <= CALM:
             return  # the same event goes on
         action = "stop" if stopping else "warn"
-        event = Event(step, name, action, value, float(guard.threshold), text)
+        event = GuardEvent(step, name, action, value, float(guard.threshold), text)
         memory.events.append(asdict(event))
         ending = "; training stops here" if stopping else ""
         self._progress.note(f"{name.replace('_', ' ')} at step {step}: {text}{ending}")
@@ -276,7 +276,7 @@ def _what_fails(crops: Iterable[tuple[float, float, float]]) -> str:
     return f"{seen}: {remedy}"
 
 
-def write_health(out: Path, events: Iterable[Event]) -> None:
+def write_health(out: Path, events: Iterable[GuardEvent]) -> None:
     """``health.jsonl``: one event a line; an empty file is a run without any."""
     with (out / FILE).open("w", encoding="utf-8") as lines:
         for event in events:

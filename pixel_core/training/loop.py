@@ -17,7 +17,7 @@ from torch import Tensor
 from pixel_core.config import OptimizerConfig
 from pixel_core.training import checkpoint
 from pixel_core.training.optimizer import Optimizer
-from pixel_core.workflow.parallel.team import Interrupted, Team
+from pixel_core.workflow.parallel.team import Interrupted, WorkerGroup
 from pixel_core.workflow.stage import Workspace
 
 Row = dict[str, float]
@@ -29,7 +29,7 @@ Row = dict[str, float]
 Shard = Callable[[int, int], Row]
 
 
-class Carried(Protocol):
+class Stateful(Protocol):
     """What a stage carries from step to step beside the weights; checkpoints hold it."""
 
     def state(self) -> Any:
@@ -46,7 +46,7 @@ def is_sound(row: Row) -> bool:
 
 
 def train(
-    team: Team,
+    team: WorkerGroup,
     model: Any,
     *,
     phase: str,
@@ -61,7 +61,7 @@ def train(
     admit: Callable[[int, Row], bool] = lambda step, row: True,
     after_step: Callable[[int, Row], Row] | None = None,
     ended: Callable[[], bool] = lambda: False,
-    carried: Mapping[str, Carried] | None = None,
+    carried: Mapping[str, Stateful] | None = None,
 ) -> list[Row]:
     """Train ``model`` in place for ``steps``; returns the curve, a row a step.
 
@@ -113,7 +113,7 @@ def train(
 
 
 def _step(
-    team: Team,
+    team: WorkerGroup,
     optimizer: Optimizer,
     shard: Shard,
     step: int,

@@ -10,7 +10,7 @@ from torch import nn
 
 from pixel_core.config import OptimizerConfig
 from pixel_core.training.muon import Muon
-from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.parallel.team import WorkerGroup
 
 
 def freeze_vision(model: Any) -> None:
@@ -27,7 +27,11 @@ class Optimizer:
     """
 
     def __init__(
-        self, model: nn.Module, config: OptimizerConfig, steps: int, team: Team | None = None
+        self,
+        model: nn.Module,
+        config: OptimizerConfig,
+        steps: int,
+        team: WorkerGroup | None = None,
     ) -> None:
         self.config = config
         self.steps = steps

@@ -10,12 +10,12 @@ from __future__ import annotations
 from enum import StrEnum
 
 from pixel_core.records import StopReason, Trajectory, TrajectoryKind, Turn
-from pixel_core.rollout.episode import Episode, Opening
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.episode import Episode, RenderedPrompt
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.replay import replay
 
 
-class Fault(StrEnum):
+class RejectionReason(StrEnum):
     """Why an answer is not kept; the first that holds. Each is counted in the metrics."""
 
     USED_OPERATION = "used_operation"  #: an operation was made, or tried
@@ -24,14 +24,16 @@ class Fault(StrEnum):
     RESPELT = "respelt"  #: encoding its text gives other tokens than were sampled
 
 
-def accept(episode: Episode, opening: Opening, prompts: Prompts) -> Trajectory | Fault:
+def accept(
+    episode: Episode, opening: RenderedPrompt, prompts: Renderer
+) -> Trajectory | RejectionReason:
     """The answer as a trajectory, or why it can't be one. ``opening``: what it answers."""
     if episode.attempts:
-        return Fault.USED_OPERATION
+        return RejectionReason.USED_OPERATION
     if episode.stop is not StopReason.ANSWERED:
-        return Fault.UNFINISHED
+        return RejectionReason.UNFINISHED
     if not episode.correct:
-        return Fault.WRONG
+        return RejectionReason.WRONG
     trajectory = Trajectory(
         id=f"{episode.query.id}:{TrajectoryKind.TEXT_ONLY}",
         seed_id=episode.query.id,
@@ -40,5 +42,5 @@ def accept(episode: Episode, opening: Opening, prompts: Prompts) -> Trajectory |
     )
     # Training builds its tokens by this same replay.
     if replay(trajectory, opening, prompts).tokens != episode.transcript.tokens:
-        return Fault.RESPELT
+        return RejectionReason.RESPELT
     return trajectory

@@ -31,11 +31,11 @@ from torch import Tensor
 
 from pixel_core.config import ReplayConfig
 from pixel_core.records import Box
-from pixel_core.rollout.episode import Episode, Opening
+from pixel_core.rollout.episode import Episode, RenderedPrompt
 from pixel_core.rollout.operations import ShownPicture
 from pixel_core.rollout.transcript import Transcript, Visual
 from pixel_core.training.policy_loss import Sample
-from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.parallel.team import WorkerGroup
 
 #: A shown picture: which of the query's it is cut from, the cut in its pixels (x1, y1, x2,
 #: y2), and its shown (width, height).
@@ -103,7 +103,7 @@ class ReplayBuffer:
 class Replay:
     """The buffers of this worker's shards; part of the checkpoint (``loop.Carried``)."""
 
-    def __init__(self, team: Team, config: ReplayConfig) -> None:
+    def __init__(self, team: WorkerGroup, config: ReplayConfig) -> None:
         self._team = team
         self.buffers = {shard: ReplayBuffer(config) for shard in team.shards}
 
@@ -120,12 +120,14 @@ class Replay:
             buffer.samples = [Remembered(**sample) for sample in state[shard]]
 
 
-def restore(samples: Sequence[Remembered], reopen: Callable[[int], Opening]) -> list[Sample]:
+def restore(
+    samples: Sequence[Remembered], reopen: Callable[[int], RenderedPrompt]
+) -> list[Sample]:
     """The samples with their pictures, for the loss; those that show the same share it.
 
     ``reopen``: the query at a place, with its pictures opened.
     """
-    openings: dict[int, Opening] = {}
+    openings: dict[int, RenderedPrompt] = {}
     visuals: dict[tuple[int, Cut], Visual] = {}
     restored = []
     for sample in samples:
@@ -144,7 +146,7 @@ def restore(samples: Sequence[Remembered], reopen: Callable[[int], Opening]) -> 
     return restored
 
 
-def _cut_again(opening: Opening, cut: Cut) -> Visual:
+def _cut_again(opening: RenderedPrompt, cut: Cut) -> Visual:
     picture, region, size = cut
     image = opening.shown[picture].image.crop(region)
     x1, y1, x2, y2 = region

@@ -17,13 +17,13 @@ from pixel_core.rollout.queries import queries_of
 from pixel_core.training.best import BestWeights
 from pixel_core.training.curve import write_curve
 from pixel_core.training.guards import Guards, write_health
-from pixel_core.training.loop import Carried, Row, train
+from pixel_core.training.loop import Row, Stateful, train
 from pixel_core.training.operation_use import known_places, pays
 from pixel_core.training.replay import Replay
-from pixel_core.training.rollouts import Prices, RlShard
-from pixel_core.training.trainee import Trainee
+from pixel_core.training.rollouts import DualVariables, RlShard
+from pixel_core.training.trainee import ModelInTraining
 from pixel_core.training.validation import Validation, validation_queries
-from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.parallel.team import WorkerGroup
 from pixel_core.workflow.stage import Workspace
 
 #: The curve's last rows are averaged over this many steps for the stage's metrics.
@@ -31,7 +31,7 @@ _TAIL = 10
 
 
 def reinforce(
-    team: Team,
+    team: WorkerGroup,
     config: RlConfig,
     dialogue: DialogueConfig,
     inputs: dict[str, Path],
@@ -43,13 +43,13 @@ def reinforce(
     A run that a guard stopped hands on its best weights by validation score whatever
     ``keep`` says, or, where nothing was validated, those before the refused update.
     """
-    trainee = Trainee.load(inputs["sft"], dialogue, freeze=config.freeze_vision)
+    trainee = ModelInTraining.load(inputs["sft"], dialogue, freeze=config.freeze_vision)
     annotations = list(read_jsonl(inputs["annotate"] / "annotations.jsonl", Annotation))
     seeds = [annotation.seed for annotation in annotations]
     queries = queries_of(seeds, Split.TRAIN, "the annotate stage")
     guards = Guards(config.guards, team.progress)
     best = BestWeights(team, trainee.model)
-    prices = Prices(config) if config.reward.preset == "lagrangian" else None
+    prices = DualVariables(config) if config.reward.preset == "lagrangian" else None
     replay = Replay(team, config.replay) if config.replay.capacity else None
     validation = _validation(team, trainee, config, inputs["ingest"], seeds)
 
@@ -63,7 +63,7 @@ def reinforce(
             best.offer(step + 1, more["validation_accuracy"])
         return more
 
-    carried: dict[str, Carried] = {"guards": guards, "best": best}
+    carried: dict[str, Stateful] = {"guards": guards, "best": best}
     if prices is not None:
         carried["prices"] = prices
     if replay is not None:
@@ -110,7 +110,11 @@ def _warm_start(artifact: Path) -> Any:
 
 
 def _validation(
-    team: Team, trainee: Trainee, config: RlConfig, ingest: Path, seeds: list[Seed]
+    team: WorkerGroup,
+    trainee: ModelInTraining,
+    config: RlConfig,
+    ingest: Path,
+    seeds: list[Seed],
 ) -> Validation | None:
     if not config.validate_every:
         return None

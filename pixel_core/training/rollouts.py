@@ -21,19 +21,19 @@ from pixel_core.records import Query, StopReason
 from pixel_core.rewards.advantages import advantages
 from pixel_core.rewards.duals import Duals
 from pixel_core.rewards.shaping import ShapedRewards, excess, shape
-from pixel_core.rollout.episode import Episode, Opening, run_episodes
-from pixel_core.rollout.queries import Questions
+from pixel_core.rollout.episode import Episode, RenderedPrompt, run_episodes
+from pixel_core.rollout.queries import QueryReader
 from pixel_core.statistics.hits import Evidence
 from pixel_core.training.batching import Order
 from pixel_core.training.loop import Row
 from pixel_core.training.operation_use import use_counts
 from pixel_core.training.policy_loss import Sample, learn
 from pixel_core.training.replay import Remembered, Replay, restore
-from pixel_core.training.trainee import Trainee
-from pixel_core.workflow.parallel.team import Team
+from pixel_core.training.trainee import ModelInTraining
+from pixel_core.workflow.parallel.team import WorkerGroup
 
 
-class Prices:
+class DualVariables:
     """The multipliers of the ``lagrangian`` reward, moved once a step by the whole batch; part
     of the checkpoint (``loop.Carried``)."""
 
@@ -70,13 +70,13 @@ class RlShard:
 
     def __init__(
         self,
-        team: Team,
-        trainee: Trainee,
+        team: WorkerGroup,
+        trainee: ModelInTraining,
         config: RlConfig,
         ingest: Path,
         queries: list[Query],
         *,
-        prices: Prices | None = None,
+        prices: DualVariables | None = None,
         replay: Replay | None = None,
         reference: Any = None,
         places: Mapping[str, Evidence] | None = None,
@@ -90,7 +90,7 @@ class RlShard:
         self.reference = reference
         #: Where the evidence is, by question, for the curve alone.
         self.places = places or {}
-        self.questions = Questions(ingest, trainee.prompts)
+        self.questions = QueryReader(ingest, trainee.prompts)
         self.order = Order(len(queries), config.queries, f"rl/{config.seed}")
         self.extra = Order(len(queries), config.queries, f"rl/{config.seed}/extra")
         self.engine = EmbeddedEngine(trainee.model, trainee.vocabulary)
@@ -122,7 +122,7 @@ class RlShard:
             reference=self.reference,
         )
 
-    def _open(self, place: int) -> Opening:
+    def _open(self, place: int) -> RenderedPrompt:
         return self.questions.open(self.queries[place])
 
     def _roll_out(self, step: int, taken: list[int], batch: _Batch) -> int:

@@ -16,8 +16,8 @@ from pixel_core.models.batch import collate
 from pixel_core.models.loading import save_model
 from pixel_core.models.logprobs import logprobs_of, trained_logits
 from pixel_core.records import Annotation, Query, Trajectory, read_jsonl
-from pixel_core.rollout.queries import Questions
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.queries import QueryReader
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.replay import replay
 from pixel_core.rollout.transcript import Transcript
 from pixel_core.training.batching import Order
@@ -25,22 +25,22 @@ from pixel_core.training.curve import write_curve
 from pixel_core.training.loop import Row, train
 from pixel_core.training.microbatch import by_length
 from pixel_core.training.selection import Selection
-from pixel_core.training.trainee import Trainee
+from pixel_core.training.trainee import ModelInTraining
 from pixel_core.training.validation import Validation, validation_queries
-from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.parallel.team import WorkerGroup
 from pixel_core.workflow.stage import Workspace
 
 
 def tune(
-    team: Team,
+    team: WorkerGroup,
     config: SftConfig,
     dialogue: DialogueConfig,
     inputs: dict[str, Path],
     work: Workspace,
     out: Path,
 ) -> dict[str, Any]:
-    trainee = Trainee.load(inputs["base_model"], dialogue, freeze=config.freeze_vision)
-    lessons = Lessons(inputs, trainee.prompts)
+    trainee = ModelInTraining.load(inputs["base_model"], dialogue, freeze=config.freeze_vision)
+    lessons = SftDataset(inputs, trainee.prompts)
     order = Order(len(lessons), config.batch, f"sft/{config.seed}")
     selection = None
     if config.select.rapr:
@@ -85,7 +85,11 @@ def tune(
 
 
 def _selection(
-    team: Team, trainee: Trainee, config: SelectConfig, inputs: dict[str, Path], stream: str
+    team: WorkerGroup,
+    trainee: ModelInTraining,
+    config: SelectConfig,
+    inputs: dict[str, Path],
+    stream: str,
 ) -> Selection:
     seeds = [a.seed for a in read_jsonl(inputs["annotate"] / "annotations.jsonl", Annotation)]
     queries = validation_queries(seeds, config.questions)
@@ -96,10 +100,10 @@ def _selection(
     return Selection(config, validation.score, team.progress.note)
 
 
-class Lessons:
+class SftDataset:
     """The trajectories with their questions; each is replayed when it is needed."""
 
-    def __init__(self, inputs: dict[str, Path], prompts: Prompts) -> None:
+    def __init__(self, inputs: dict[str, Path], prompts: Renderer) -> None:
         self._trajectories = [
             trajectory
             for stage in ("synthesize", "text_only")
@@ -113,7 +117,7 @@ class Lessons:
             for annotation in read_jsonl(inputs["annotate"] / "annotations.jsonl", Annotation)
             if annotation.seed.id in wanted
         }
-        self._questions = Questions(inputs["ingest"], prompts)
+        self._questions = QueryReader(inputs["ingest"], prompts)
         self._prompts = prompts
 
     def __len__(self) -> int:

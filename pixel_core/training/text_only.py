@@ -23,17 +23,17 @@ from pixel_core.records import Trajectory, write_jsonl
 from pixel_core.statistics.intervals import wilson
 from pixel_core.training.drawn_order import DrawnOrder
 from pixel_core.training.text_only_chunk import (
-    Asked,
-    Sampler,
+    ChunkSampler,
+    SampledQuestion,
     chunk_count,
     chunk_name,
     dump,
     load,
 )
 from pixel_core.workflow.parallel.pool import Pool, share_out
-from pixel_core.workflow.parallel.team import Interrupted, Team, available, run_team
+from pixel_core.workflow.parallel.team import Interrupted, WorkerGroup, available, run_team
 from pixel_core.workflow.parallel.usage import put_chunk, sum_usage
-from pixel_core.workflow.stage import Located, StageContext, Workspace
+from pixel_core.workflow.stage import StageContext, StoredInput, Workspace
 
 TRAJECTORIES = "trajectories.jsonl"
 
@@ -67,7 +67,7 @@ def run(context: StageContext) -> dict[str, Any]:
             progress=context.progress,
         )
     else:  # one engine is enough: it works on many episodes at once by itself
-        alone = Team(0, 1, (0,), 1, context.progress)
+        alone = WorkerGroup(0, 1, (0,), 1, context.progress)
         sample(alone, *opened, context.work, order, wanted)
     sum_usage(context.work)
     return _collect(context, chunks, wanted)
@@ -79,11 +79,11 @@ def wanted_count(share: float, others: int) -> int:
 
 
 def sample(
-    team: Team,
+    team: WorkerGroup,
     config: TextOnlyConfig,
     dialogue: DialogueConfig,
-    ingest: Located,
-    base_model: Located,
+    ingest: StoredInput,
+    base_model: StoredInput,
     work: Workspace,
     order: DrawnOrder,
     wanted: int,
@@ -91,19 +91,19 @@ def sample(
     """Ask chunk after chunk, the team's workers side by side, until enough is kept."""
     import torch  # here, in a worker: what hands the work out does without
 
-    sampler: Sampler | None = None
+    sampler: ChunkSampler | None = None
     chunks = chunk_count(order, config)
     asked = kept = 0
     with ExitStack() as opened:
         for first in range(0, chunks, team.size):
             number = first + team.rank
-            mine: list[Asked] = []
+            mine: list[SampledQuestion] = []
             if number < chunks:
                 stored = work.get(chunk_name(number))
                 if stored is None:
                     if sampler is None:
                         say = team.progress.note
-                        sampler = Sampler(config, dialogue, ingest, base_model, order, say)
+                        sampler = ChunkSampler(config, dialogue, ingest, base_model, order, say)
                         opened.callback(sampler.close)
                     mine, usage = sampler(number)
                     put_chunk(work, chunk_name(number), dump(mine), usage)
@@ -136,7 +136,7 @@ def _by_actors(context: StageContext, opened: tuple[Any, ...], wanted: int) -> N
     chunks = chunk_count(order, section)
     asked = kept = 0
 
-    def count(done: list[Asked]) -> None:
+    def count(done: list[SampledQuestion]) -> None:
         nonlocal asked, kept
         asked += len(done)
         kept += sum(one.trajectory is not None for one in done)
@@ -153,7 +153,7 @@ def _by_actors(context: StageContext, opened: tuple[Any, ...], wanted: int) -> N
                 count(load(stored))
 
     pool = Pool(section.engine.actors, section.engine.gpus_per_actor)
-    with closing(share_out(pool, todo(), Sampler, opened, context.progress)) as done:
+    with closing(share_out(pool, todo(), ChunkSampler, opened, context.progress)) as done:
         for number, (mine, usage) in done:
             put_chunk(work, chunk_name(number), dump(mine), usage)
             count(mine)

@@ -10,40 +10,42 @@ from typing import Annotated
 from pydantic import Field
 
 from pixel_core.config import DialogueConfig, TextOnlyConfig
-from pixel_core.models.respondent import Respondent
+from pixel_core.models.respondent import AnsweringSession
 from pixel_core.records import Record, Trajectory
 from pixel_core.training.drawn_order import DrawnOrder
-from pixel_core.training.rejection import Fault, accept
-from pixel_core.workflow.stage import Located
+from pixel_core.training.rejection import RejectionReason, accept
+from pixel_core.workflow.stage import StoredInput
 
 
-class Asked(Record):
+class SampledQuestion(Record):
     """What became of one question."""
 
     answers: Annotated[int, Field(gt=0)]
     right: Annotated[int, Field(ge=0)]
-    faults: dict[Fault, int]
+    faults: dict[RejectionReason, int]
     trajectory: Trajectory | None = None
 
 
-class Sampler:
+class ChunkSampler:
     """Asks chunks by their numbers, in whatever process it is opened."""
 
     def __init__(
         self,
         config: TextOnlyConfig,
         dialogue: DialogueConfig,
-        ingest: Located,
-        base_model: Located,
+        ingest: StoredInput,
+        base_model: StoredInput,
         order: DrawnOrder,
         say: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self._config = config
         self._order = order
         engine = config.engine
-        self._respondent = Respondent(base_model, ingest, dialogue, engine, "text_only", say)
+        self._respondent = AnsweringSession(
+            base_model, ingest, dialogue, engine, "text_only", say
+        )
 
-    def __call__(self, number: int) -> tuple[list[Asked], dict[str, int]]:
+    def __call__(self, number: int) -> tuple[list[SampledQuestion], dict[str, int]]:
         """What became of the chunk's questions, and what an endpoint was asked for them."""
         asked = _ask(self._respondent, self._config, self._order, number)
         return asked, dict(self._respondent.take_usage())
@@ -53,15 +55,15 @@ class Sampler:
 
 
 def _ask(
-    respondent: Respondent, config: TextOnlyConfig, order: DrawnOrder, number: int
-) -> list[Asked]:
+    respondent: AnsweringSession, config: TextOnlyConfig, order: DrawnOrder, number: int
+) -> list[SampledQuestion]:
     """A chunk's questions, each answered until an answer is kept or it is given up."""
     queries = order.queries(number * config.chunk, (number + 1) * config.chunk)
     respondent.begin("text_only", config.seed, number)
     openings = respondent.open(queries)
     answers = [0] * len(openings)
     right = [0] * len(openings)
-    faults: list[Counter[Fault]] = [Counter() for _ in openings]
+    faults: list[Counter[RejectionReason]] = [Counter() for _ in openings]
     found: dict[int, Trajectory] = {}
     for _ in range(config.samples):
         open_places = [place for place in range(len(openings)) if place not in found]
@@ -74,12 +76,12 @@ def _ask(
             answers[place] += 1
             right[place] += episode.correct
             verdict = accept(episode, openings[place], respondent.prompts)
-            if isinstance(verdict, Fault):
+            if isinstance(verdict, RejectionReason):
                 faults[place][verdict] += 1
             else:
                 found[place] = verdict
     return [
-        Asked(
+        SampledQuestion(
             answers=answers[place],
             right=right[place],
             faults=dict(sorted(faults[place].items())),
@@ -97,10 +99,10 @@ def chunk_name(number: int) -> str:
     return f"asked-{number:06d}"
 
 
-def dump(asked: list[Asked]) -> bytes:
+def dump(asked: list[SampledQuestion]) -> bytes:
     return "".join(one.model_dump_json() + "\n" for one in asked).encode()
 
 
-def load(data: bytes) -> list[Asked]:
+def load(data: bytes) -> list[SampledQuestion]:
     # Lines end in \n alone; a text may hold other characters that end lines.
-    return [Asked.model_validate_json(line) for line in data.split(b"\n") if line]
+    return [SampledQuestion.model_validate_json(line) for line in data.split(b"\n") if line]

@@ -10,7 +10,7 @@ from pixel_core.config import ClipConfig
 from pixel_core.records import Picture, Query
 from pixel_core.rollout.calls import SelectCall, format_call
 from pixel_core.rollout.operations import ShownPicture, select, show
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Transcript, Visual
 from pixel_core.tiny.clip import Clip, ClipWorld, ask_clip
 from pixel_core.tiny.draw import draw
@@ -31,7 +31,7 @@ class ClipView:
 class ClipLessons:
     """Items of the tasks in ``CLIP_TASKS``."""
 
-    def __init__(self, prompts: Prompts, config: ClipConfig) -> None:
+    def __init__(self, prompts: Renderer, config: ClipConfig) -> None:
         self.prompts = prompts
         self.world = ClipWorld(config)
 

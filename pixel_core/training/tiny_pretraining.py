@@ -20,11 +20,11 @@ from pixel_core.models.logprobs import logprobs_of, trained_logits
 from pixel_core.records import Box, Picture, Query
 from pixel_core.rollout.calls import ZoomCall, format_call
 from pixel_core.rollout.operations import ShownPicture, show, zoom
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Transcript, Visual
 from pixel_core.tiny import perception
 from pixel_core.tiny.draw import draw
-from pixel_core.tiny.questions import Question
+from pixel_core.tiny.questions import DrawnQuestion
 from pixel_core.tiny.scene import Scene, World
 from pixel_core.training.loop import Row
 from pixel_core.training.microbatch import by_length
@@ -34,7 +34,7 @@ TASKS = (*PERCEPTION_TASKS, *CLIP_TASKS)
 
 
 @dataclass(frozen=True)
-class View:
+class SceneView:
     """A scene as shown. Its tasks share it, and so share one pass through the tower."""
 
     scene: Scene
@@ -48,7 +48,7 @@ class PerceptionShard:
     def __init__(
         self,
         model: object,
-        prompts: Prompts,
+        prompts: Renderer,
         config: BaseModelConfig,
         phase: PerceptionPhase,
         stream: str,
@@ -112,12 +112,12 @@ class PerceptionShard:
                 row[f"{task}_accuracy"] = float(hit_n[number])
         return row
 
-    def _view(self, rng: random.Random) -> View:
+    def _view(self, rng: random.Random) -> SceneView:
         scene = self.world.scene(rng, self.phase.min_cards, self.phase.max_cards)
         shown = show(draw(scene), 0, self.prompts.dialogue.picture)
-        return View(scene, shown, Visual(shown))
+        return SceneView(scene, shown, Visual(shown))
 
-    def _item(self, task: str, view: View, rng: random.Random) -> Transcript:
+    def _item(self, task: str, view: SceneView, rng: random.Random) -> Transcript:
         if task == "answering":
             return self._answering(view, rng)
         if task == "crop_answering":
@@ -137,14 +137,14 @@ class PerceptionShard:
             transcript.append(self.prompts.vocabulary.encode_plain(text), weight)
         return transcript
 
-    def _reading(self, view: View, rng: random.Random) -> Transcript:
+    def _reading(self, view: SceneView, rng: random.Random) -> Transcript:
         transcript = Transcript()
         for box, digit in perception.reading(view.scene, rng):
             self.prompts.picture(transcript, Visual(self._zoomed(view, box)))
             transcript.append(self.prompts.vocabulary.encode_plain(digit), 1.0)
         return transcript
 
-    def _grounding(self, view: View, rng: random.Random) -> Transcript:
+    def _grounding(self, view: SceneView, rng: random.Random) -> Transcript:
         subject, box = perception.grounding(view.scene, rng)
         call = self._call(view.shown, box)
         transcript = self._open(f"where is {subject}?", view)
@@ -154,7 +154,7 @@ class PerceptionShard:
         self._say(transcript, f"focus on {point} {corners}", 1.0)
         return transcript
 
-    def _answering(self, view: View, rng: random.Random) -> Transcript:
+    def _answering(self, view: SceneView, rng: random.Random) -> Transcript:
         question = perception.question(view.scene, rng)
         transcript = self._open(question.question, view)
         place = "the picture"
@@ -164,7 +164,7 @@ class PerceptionShard:
         self._say(transcript, f"focus on {place} {answer} \\boxed{{{answer}}}", 1.0)
         return transcript
 
-    def _crop_answering(self, view: View, rng: random.Random) -> Transcript:
+    def _crop_answering(self, view: SceneView, rng: random.Random) -> Transcript:
         """A call that is not trained, its crop, and the answer, which is."""
         question = perception.question(view.scene, rng, digits_only=True)
         assert question.cue is not None
@@ -176,10 +176,10 @@ class PerceptionShard:
         self._say(transcript, f"the crop shows \\boxed{{{question.answer}}}", 1.0)
         return transcript
 
-    def _point(self, question: Question, call: ZoomCall) -> str:
+    def _point(self, question: DrawnQuestion, call: ZoomCall) -> str:
         return perception.point(question.subject, call.box[0], call.box[1])
 
-    def _open(self, question: str, view: View) -> Transcript:
+    def _open(self, question: str, view: SceneView) -> Transcript:
         width, height = view.shown.image.size
         picture = Picture(member="drawn", width=width, height=height, sha256="")
         query = Query(id="drawn", question=question, pictures=(picture,), answers=("-",))
@@ -189,7 +189,7 @@ class PerceptionShard:
         vocabulary = self.prompts.vocabulary
         transcript.append([*vocabulary.encode_plain(text), vocabulary.turn_end], weight)
 
-    def _zoomed(self, view: View, box: Box) -> ShownPicture:
+    def _zoomed(self, view: SceneView, box: Box) -> ShownPicture:
         return zoom(self._call(view.shown, box), [view.shown], self.prompts.dialogue)
 
     def _call(self, shown: ShownPicture, box: Box) -> ZoomCall:

@@ -12,10 +12,10 @@ from pixel_core.config import SamplingConfig
 from pixel_core.models.engine import EmbeddedEngine, stream_seed
 from pixel_core.records import Query, Seed, Split
 from pixel_core.rollout.episode import run_episodes
-from pixel_core.rollout.queries import Questions, queries_of
+from pixel_core.rollout.queries import QueryReader, queries_of
 from pixel_core.training.loop import Row
-from pixel_core.training.trainee import Trainee
-from pixel_core.workflow.parallel.team import Team
+from pixel_core.training.trainee import ModelInTraining
+from pixel_core.workflow.parallel.team import WorkerGroup
 
 
 def validation_queries(seeds: Sequence[Seed], count: int) -> list[Query]:
@@ -28,8 +28,8 @@ class Validation:
     """``samples`` answers a question. Shards are batches of their own, as in training, with
     their own random streams: the scores do not depend on how many workers share them."""
 
-    team: Team
-    trainee: Trainee
+    team: WorkerGroup
+    trainee: ModelInTraining
     ingest: Path
     queries: Sequence[Query]
     sampling: SamplingConfig
@@ -42,7 +42,7 @@ class Validation:
         weights as they are after ``step`` (from 0); where an operation was executed, also
         ``validation_accuracy_with_operation``, the share of those answers that are right."""
         prompts = self.trainee.prompts
-        questions = Questions(self.ingest, prompts)
+        questions = QueryReader(self.ingest, prompts)
         engine = EmbeddedEngine(self.trainee.model, self.trainee.vocabulary)
         counts = torch.zeros(4, dtype=torch.float64)
         for shard in self.team.shards:

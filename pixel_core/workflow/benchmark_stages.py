@@ -21,7 +21,7 @@ PAGE = "benchmarks"
 
 
 @dataclass(frozen=True)
-class Row:
+class ModelVariant:
     """Who answers: a model of the pipeline, with or without operations, or an endpoint."""
 
     name: str
@@ -32,15 +32,15 @@ class Row:
     endpoint: str = ""
 
 
-def rows_of(config: PipelineConfig) -> tuple[Row, ...]:
+def rows_of(config: PipelineConfig) -> tuple[ModelVariant, ...]:
     """The rows of every score table, in order."""
-    rows: list[Row] = []
-    named = [Row(model, model) for model in config.benchmarks.models]
-    named += [Row(name, "base", endpoint=name) for name in config.benchmarks.endpoints]
+    rows: list[ModelVariant] = []
+    named = [ModelVariant(model, model) for model in config.benchmarks.models]
+    named += [ModelVariant(name, "base", endpoint=name) for name in config.benchmarks.endpoints]
     for row in named:
         rows.append(row)
         if config.benchmarks.notool:
-            rows.append(Row(f"{row.name}_notool", row.model, False, row.endpoint))
+            rows.append(ModelVariant(f"{row.name}_notool", row.model, False, row.endpoint))
     return tuple(rows)
 
 
@@ -48,7 +48,7 @@ def questions_stage(benchmark: str) -> str:
     return f"benchmark_{benchmark}"
 
 
-def answers_stage(benchmark: str, row: Row) -> str:
+def answers_stage(benchmark: str, row: ModelVariant) -> str:
     return f"answers_{benchmark}_{row.name}"
 
 
@@ -112,7 +112,7 @@ def _questions(benchmark: str) -> Stage:
     )
 
 
-def _answers(benchmark: str, row: Row) -> Stage:
+def _answers(benchmark: str, row: ModelVariant) -> Stage:
     who = f"endpoint {row.endpoint}" if row.endpoint else row.model.replace("_", " ")
     without = "" if row.operations else ", without operations"
     return Stage(
@@ -137,7 +137,7 @@ def _answers(benchmark: str, row: Row) -> Stage:
     )
 
 
-def _unused(row: Row) -> frozenset[str]:
+def _unused(row: ModelVariant) -> frozenset[str]:
     """Settings of other rows: a change of theirs must not have a paid endpoint asked again."""
     fields = set()
     if row.endpoint:

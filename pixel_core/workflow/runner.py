@@ -27,7 +27,7 @@ COSTS = "costs.json"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StageOutcome:
     """A stage's artifact, and how it was come by."""
 
     artifact: Artifact
@@ -49,7 +49,7 @@ def run_stage(
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda sentence: None,
     patience: Callable[[], None] = lambda: None,
-) -> Outcome:
+) -> StageOutcome:
     """The stage's artifact, reused or made; ``say`` hears one sentence for each event.
 
     ``patience`` is asked again and again while another run computes the stage; it may raise.
@@ -92,7 +92,7 @@ def run_stage(
             remove_tree(context.out)
         store.remember(artifact)
         store.drop_workspace(stage.name, key)
-    return Outcome(artifact, "built", again.reason, time.monotonic() - started)
+    return StageOutcome(artifact, "built", again.reason, time.monotonic() - started)
 
 
 def _computed(
@@ -169,11 +169,11 @@ def is_newer(now: Decision, before: Decision) -> bool:
     )
 
 
-def reused(decision: Decision, store: Store, started: float, reason: str = "") -> Outcome:
+def reused(decision: Decision, store: Store, started: float, reason: str = "") -> StageOutcome:
     assert decision.artifact is not None  # what "reuse" means
     store.remember(decision.artifact)
     seconds = time.monotonic() - started
-    return Outcome(
+    return StageOutcome(
         decision.artifact, "reused", reason or decision.reason, seconds, decision.warning
     )
 

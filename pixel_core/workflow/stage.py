@@ -95,7 +95,7 @@ class UnsharedNotes:
         return nullcontext(lambda: None)
 
 
-class Located(Protocol):
+class StoredInput(Protocol):
     """An input's files, wherever they are stored. Picklable: another machine can fetch them."""
 
     def local(self) -> Path:
@@ -134,9 +134,9 @@ class StageContext:
     #: How long each input took to make, in seconds, by stage; no part of its identity either.
     timings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     #: The inputs as they are stored; see ``located``.
-    artifacts: Mapping[str, Located] = field(default_factory=dict)
+    artifacts: Mapping[str, StoredInput] = field(default_factory=dict)
 
-    def located(self, name: str) -> Located:
+    def located(self, name: str) -> StoredInput:
         """An input, for a process on another machine: ``inputs`` are folders of this one."""
         return self.artifacts.get(name) or LocalFolder(self.inputs[name])
 

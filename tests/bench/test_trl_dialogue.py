@@ -19,7 +19,7 @@ from bench.trl.dialogue import (
 from bench.trl.job import Work
 from pixel_core.config import SamplingConfig
 from pixel_core.rollout.calls import ZoomCall
-from pixel_core.rollout.episode import Opening, run_episodes
+from pixel_core.rollout.episode import RenderedPrompt, run_episodes
 from pixel_core.rollout.operations import zoom
 from pixel_core.rollout.transcript import Transcript, Visual
 
@@ -28,7 +28,7 @@ BOX = (10, 20, 80, 90)
 
 
 @pytest.fixture(scope="module")
-def asked() -> Opening:
+def asked() -> RenderedPrompt:
     return opening(tiny().prompts, seed=3)
 
 
@@ -47,13 +47,13 @@ def picture(image: Any) -> dict[str, Any]:
     return {"type": "image", "image": image}
 
 
-def question(asked: Opening) -> dict[str, Any]:
+def question(asked: RenderedPrompt) -> dict[str, Any]:
     content = [picture(view(asked.shown[0])), {"type": "text", "text": asked.query.question}]
     return {"role": "user", "content": content}
 
 
 def test_a_prompt_has_our_tokens_and_our_patches(
-    asked: Opening, processor: PictureProcessor
+    asked: RenderedPrompt, processor: PictureProcessor
 ) -> None:
     said = written(processor, [question(asked)])
     ours = tiny().prompts.open(asked.query, asked.visuals)
@@ -62,7 +62,7 @@ def test_a_prompt_has_our_tokens_and_our_patches(
 
 
 def test_a_crop_comes_back_with_our_tokens_and_our_patches(
-    asked: Opening, processor: PictureProcessor
+    asked: RenderedPrompt, processor: PictureProcessor
 ) -> None:
     prompts = tiny().prompts
     world = environment_of(
@@ -86,7 +86,7 @@ def test_a_crop_comes_back_with_our_tokens_and_our_patches(
     assert np.array_equal(patches, crop.patches)
 
 
-def test_a_refused_call_comes_back_as_text_and_shows_nothing(asked: Opening) -> None:
+def test_a_refused_call_comes_back_as_text_and_shows_nothing(asked: RenderedPrompt) -> None:
     shown = asked.shown[0]
     opened = {"q": Opened(asked.query.question, shown, view(shown))}
     world = environment_of(opened, tiny().prompts.dialogue)()
@@ -109,7 +109,7 @@ def test_a_refused_call_comes_back_as_text_and_shows_nothing(asked: Opening) -> 
         ["x " * 40],
     ],
 )
-def test_a_rollout_counts_as_its_episode_does(asked: Opening, turns: list[str]) -> None:
+def test_a_rollout_counts_as_its_episode_does(asked: RenderedPrompt, turns: list[str]) -> None:
     vocabulary, prompts = tiny().vocabulary, tiny().prompts
     engine = Scripted(vocabulary, [turns])
     (episode,) = run_episodes(engine, prompts, [asked], 1, SamplingConfig())
@@ -120,7 +120,7 @@ def test_a_rollout_counts_as_its_episode_does(asked: Opening, turns: list[str]) 
     assert counted == Work(1, int(episode.operations > 0), episode.sampled)
 
 
-def test_a_picture_that_nothing_was_written_after_does_not_count(asked: Opening) -> None:
+def test_a_picture_that_nothing_was_written_after_does_not_count(asked: RenderedPrompt) -> None:
     vocabulary, prompts = tiny().vocabulary, tiny().prompts
     turn = [*vocabulary.encode_plain(call(prompts, BOX)), vocabulary.turn_end]
     returned = Transcript()

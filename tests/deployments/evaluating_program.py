@@ -17,12 +17,12 @@ if __name__ == "__main__":
     tiny_pixel.install()  # before anything reads the table
 
     from flows.cli.following import reporting
-    from flows.request import Request
+    from flows.request import RunRequest
 
     profile = sys.argv[1]
     with reporting("flows.evaluate", verbose=False) as recipe:
         recipe.evaluation(profile=profile)
-    request = Request(profile)
+    request = RunRequest(profile)
     record = request.open_store(request.config()).runs.latest()
     assert record is not None
     print(json.dumps({name: stage.status for name, stage in record.stages.items()}))

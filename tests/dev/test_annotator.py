@@ -15,7 +15,7 @@ from drawn_requests import body, digit_question, look, scene, shown
 from PIL import Image
 
 from pixel_core.data.annotation.picture_tokens import picture_tokens as their_tokens
-from pixel_core.dev.annotator import AnnotatorServer, Rule, Script
+from pixel_core.dev.annotator import AnnotatorServer, Script, ScriptRule
 from pixel_core.dev.annotator.script import read_script
 from pixel_core.dev.annotator.tokens import picture_tokens
 from pixel_core.errors import ConfigError
@@ -40,7 +40,7 @@ def said(response: httpx.Response) -> dict[str, Any]:
 
 
 def scripted(**rule: Any) -> AnnotatorServer:
-    return AnnotatorServer(script=Script(rules=(Rule(**rule),)))
+    return AnnotatorServer(script=Script(rules=(ScriptRule(**rule),)))
 
 
 def test_it_says_what_is_there_and_admits_what_it_cannot_read() -> None:
@@ -155,18 +155,18 @@ def test_broken_connections_and_bodies() -> None:
         with pytest.raises(httpx.RemoteProtocolError):
             post(server, look(0))
         assert said(post(server, look(0)))["readable"] is True  # the same request, again
-        server.behave(Script(rules=(Rule(do="close"),)))
+        server.behave(Script(rules=(ScriptRule(do="close"),)))
         with pytest.raises(httpx.RemoteProtocolError):
             post(server, look(0))
-        server.behave(Script(rules=(Rule(do="hang", seconds=0.5),)))
+        server.behave(Script(rules=(ScriptRule(do="hang", seconds=0.5),)))
         with pytest.raises(httpx.ReadTimeout):
             post(server, look(0), timeout=0.2)
-        server.behave(Script(rules=(Rule(do="slow", seconds=0.3),)))
+        server.behave(Script(rules=(ScriptRule(do="slow", seconds=0.3),)))
         began = time.monotonic()
         assert said(post(server, look(0)))["readable"] is True
         assert time.monotonic() - began > 0.29
         for fault, length in (("truncated", None), ("empty", 0), ("not_json", None)):
-            server.behave(Script(rules=(Rule(do=fault),)))
+            server.behave(Script(rules=(ScriptRule(do=fault),)))
             answer = post(server, look(0))
             assert answer.status_code == 200
             with pytest.raises(ValueError, match=r"Expecting|Unterminated|column"):
@@ -198,9 +198,9 @@ def test_answers_spoilt_by_the_script() -> None:
 
 def test_rules_choose_by_words_schema_and_share() -> None:
     rules = (
-        Rule(do="refusal", schema_name="propose"),
-        Rule(do="say", content="red", containing="red card"),
-        Rule(do="server_error", rate=0.5),
+        ScriptRule(do="refusal", schema_name="propose"),
+        ScriptRule(do="say", content="red", containing="red card"),
+        ScriptRule(do="server_error", rate=0.5),
     )
     with AnnotatorServer(script=Script(rules=rules)) as server:
         statuses = [post(server, look(number)).status_code for number in range(24)]

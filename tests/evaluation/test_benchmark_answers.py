@@ -23,7 +23,7 @@ from real_runs import members
 from pixel_core.config import EndpointEngineConfig
 from pixel_core.errors import ConfigError, EndpointError
 from pixel_core.evaluation.asking import Asking
-from pixel_core.evaluation.benchmark_answers import Answerer
+from pixel_core.evaluation.benchmark_answers import BenchmarkAnswerer
 from pixel_core.evaluation.chunks import chunks_of, work_through
 from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.models.engine_ready import check_benchmark_answers
@@ -38,7 +38,7 @@ from pixel_core.records import (
     write_jsonl,
 )
 from pixel_core.rollout.queries import read_queries
-from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.parallel.team import WorkerGroup
 from pixel_core.workflow.stage import LocalFolder, SilentProgress, StageContext
 from pixel_core.workflow.store import Store
 
@@ -97,8 +97,8 @@ def here(made: StageContext, asking: Asking, root: Path) -> None:
     queries = read_queries(root / "ingest", Split.TEST)
     chunks = chunks_of("answers", queries, made.config.benchmarks.answers.chunk)
     opened = (asking, LocalFolder(root / "ingest"), LocalFolder(root / "model"))
-    team = Team(0, 1, (0,), 1, SilentProgress())
-    work_through(team, Answerer, opened, made.work, chunks)
+    team = WorkerGroup(0, 1, (0,), 1, SilentProgress())
+    work_through(team, BenchmarkAnswerer, opened, made.work, chunks)
 
 
 def written(made: StageContext) -> dict[str, bytes]:
@@ -273,13 +273,13 @@ def test_very_large_pictures_are_answered_in_several_batches(
     config = answer_stage.settings("benchmarks.answers.chunk=5")
     made = answer_stage.context(root, tmp_path, config)
     opened: list[int] = []
-    kept_open = benchmark_answers.Respondent.open
+    kept_open = benchmark_answers.AnsweringSession.open
 
     def watched(self: Any, queries: Any) -> Any:
         opened.append(len(queries))
         return kept_open(self, queries)
 
-    monkeypatch.setattr(benchmark_answers.Respondent, "open", watched)
+    monkeypatch.setattr(benchmark_answers.AnsweringSession, "open", watched)
     here(made, replace(Asking.of(config, True, ""), probe=False), root)
     assert opened == [3, 1, 1, 2, 1]
     answers = b"".join(made.work.get(name) or b"" for name in sorted(made.work.names()))

@@ -15,7 +15,7 @@ from pixel_core.evaluation.page.tables import read_table
 from pixel_core.evaluation.results import BenchmarkResult, GradedAnswer, ReadBy
 from pixel_core.records import Rollout, Step, StopReason, read_jsonl, write_jsonl
 from pixel_core.rewards.graders import upstream_code
-from pixel_core.rewards.graders.grader import Rule
+from pixel_core.rewards.graders.grader import ReadingRule
 from pixel_core.rewards.graders.maths_judge import Judge
 from pixel_core.workflow.stage import StageContext
 
@@ -78,17 +78,17 @@ def test_rows_tools_and_pairs(rows: Rows) -> None:
 def test_the_rule_that_read_each_answer_is_kept(rows: Rows) -> None:
     context = rows.context(**BOTH)
     policy, alone = scored(context).rows
-    assert policy.read == {Rule.BOX: ReadBy(share=1, score=0.8)}
+    assert policy.read == {ReadingRule.BOX: ReadBy(share=1, score=0.8)}
     assert alone.read == {
-        Rule.BOX: ReadBy(share=12 / 40, score=1),
-        Rule.NONE: ReadBy(share=28 / 40, score=0),
+        ReadingRule.BOX: ReadBy(share=12 / 40, score=1),
+        ReadingRule.NONE: ReadBy(share=28 / 40, score=0),
     }
     graded = list(read_jsonl(context.out / "graded.jsonl", GradedAnswer))
     assert len(graded) == 80
     of_alone = [answer for answer in graded if answer.row == "policy_notool"]
     assert [answer.query_id for answer in of_alone] == [f"q{n:03}" for n in range(40)]
     assert [answer.score for answer in of_alone[:9]] == [1] * 8 + [0]
-    assert of_alone[20].rule is Rule.NONE, "cut by the token limit"
+    assert of_alone[20].rule is ReadingRule.NONE, "cut by the token limit"
 
 
 def test_how_much_rests_on_free_text_is_told(tmp_path: Path) -> None:
@@ -105,13 +105,13 @@ def test_how_much_rests_on_free_text_is_told(tmp_path: Path) -> None:
     result = scored(made.context(), "tallyqa_complex")
     (row,) = result.rows
     assert {rule: part.share * 8 for rule, part in row.read.items()} == {
-        Rule.BOX: 3,
-        Rule.STATEMENT: 2,
-        Rule.TURN: 1,
-        Rule.SENTENCE: 1,
-        Rule.NONE: 1,
+        ReadingRule.BOX: 3,
+        ReadingRule.STATEMENT: 2,
+        ReadingRule.TURN: 1,
+        ReadingRule.SENTENCE: 1,
+        ReadingRule.NONE: 1,
     }
-    assert row.read[Rule.TURN].score == 0
+    assert row.read[ReadingRule.TURN].score == 0
     table = read_table(result)
     names = [column.title for column in table.columns]
     (cells,) = table.rows

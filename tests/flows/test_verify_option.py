@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli.evaluate import Asked, request_of
+from flows.cli.evaluate import EvaluateOptions, request_of
 from flows.cli.main import app
 from pixel_core.workflow.store import Store
 
@@ -40,6 +40,6 @@ def test_a_plan(
 
 @pytest.mark.parametrize("verify", [False, True])
 def test_an_evaluation(verify: bool, opened: list[bool], tmp_path: Path) -> None:
-    request = request_of("tiny", (), str(tmp_path), Asked(), verify)
+    request = request_of("tiny", (), str(tmp_path), EvaluateOptions(), verify)
     request.open_store(request.config())
     assert opened == [verify]

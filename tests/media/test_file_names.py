@@ -17,8 +17,8 @@ from pixel_core.data.exchange.media_folder import read_inside
 from pixel_core.data.sources.folder import Folder
 from pixel_core.errors import DataError
 from pixel_core.media.file_names import ENCODINGS, Names, stated_name, tidied
-from pixel_core.media.picture_fault import Fault
-from pixel_core.media.picture_files import Media
+from pixel_core.media.picture_fault import PictureFault
+from pixel_core.media.picture_files import MediaFiles
 
 NFC = unicodedata.normalize("NFC", "Bäume/Größe é.png")
 NFD = unicodedata.normalize("NFD", NFC)
@@ -50,8 +50,8 @@ class _Unflagged(zipfile.ZipInfo):
         return self._raw, self.flag_bits & ~0x800
 
 
-def media(root: Path) -> Media:
-    return Media(root, setting="the setting")
+def media(root: Path) -> MediaFiles:
+    return MediaFiles(root, setting="the setting")
 
 
 @pytest.mark.parametrize(("written", "stored"), [(NFC, NFD), (NFD, NFC), (NFC, NFC)])
@@ -72,7 +72,7 @@ def test_the_written_form_goes_before_one_that_reads_alike(tmp_path: Path) -> No
     assert media(tmp_path).find(NFC).read() == b"composed"
     assert media(tmp_path).find(NFD).read() == b"apart"
     mixed = NFC.partition("/")[0] + "/" + NFD.partition("/")[2]
-    with pytest.raises(Fault, match="reads like 2 files") as caught:
+    with pytest.raises(PictureFault, match="reads like 2 files") as caught:
         media(tmp_path).find(mixed)
     assert "rename" in caught.value.remedy
     with pytest.raises(DataError, match="reads like 2 files"):
@@ -81,9 +81,9 @@ def test_the_written_form_goes_before_one_that_reads_alike(tmp_path: Path) -> No
 
 def test_a_name_that_reads_otherwise_is_missing(tmp_path: Path) -> None:
     put(tmp_path, NFD)
-    with pytest.raises(Fault, match="is missing"):
+    with pytest.raises(PictureFault, match="is missing"):
         media(tmp_path).find("Baume/Grosse e.png")
-    with pytest.raises(Fault, match="is missing"):
+    with pytest.raises(PictureFault, match="is missing"):
         media(tmp_path).find("Bäume/Größe è.png")
 
 
@@ -93,7 +93,7 @@ def test_a_link_that_reads_alike_leads_nowhere_either(tmp_path: Path) -> None:
     (tmp_path / "in" / unicodedata.normalize("NFD", "é.png")).symlink_to(
         tmp_path / "secret.png"
     )
-    with pytest.raises(Fault, match="leads out"):
+    with pytest.raises(PictureFault, match="leads out"):
         media(tmp_path / "in").find("é.png")
 
 
@@ -136,18 +136,18 @@ def test_two_members_that_could_be_meant_are_told(tmp_path: Path) -> None:
     members = {"é.png".encode("cp850"): b"1", "é.png".encode("cp1252"): b"2"}
     packed(tmp_path / "a.zip", members)
     name = unicodedata.normalize("NFD", "é.png")  # as it stands, no reading has it
-    with pytest.raises(Fault, match=r"could be any of 2 members of a.zip") as caught:
+    with pytest.raises(PictureFault, match=r"could be any of 2 members of a.zip") as caught:
         media(tmp_path).find(name)
     assert "UTF-8" in caught.value.remedy
 
 
 def test_a_name_that_no_reading_gives_has_a_remedy_that_helps(tmp_path: Path) -> None:
     packed(tmp_path / "a.zip", {b"\xff\xfe\x81.png": b"1"})
-    with pytest.raises(Fault, match="is missing") as caught:
+    with pytest.raises(PictureFault, match="is missing") as caught:
         media(tmp_path).find("猫.png")
     assert "a.zip" in caught.value.remedy
     assert "UTF-8" in caught.value.remedy
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(PictureFault) as caught:
         media(tmp_path).find("cat.png")
     assert "UTF-8" not in caught.value.remedy
 
@@ -204,7 +204,7 @@ def test_a_zip_of_any_language_is_read(tmp_path: Path, encoding: str) -> None:
 def test_a_name_that_fits_two_members_is_none_even_by_the_specification(tmp_path: Path) -> None:
     both = {"é.png".encode("cp437"): b"dos", "é.png".encode("cp1252"): b"windows"}
     packed(tmp_path / "a.zip", both)
-    with pytest.raises(Fault, match="could be any of 2 members"):
+    with pytest.raises(PictureFault, match="could be any of 2 members"):
         media(tmp_path).find("é.png")
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pixel_core.media.picture_fault import Fault
-from pixel_core.media.picture_files import Media
+from pixel_core.media.picture_fault import PictureFault
+from pixel_core.media.picture_files import MediaFiles
 
 CLIP = b"clip" * 1_000_000
 
@@ -33,7 +33,7 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_names_in_a_folder(root: Path) -> None:
-    media = Media(root, setting="local")
+    media = MediaFiles(root, setting="local")
     assert media.names_in("tvqa/a") == ["1.jpg", "2.jpg"]
     assert media.names_in("tvqa") == ["b.mp4"]
     assert media.names_in("tvqa/b.mp4") == []
@@ -42,7 +42,7 @@ def test_names_in_a_folder(root: Path) -> None:
 
 
 def test_a_member_is_a_file_for_as_long_as_it_is_needed(root: Path) -> None:
-    media = Media(root, setting="local")
+    media = MediaFiles(root, setting="local")
     with media.local(media.find("tvqa/b.mp4")) as path:
         assert path.read_bytes() == CLIP
         assert path.suffix == ".mp4"
@@ -51,8 +51,8 @@ def test_a_member_is_a_file_for_as_long_as_it_is_needed(root: Path) -> None:
 
 @pytest.mark.parametrize("written", ["../root", "/etc", "a\0b"])
 def test_names_of_no_other_folder(root: Path, written: str) -> None:
-    with pytest.raises(Fault, match="not a relative path"):
-        Media(root, setting="local").names_in(written)
+    with pytest.raises(PictureFault, match="not a relative path"):
+        MediaFiles(root, setting="local").names_in(written)
 
 
 def test_a_link_to_another_folder(tmp_path: Path) -> None:
@@ -60,8 +60,8 @@ def test_a_link_to_another_folder(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     (tmp_path / "secret" / "key.jpg").touch()
     (tmp_path / "root" / "frames").symlink_to(tmp_path / "secret")
-    with pytest.raises(Fault, match="leads out"):
-        Media(tmp_path / "root", setting="local").names_in("frames")
+    with pytest.raises(PictureFault, match="leads out"):
+        MediaFiles(tmp_path / "root", setting="local").names_in("frames")
 
 
 def damaged(tmp_path: Path) -> Path:
@@ -79,8 +79,8 @@ def test_a_damaged_member_is_a_fault_and_leaves_nothing(
     root, scratch = damaged(tmp_path), tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
-    media = Media(root, setting="local")
+    media = MediaFiles(root, setting="local")
     found = media.find("clips/b.mp4")
-    with pytest.raises(Fault, match=r"is damaged in clips\.zip"), media.local(found):
+    with pytest.raises(PictureFault, match=r"is damaged in clips\.zip"), media.local(found):
         pass
     assert list(scratch.iterdir()) == []

@@ -15,8 +15,8 @@ from pixel_core.models.batch import collate
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.models.logprobs import trained_logits
 from pixel_core.rollout.calls import SelectCall, ZoomCall, format_call
-from pixel_core.rollout.episode import Episode, Opening, run_episodes
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.episode import Episode, RenderedPrompt, run_episodes
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Transcript
 
 GREEDY = SamplingConfig(temperature=0.0)
@@ -64,7 +64,7 @@ class Prompted(EmbeddedEngine):
         return said
 
 
-def play(world: Tiny, openings: list[Opening], samples: int) -> list[Episode]:
+def play(world: Tiny, openings: list[RenderedPrompt], samples: int) -> list[Episode]:
     config = world.prompts.dialogue
     engine = Prompted(world.model, world.vocabulary, seed=1)
     engine.calls = {
@@ -138,7 +138,7 @@ def grouped_query_world() -> Tiny:
         model = Qwen2_5_VLForConditionalGeneration._from_config(
             shape, attn_implementation="sdpa", dtype=torch.float32
         ).eval()
-    return Tiny(model, world.vocabulary, Prompts(world.prompts.dialogue, world.vocabulary))
+    return Tiny(model, world.vocabulary, Renderer(world.prompts.dialogue, world.vocabulary))
 
 
 @pytest.mark.parametrize("join", [True, False], ids=["copied", "large"])

@@ -20,8 +20,8 @@ from pixel_core.models.logprobs import logprobs_of, trained_logits
 from pixel_core.records import Query
 from pixel_core.rollout.engine import Completion
 from pixel_core.rollout.episode import Episode, run_episodes
-from pixel_core.rollout.queries import Questions
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.queries import QueryReader
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Transcript
 from pixel_core.rollout.vocabulary import Vocabulary
 
@@ -81,11 +81,11 @@ class Replayed:
 @lru_cache(maxsize=1)
 def _opened(ingest: Path, warm_start: Path, dialogue: DialogueConfig) -> tuple[Any, ...]:
     model, vocabulary = load_model(warm_start)
-    prompts = Prompts(dialogue, vocabulary)
-    return model, vocabulary, Questions(ingest, prompts), prompts
+    prompts = Renderer(dialogue, vocabulary)
+    return model, vocabulary, QueryReader(ingest, prompts), prompts
 
 
-def opened(run: TrainingRun) -> tuple[Any, Vocabulary, Questions, Prompts]:
+def opened(run: TrainingRun) -> tuple[Any, Vocabulary, QueryReader, Renderer]:
     """The model that training began from, float32, and what questions are asked with."""
     model, vocabulary, questions, prompts = _opened(
         run.artifact("ingest").local(), run.artifact("sft").local(), run.config.dialogue

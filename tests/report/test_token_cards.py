@@ -9,7 +9,7 @@ import pytest
 from pixel_core.config import DrawnConfig, PipelineConfig
 from pixel_core.config.profile import load_profile
 from pixel_core.data.sources.drawn_source import seeds as draw_seeds
-from pixel_core.data.synthesis.trajectories import Writer
+from pixel_core.data.synthesis.trajectories import TrajectoryWriter
 from pixel_core.media.archive import PictureArchive, PictureArchiveWriter
 from pixel_core.records import (
     Annotation,
@@ -25,10 +25,10 @@ from pixel_core.records import (
 from pixel_core.report.episode_cards import question_cards
 from pixel_core.report.episodes.gallery import Gallery, Role
 from pixel_core.report.material import Material
-from pixel_core.report.token_cards import Part, token_cards
+from pixel_core.report.token_cards import TokenRole, token_cards
 from pixel_core.report.trajectory_cards import trajectory_cards
-from pixel_core.rollout.episode import Opening
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.episode import RenderedPrompt
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.replay import replay
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.tiny.tokenizer import build_tokenizer
@@ -55,7 +55,7 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[PipelineConfig
         drawn = DrawnConfig(train=60, validation=1, test=12, video_share=0.4)
         seeds = list(draw_seeds(drawn, archive))
     annotations = {s.id: Annotation(seed=s, cue=s.cue, author="source") for s in seeds}
-    writer = Writer(chosen)
+    writer = TrajectoryWriter(chosen)
     train = [a for a in annotations.values() if a.seed.split is Split.TRAIN]
     trajectories = [writer.write(annotation).trajectory for annotation in train]
     queries = [Query.from_seed(s) for s in seeds if s.split is Split.TEST]
@@ -102,24 +102,28 @@ def test_the_pieces_are_the_transcript_and_its_masks(
     assert [card.kind for card in cards] == [card.kind for card in whole]
     by_kind = {card.kind: card for card in cards}
     assert {"recrop once", "reselect, video", "single pass, video"} <= set(by_kind)
-    prompts = Prompts(settings.dialogue, vocabulary)
+    prompts = Renderer(settings.dialogue, vocabulary)
     for trajectory in material.trajectories:
         seed = material.seeds[trajectory.seed_id]
         if trajectory.kind is not TrajectoryKind.RECROP_ONCE:
             continue
         images = [material.archive.load(picture) for picture in seed.pictures]
         transcript = replay(
-            trajectory, Opening.of(Query.from_seed(seed), images, prompts), prompts
+            trajectory, RenderedPrompt.of(Query.from_seed(seed), images, prompts), prompts
         )
         card = by_kind["recrop once"]
         assert sum(piece.tokens for piece in card.pieces) == len(transcript)
         assert card.trained == sum(weight > 0 for weight in transcript.weights)
-        said = "".join(p.text for p in card.pieces if p.part in (Part.TRAINED, Part.MASKED))
+        said = "".join(
+            p.text for p in card.pieces if p.part in (TokenRole.TRAINED, TokenRole.MASKED)
+        )
         assert said.replace("<|im_end|>", "") == "".join(t.text for t in trajectory.turns)
-        masked = "".join(p.text for p in card.pieces if p.part is Part.MASKED)
+        masked = "".join(p.text for p in card.pieces if p.part is TokenRole.MASKED)
         (start, stop), *_ = trajectory.turns[0].untrained
         assert masked.removesuffix("<|im_end|>") == trajectory.turns[0].text[start:stop]
-        assert sum(p.part is Part.PICTURE for p in card.pieces) == 3  # the whole, two crops
+        assert (
+            sum(p.part is TokenRole.PICTURE for p in card.pieces) == 3
+        )  # the whole, two crops
         break
     else:
         raise AssertionError("no trajectory with a wrong box was written")

@@ -34,7 +34,7 @@ from pixel_core.training.best import BestWeights
 from pixel_core.training.curve import write_curve
 from pixel_core.training.guards import Guards, write_health
 from pixel_core.training.selection import Selection
-from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.parallel.team import WorkerGroup
 from pixel_core.workflow.stage import SilentProgress
 
 SPACE = "\N{NO-BREAK SPACE}"
@@ -184,7 +184,7 @@ def test_a_warm_start_of_no_steps_is_said() -> None:
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=8))
 @settings(deadline=None)
 def test_the_weights_said_to_be_kept_are_the_ones_that_are(right: list[int]) -> None:
-    team = Team(0, 1, (0,), 1, SilentProgress())
+    team = WorkerGroup(0, 1, (0,), 1, SilentProgress())
     best = BestWeights(team, torch.nn.Linear(1, 1))
     curve = []
     for n, score in enumerate(right):

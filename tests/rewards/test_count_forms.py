@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_core.rewards.graders.counting import counting
-from pixel_core.rewards.graders.grader import Rule
+from pixel_core.rewards.graders.grader import ReadingRule
 
 #: Of 3.
 COUNTS = [
@@ -110,7 +110,7 @@ def test_a_measure_in_a_box_is_no_count(text: str) -> None:
     "text", ["It's 3.", "There are 2 dogs. Wait, it's 3.", "My count is 3."]
 )
 def test_words_around_a_count_are_a_sentence(text: str) -> None:
-    assert counting(ask("3"), said(text)).rule is Rule.SENTENCE
+    assert counting(ask("3"), said(text)).rule is ReadingRule.SENTENCE
 
 
 @settings(deadline=None, max_examples=50)

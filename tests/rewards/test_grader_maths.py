@@ -15,7 +15,7 @@ from graded_rollouts import ask, box, said
 
 from pixel_core.errors import StageFailed
 from pixel_core.rewards.graders.maths import maths
-from pixel_core.rewards.graders.maths_judge import JUDGE, Judge, Verdict
+from pixel_core.rewards.graders.maths_judge import JUDGE, Judge, MathsVerdict
 
 #: 9 to the power of a number with 369,693,100 digits.
 ENDLESS = r"\boxed{9^{9^{9^9}}}"
@@ -67,18 +67,18 @@ def test_its_process_is_held_small_and_knows_no_secret(
 
 def test_an_endless_expression_is_stopped_and_counted(judge: Judge) -> None:
     before = Counter(judge.counts)
-    assert judge.compare(r"\boxed{3}", ENDLESS) is Verdict.TIMEOUT
-    assert judge.compare(r"\boxed{2}", r"\boxed{1+1}") is Verdict.RIGHT, "another process"
+    assert judge.compare(r"\boxed{3}", ENDLESS) is MathsVerdict.TIMEOUT
+    assert judge.compare(r"\boxed{2}", r"\boxed{1+1}") is MathsVerdict.RIGHT, "another process"
     added = Counter(judge.counts) - before
-    assert added == {Verdict.RIGHT: 1, Verdict.TIMEOUT: 1}
-    assert judge.compare("1" * 30_000, "1") is Verdict.TOO_LONG
+    assert added == {MathsVerdict.RIGHT: 1, MathsVerdict.TIMEOUT: 1}
+    assert judge.compare("1" * 30_000, "1") is MathsVerdict.TOO_LONG
 
 
 def test_a_lost_process_costs_no_answer_and_two_are_the_questions(judge: Judge) -> None:
     judge.compare(r"\boxed{1}", r"\boxed{1}")
     assert judge.pid is not None
     os.kill(judge.pid, signal.SIGKILL)
-    assert judge.compare(r"\boxed{1}", r"\boxed{1}") is Verdict.RIGHT
+    assert judge.compare(r"\boxed{1}", r"\boxed{1}") is MathsVerdict.RIGHT
     done = threading.Event()
 
     def kill() -> None:
@@ -93,7 +93,7 @@ def test_a_lost_process_costs_no_answer_and_two_are_the_questions(judge: Judge) 
     verdict = judge.compare(r"\boxed{3}", ENDLESS)
     done.set()
     killer.join()
-    assert verdict is Verdict.CRASHED
+    assert verdict is MathsVerdict.CRASHED
 
 
 def test_an_interrupted_question_leaves_no_reply_to_the_next(judge: Judge) -> None:
@@ -102,11 +102,11 @@ def test_an_interrupted_question_leaves_no_reply_to_the_next(judge: Judge) -> No
     threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         judge.compare(r"\boxed{3}", ENDLESS)
-    assert judge.compare(r"\boxed{1}", r"\boxed{1}") is Verdict.RIGHT
+    assert judge.compare(r"\boxed{1}", r"\boxed{1}") is MathsVerdict.RIGHT
 
 
 def test_threads_share_it(judge: Judge) -> None:
-    found: list[tuple[int, Verdict]] = []
+    found: list[tuple[int, MathsVerdict]] = []
 
     def compare(number: int) -> None:
         found.append((number, judge.compare(r"\boxed{4}", rf"\boxed{{{number}}}")))
@@ -116,7 +116,7 @@ def test_threads_share_it(judge: Judge) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [n for n, verdict in sorted(found) if verdict is Verdict.RIGHT] == [4]
+    assert [n for n, verdict in sorted(found) if verdict is MathsVerdict.RIGHT] == [4]
     assert len(found) == 8
 
 
@@ -125,12 +125,12 @@ def test_a_fork_asks_a_process_of_its_own(judge: Judge) -> None:
     before = judge.pid
     pid = os.fork()
     if pid == 0:
-        answered = judge.compare(r"\boxed{2}", r"\boxed{2}") is Verdict.RIGHT
+        answered = judge.compare(r"\boxed{2}", r"\boxed{2}") is MathsVerdict.RIGHT
         apart = judge.pid != before
         judge.close()
         os._exit(0 if answered and apart else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert judge.compare(r"\boxed{3}", r"\boxed{3}") is Verdict.RIGHT
+    assert judge.compare(r"\boxed{3}", r"\boxed{3}") is MathsVerdict.RIGHT
     assert judge.pid == before
 
 
@@ -140,7 +140,7 @@ def test_a_process_that_cannot_start_is_an_error_and_no_grade() -> None:
 
 
 def test_the_graders_share_one_judge_and_count_reasons() -> None:
-    before = JUDGE.counts.get(Verdict.UNREAD, 0)
+    before = JUDGE.counts.get(MathsVerdict.UNREAD, 0)
     assert maths(ask("4"), box("")) == 0
     assert maths(ask(" "), box("4")) == 0
-    assert JUDGE.counts[Verdict.UNREAD] == before + 1
+    assert JUDGE.counts[MathsVerdict.UNREAD] == before + 1

@@ -16,7 +16,7 @@ from pixel_core.models.logprobs import logprobs_of, trained_logits
 from pixel_core.records import StopReason
 from pixel_core.rollout.calls import SelectCall, format_call
 from pixel_core.rollout.episode import run_episodes
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.tool_calls import opening_tokens
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.tiny.tokenizer import PAD, SPECIAL
@@ -30,15 +30,15 @@ def known() -> Memorised:
     return memorised()
 
 
-def without(known: Memorised, **changes: object) -> Prompts:
-    return Prompts(dialogue(operations="none", **changes), known.world.vocabulary)
+def without(known: Memorised, **changes: object) -> Renderer:
+    return Renderer(dialogue(operations="none", **changes), known.world.vocabulary)
 
 
 def test_the_full_prompt_tells_of_no_operation_and_still_of_the_box() -> None:
     vocabulary = tiny().vocabulary
     settings = {"prompt": "full", "max_tokens": 4096}
-    none = Prompts(dialogue(operations="none", **settings), vocabulary)
-    offered = Prompts(dialogue(**settings), vocabulary)
+    none = Renderer(dialogue(operations="none", **settings), vocabulary)
+    offered = Renderer(dialogue(**settings), vocabulary)
     for video in (False, True):
         before, after = none.around(video)
         told = before + after
@@ -58,7 +58,7 @@ def test_the_full_prompt_tells_of_no_operation_and_still_of_the_box() -> None:
 
 def test_the_compact_prompt_is_the_same() -> None:
     world = tiny()
-    none = Prompts(dialogue(operations="none"), world.vocabulary)
+    none = Renderer(dialogue(operations="none"), world.vocabulary)
     for start in (opening(world.prompts, 1), video_opening(world.prompts, 2)):
         theirs = world.prompts.open(start.query, start.visuals)
         assert none.open(start.query, start.visuals).tokens == theirs.tokens

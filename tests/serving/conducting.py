@@ -13,13 +13,13 @@ from tiny_world import tiny
 from pixel_core.config import DialogueConfig, SamplingConfig
 from pixel_core.errors import PixelError
 from pixel_core.models.engine import EmbeddedEngine, stream_seed
-from pixel_core.rollout.episode import Opening, run_episodes
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.episode import RenderedPrompt, run_episodes
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Transcript
 from pixel_core.serving.answer import Answer
-from pixel_core.serving.conductor import Conductor
+from pixel_core.serving.conductor import Scheduler
 from pixel_core.serving.question import GREEDY, Question
-from pixel_core.serving.request_handle import Ticket
+from pixel_core.serving.request_handle import RequestHandle
 
 WARM = SamplingConfig(temperature=1.0, top_p=0.95)
 
@@ -55,11 +55,11 @@ class WatchedEngine(EmbeddedEngine):
 
 
 @contextmanager
-def conducting(**limits: int) -> Iterator[tuple[Conductor, WatchedEngine]]:
+def conducting(**limits: int) -> Iterator[tuple[Scheduler, WatchedEngine]]:
     """Of the model that knows four episodes."""
     world = memorised().world
     engine = WatchedEngine(world.model, world.vocabulary)
-    conductor = Conductor(engine, **limits)
+    conductor = Scheduler(engine, **limits)
     try:
         yield conductor, engine
     finally:
@@ -73,12 +73,12 @@ def known(number: int, **how: Any) -> Question:
 
 
 def alone(
-    opening: Opening, dialogue: DialogueConfig, sampling: SamplingConfig, seed: int
+    opening: RenderedPrompt, dialogue: DialogueConfig, sampling: SamplingConfig, seed: int
 ) -> list[str]:
     """What the random model says to this question by itself, without a conductor."""
     world = tiny()
     engine = EmbeddedEngine(world.model, world.vocabulary)
-    prompts = Prompts(dialogue, world.vocabulary)
+    prompts = Renderer(dialogue, world.vocabulary)
     if sampling == GREEDY:
         (episode,) = run_episodes(engine, prompts, [opening], 1, sampling)
         return [step.text for step in episode.steps]
@@ -98,7 +98,7 @@ def texts(answer: Answer) -> list[str]:
     return [step.text for step in answer.steps]
 
 
-def ended(ticket: Ticket) -> PixelError | Answer:
+def ended(ticket: RequestHandle) -> PixelError | Answer:
     """How it ended, whatever the way."""
     try:
         return ticket.answer()

@@ -14,7 +14,7 @@ from tiny_world import opening, tiny
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.records import StopReason
 from pixel_core.serving.answer import Answer, AnswerStep
-from pixel_core.serving.conductor import Conductor
+from pixel_core.serving.conductor import Scheduler
 from pixel_core.serving.question import GREEDY, Question
 
 
@@ -68,7 +68,7 @@ def test_sixteen_askers_get_what_each_gets_alone(sampling) -> None:
         for n in range(16)
     ]
     wanted = [alone(one.opening, one.dialogue, sampling, one.seed) for one in asked]
-    conductor = Conductor(EmbeddedEngine(world.model, world.vocabulary), at_once=16)
+    conductor = Scheduler(EmbeddedEngine(world.model, world.vocabulary), at_once=16)
     try:
         with ThreadPoolExecutor(16) as threads:
             answers = list(threads.map(lambda one: conductor.submit(one).answer(), asked))
@@ -137,7 +137,7 @@ def test_what_is_cached_goes_with_its_episode_and_no_sooner() -> None:
 
 
 def test_an_event_loop_hears_the_turns_without_being_held_up() -> None:
-    async def ask(conductor: Conductor) -> tuple[list[list[object]], int]:
+    async def ask(conductor: Scheduler) -> tuple[list[list[object]], int]:
         beats = 0
 
         async def beat() -> None:

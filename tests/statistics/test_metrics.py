@@ -7,7 +7,7 @@ import pytest
 from pixel_core.errors import DataError
 from pixel_core.records import Picture, Query, Rollout, StopReason
 from pixel_core.statistics.metrics import (
-    Sampling,
+    IntervalSettings,
     accuracy_interval,
     by_kind,
     by_question,
@@ -70,7 +70,7 @@ def test_kinds_are_scored_apart() -> None:
         "c": [rollout("c")],
         "d": [rollout("d", failed_operations=1)],
     }
-    rows = by_kind(queries, answers, Sampling())
+    rows = by_kind(queries, answers, IntervalSettings())
     assert list(rows) == ["big", "other", "small"]
     assert rows["small"]["n"] == 2
     assert rows["small"]["accuracy"] == 0.5
@@ -85,7 +85,7 @@ def test_several_answers_to_a_question_do_not_narrow_the_interval() -> None:
     often = {
         n: [rollout(n, s, correct=i % 2 == 0) for s in range(8)] for i, n in enumerate(names)
     }
-    single, several = (accuracy_interval(a, Sampling()) for a in (once, often))
+    single, several = (accuracy_interval(a, IntervalSettings()) for a in (once, often))
     assert several.high - several.low == pytest.approx(single.high - single.low, rel=0.15)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pixel_core.statistics.headline import Headline
 from pixel_core.statistics.intervals import wilson
-from pixel_core.statistics.metrics import Sampling
+from pixel_core.statistics.metrics import IntervalSettings
 from pixel_core.statistics.paired import compare_sampled, compare_single
 from pixel_core.statistics.strata import (
     compare_stratified,
@@ -30,7 +30,7 @@ def test_one_kind_is_a_share() -> None:
 
 def test_small_kinds_weigh_as_much_as_large_ones() -> None:
     right_q = np.array([1.0] * 10 + [0.0] * 990)
-    headline = Headline(exact=True, sampling=Sampling(), kinds=places(10, 990))
+    headline = Headline(exact=True, sampling=IntervalSettings(), kinds=places(10, 990))
     assert headline.value(right_q) == 0.5
     assert headline.over_questions.value(right_q) == 0.01
     interval = headline.interval(right_q)
@@ -146,7 +146,7 @@ def test_every_kind_needs_a_question() -> None:
 def test_the_method_follows_from_what_was_answered() -> None:
     rng = np.random.default_rng(2)
     a_q, b_q = (rng.random(50).round() for _ in "ab")
-    sampling = Sampling(confidence=0.9, resamples=200, seed=1)
+    sampling = IntervalSettings(confidence=0.9, resamples=200, seed=1)
     exact, graded = Headline(True, sampling), Headline(False, sampling)
     assert exact.compare(a_q, b_q) == compare_single(a_q, b_q, 0.9)
     drawn = {"resamples": 200, "seed": 1, "confidence": 0.9}

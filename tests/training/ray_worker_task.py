@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from pixel_core.training.loop import Row
-from pixel_core.training.ray_train.worker import Job, train
-from pixel_core.workflow.parallel.team import Team
+from pixel_core.training.ray_train.worker import WorkerJob, train
+from pixel_core.workflow.parallel.team import WorkerGroup
 from pixel_core.workflow.stage import Progress
 
 
@@ -28,5 +28,5 @@ class TeamLine:
         return self._left == 0
 
 
-def work(team: Team, job: Job, stop_after: int) -> None:
+def work(team: WorkerGroup, job: WorkerJob, stop_after: int) -> None:
     train(job, TeamLine(team.progress, stop_after), torch.device("cpu"))

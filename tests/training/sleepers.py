@@ -6,11 +6,11 @@ import os
 import time
 from pathlib import Path
 
-from pixel_core.workflow.parallel.team import Team, run_team
+from pixel_core.workflow.parallel.team import WorkerGroup, run_team
 from pixel_core.workflow.stage import SilentProgress
 
 
-def sleep(team: Team, folder: str) -> None:
+def sleep(team: WorkerGroup, folder: str) -> None:
     (Path(folder) / str(os.getpid())).touch()
     time.sleep(120)
 

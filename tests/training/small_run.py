@@ -35,7 +35,7 @@ from pixel_core.rollout.calls import ZoomCall, format_call
 from pixel_core.tiny.model import build_tiny
 from pixel_core.tiny.tokenizer import build_tokenizer
 from pixel_core.training import rl, sft, stages
-from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.parallel.team import WorkerGroup
 from pixel_core.workflow.stage import StageContext
 from pixel_core.workflow.store import Store
 
@@ -145,7 +145,7 @@ class SmallRun:
         return Ran(out, run(self._context(name, config, out, heard)), heard.notes)
 
     def _here(self, function: Any, name: str, section: Any, heard: Heard) -> Ran:
-        team = Team(0, 1, (0, 1), 2, heard)
+        team = WorkerGroup(0, 1, (0, 1), 2, heard)
         context = self._context(name, self.config, self._folder(name), heard)
         dialogue = self.config.dialogue
         metrics = function(

@@ -12,14 +12,14 @@ from torch import nn
 
 from pixel_core.config import OptimizerConfig
 from pixel_core.training.loop import Row, train
-from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.parallel.team import WorkerGroup
 from pixel_core.workflow.stage import Workspace
 
 STEPS = 12
 
 
 def fit(
-    team: Team, optimizer: OptimizerConfig, work: Workspace, die_at: int = -1
+    team: WorkerGroup, optimizer: OptimizerConfig, work: Workspace, die_at: int = -1
 ) -> tuple[list[Row], dict[str, Any]]:
     """Train; ``die_at``: the leader is killed outright after that many steps."""
     torch.manual_seed(0)
@@ -52,11 +52,11 @@ def fit(
     return curve, {name: value.numpy() for name, value in model.state_dict().items()}
 
 
-def fail(team: Team) -> Any:
+def fail(team: WorkerGroup) -> Any:
     if team.rank == team.size - 1:
         raise RuntimeError("a fault in the last worker")
     return team.gather(1)
 
 
-def ranks(team: Team) -> list[Any]:
+def ranks(team: WorkerGroup) -> list[Any]:
     return team.gather((team.rank, team.shards))

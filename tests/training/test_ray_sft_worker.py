@@ -14,7 +14,7 @@ from pixel_core.config import OptimizerConfig, RayTrainConfig, SelectConfig, Sft
 from pixel_core.errors import ConfigError
 from pixel_core.models.batch import collate
 from pixel_core.models.loading import load_model
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Transcript
 from pixel_core.training import checkpoint as team_checkpoint
 from pixel_core.training.ray_train import checkpoint
@@ -22,8 +22,8 @@ from pixel_core.training.ray_train.forward import Scorer, inputs_of
 from pixel_core.training.ray_train.loading import load_for_training, write_trained
 from pixel_core.training.ray_train.passes import passes_of
 from pixel_core.training.ray_train.ready import check
-from pixel_core.training.ray_train.worker import Job
-from pixel_core.training.sft import Lessons, learn
+from pixel_core.training.ray_train.worker import WorkerJob
+from pixel_core.training.sft import SftDataset, learn
 from pixel_core.workflow.parallel.team import run_team
 from pixel_core.workflow.stage import Workspace
 from pixel_core.workflow.store import Store
@@ -42,7 +42,7 @@ def train(
 ) -> checkpoint.Head:
     """In two processes, up to ``stop_after`` steps; the checkpoint that is left."""
     config = section.model_copy(update={"ray_train": ray_train})
-    job = Job(config, small.config.dialogue, dict(small.inputs), work_folder)
+    job = WorkerJob(config, small.config.dialogue, dict(small.inputs), work_folder)
     run_team(work, (job, stop_after), shards=2, workers=2, progress=Heard())
     head = checkpoint.latest(work_folder)
     assert head is not None
@@ -79,7 +79,7 @@ def assert_same_losses(head: checkpoint.Head, expected: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def lessons(small: SmallRun) -> list[Transcript]:
     _, vocabulary = load_model(small.inputs["base_model"])
-    taught = Lessons(dict(small.inputs), Prompts(small.config.dialogue, vocabulary))
+    taught = SftDataset(dict(small.inputs), Renderer(small.config.dialogue, vocabulary))
     return [taught.transcript(number) for number in range(6)]
 
 

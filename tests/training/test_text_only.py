@@ -29,10 +29,10 @@ from pixel_core.rollout.episode import run_episodes
 from pixel_core.rollout.replay import replay
 from pixel_core.training import text_only
 from pixel_core.training.drawn_order import DrawnOrder
-from pixel_core.training.rejection import Fault, accept
-from pixel_core.training.sft import Lessons
-from pixel_core.training.trainee import Trainee
-from pixel_core.workflow.parallel.team import Team
+from pixel_core.training.rejection import RejectionReason, accept
+from pixel_core.training.sft import SftDataset
+from pixel_core.training.trainee import ModelInTraining
+from pixel_core.workflow.parallel.team import WorkerGroup
 from pixel_core.workflow.stage import StageContext
 from pixel_core.workflow.store import Store
 
@@ -97,7 +97,7 @@ def sampled_here(made: StageContext, progress: Heard, wanted: int) -> None:
     """The sampling of the stage in this process, by one worker."""
     config = made.config
     text_only.sample(
-        Team(0, 1, (0,), 1, progress),
+        WorkerGroup(0, 1, (0,), 1, progress),
         config.text_only,
         config.dialogue,
         made.located("ingest"),
@@ -192,9 +192,9 @@ def test_a_share_of_nothing_needs_no_model(small: SmallRun, tmp_path: Path) -> N
 def test_tuning_mixes_them_in_and_is_as_before_without(
     small: SmallRun, full: dict[str, Any]
 ) -> None:
-    trainee = Trainee.load(small.inputs["sft"], small.config.dialogue, freeze=False)
-    without = Lessons(small.inputs, trainee.prompts)
-    mixed = Lessons({**small.inputs, "text_only": full["context"].out}, trainee.prompts)
+    trainee = ModelInTraining.load(small.inputs["sft"], small.config.dialogue, freeze=False)
+    without = SftDataset(small.inputs, trainee.prompts)
+    mixed = SftDataset({**small.inputs, "text_only": full["context"].out}, trainee.prompts)
     assert len(mixed) == len(without) + len(full["made"])
     assert [without.transcript(n).tokens for n in range(3)] == [
         mixed.transcript(n).tokens for n in range(3)
@@ -205,7 +205,9 @@ def test_tuning_mixes_them_in_and_is_as_before_without(
     assert transcript.weights[-len(said) - 1 :] == [1.0] * (len(said) + 1)
 
 
-def judged(tokens: list[int], finished: bool = True, **settings: Any) -> Trajectory | Fault:
+def judged(
+    tokens: list[int], finished: bool = True, **settings: Any
+) -> Trajectory | RejectionReason:
     """What becomes of an episode whose first turn has these tokens; further ones answer."""
     world = tiny(config=dialogue(**settings))
     answer = [*world.vocabulary.encode_plain("\\boxed{7}"), world.vocabulary.turn_end]
@@ -238,13 +240,13 @@ def test_each_fault_has_its_name() -> None:
     kept = judged([*right, end])
     assert isinstance(kept, Trajectory)
     assert [turn.text for turn in kept.turns] == ["the crop shows \\boxed{7}"]
-    assert judged([*encode("\\boxed{8}"), end]) is Fault.WRONG
-    assert judged([*encode("seven"), end]) is Fault.UNFINISHED
-    assert judged(right, finished=False) is Fault.UNFINISHED
+    assert judged([*encode("\\boxed{8}"), end]) is RejectionReason.WRONG
+    assert judged([*encode("seven"), end]) is RejectionReason.UNFINISHED
+    assert judged(right, finished=False) is RejectionReason.UNFINISHED
     executed = encode(call(world.prompts, (4, 4, 40, 40)))
     refused = encode('<tool_call>{"name": "zoom_in"}</tool_call>')
     for operation in (executed, refused):
-        assert judged([*operation, end]) is Fault.USED_OPERATION
+        assert judged([*operation, end]) is RejectionReason.USED_OPERATION
 
 
 def test_an_answer_spelt_with_other_tokens_is_not_kept() -> None:
@@ -255,7 +257,7 @@ def test_an_answer_spelt_with_other_tokens_is_not_kept() -> None:
     pieces = [token for letter in "the" for token in vocabulary.encode_plain(letter)]
     respelt = [*pieces, *whole[1:], vocabulary.turn_end]
     assert vocabulary.decode(respelt[:-1]) == vocabulary.decode(whole)
-    assert judged(respelt) is Fault.RESPELT
+    assert judged(respelt) is RejectionReason.RESPELT
 
 
 def test_the_order_follows_from_each_id(small: SmallRun, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from warm_start import GREEDY, LOGPROB_TOLERANCE, Led, agreement
 
 from pixel_core.config import PixelBudget, SamplingConfig
 from pixel_core.errors import DataError
-from pixel_core.rollout.episode import Opening, run_episodes
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.episode import RenderedPrompt, run_episodes
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.tool_calls import opening_tokens
 
 PLAIN = SamplingConfig(temperature=1.0)
@@ -84,8 +84,8 @@ def test_a_picture_shown_under_other_budgets_is_refused(warm_start, engine) -> N
         update={"picture": PixelBudget(min_pixels=100 * 784, max_pixels=100 * 784)}
     )
     source = warm_start.openings[0]
-    prompts = Prompts(wide, warm_start.vocabulary)
-    large = Opening.of(source.query, [source.shown[0].image], prompts)
+    prompts = Renderer(wide, warm_start.vocabulary)
+    large = RenderedPrompt.of(source.query, [source.shown[0].image], prompts)
     with pytest.raises(ValueError, match="other budgets"):
         engine.generate([prompts.open(large.query, large.visuals)], GREEDY, 1)
 

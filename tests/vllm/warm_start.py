@@ -20,9 +20,9 @@ from pixel_core.models.loading import FOLDER, load_model
 from pixel_core.models.vllm_engine import VllmEngine
 from pixel_core.records import Split
 from pixel_core.rollout.engine import Completion, Engine
-from pixel_core.rollout.episode import Episode, Opening
-from pixel_core.rollout.queries import Questions, read_queries
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.episode import Episode, RenderedPrompt
+from pixel_core.rollout.queries import QueryReader, read_queries
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Transcript
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.workflow.store import Store
@@ -41,15 +41,15 @@ class WarmStart:
     model: Any
     vocabulary: Vocabulary
     dialogue: DialogueConfig
-    prompts: Prompts
-    openings: list[Opening]
+    prompts: Renderer
+    openings: list[RenderedPrompt]
 
     @property
     def wordy(self) -> WarmStart:
         """The same model under the full prompt, hundreds of tokens that it never saw: the CPU
         build's prefix cache keeps blocks of 128 tokens, more than a compact prompt has."""
         dialogue = self.dialogue.model_copy(update={"prompt": "full", "max_tokens": 2048})
-        return replace(self, dialogue=dialogue, prompts=Prompts(dialogue, self.vocabulary))
+        return replace(self, dialogue=dialogue, prompts=Renderer(dialogue, self.vocabulary))
 
     def transcripts(self, count: int = 40) -> list[Transcript]:
         """Each question as it is asked first."""
@@ -71,8 +71,8 @@ def open_store(uri: str) -> WarmStart:
     assert ingest is not None
     model, vocabulary = load_model(sft.local())
     dialogue = load_profile(str(PROFILE)).dialogue
-    prompts = Prompts(dialogue, vocabulary)
-    questions = Questions(ingest.local(), prompts)
+    prompts = Renderer(dialogue, vocabulary)
+    questions = QueryReader(ingest.local(), prompts)
     queries = read_queries(ingest.local(), Split.TEST)
     openings = [questions.open(query) for query in queries]
     return WarmStart(sft.local() / FOLDER, model, vocabulary, dialogue, prompts, openings)

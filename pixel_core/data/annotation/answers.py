@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pixel_core.data.annotation.outcome import Reason, Unusable
+from pixel_core.data.annotation.outcome import AnnotationFault, Unusable
 from pixel_core.models.endpoint.completion import Reply
 from pixel_core.nesting import loads
 from pixel_core.rewards.answer_marks import after_thought
@@ -104,19 +104,19 @@ def response_format(name: str, kind: type[StructuredAnswer]) -> Mapping[str, Any
 def read_answer(reply: Reply, kind: type[A]) -> A:
     """The answer in a reply; ``Unusable`` for everything that is none."""
     if reply.refusal:
-        raise Unusable(Reason.REFUSED, "it was refused")
+        raise Unusable(AnnotationFault.REFUSED, "it was refused")
     if reply.truncated:
-        raise Unusable(Reason.TRUNCATED, "it was cut off; write shorter texts")
+        raise Unusable(AnnotationFault.TRUNCATED, "it was cut off; write shorter texts")
     if not (reply.content or "").strip():
-        raise Unusable(Reason.EMPTY, "it had no text")
+        raise Unusable(AnnotationFault.EMPTY, "it had no text")
     try:
         return kind.model_validate(loads(_unwrapped(reply.content or "")))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "the answer"
-        raise Unusable(Reason.SCHEMA, f"{place}: {first['msg']}") from None
+        raise Unusable(AnnotationFault.SCHEMA, f"{place}: {first['msg']}") from None
     except ValueError:
-        raise Unusable(Reason.NOT_JSON, "it is not a JSON object") from None
+        raise Unusable(AnnotationFault.NOT_JSON, "it is not a JSON object") from None
 
 
 def _unwrapped(content: str) -> str:

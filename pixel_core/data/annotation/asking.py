@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from pixel_core.data.annotation.outcome import GaveUp, Reason, Tally, Unusable
-from pixel_core.data.annotation.prompt_files import Prompts
-from pixel_core.data.annotation.requests import Procedure, Request
+from pixel_core.data.annotation.outcome import AnnotationFault, GaveUp, ReplyTally, Unusable
+from pixel_core.data.annotation.prompt_files import PromptVersion
+from pixel_core.data.annotation.requests import AnnotationRequest, Procedure
 from pixel_core.models.endpoint.completion import Reply
 
 #: Answers asked for one question before its seed is dropped.
@@ -22,14 +22,17 @@ T = TypeVar("T")
 
 
 def ask(
-    request: Request, read: Callable[[Reply], T], prompts: Prompts, tally: Tally
+    request: AnnotationRequest,
+    read: Callable[[Reply], T],
+    prompts: PromptVersion,
+    tally: ReplyTally,
 ) -> Procedure[T]:
     """What ``read`` makes of a reply that it does not find ``Unusable``.
 
     After one that it does, the model is told why and asked again, ``MAX_ASKS`` times in
     all; then ``GaveUp`` is raised with the last reason.
     """
-    reason = Reason.EMPTY
+    reason = AnnotationFault.EMPTY
     for number in range(MAX_ASKS):
         reply = yield request
         tally.count(request.task, reply)
@@ -43,7 +46,9 @@ def ask(
     raise GaveUp(reason)
 
 
-def _again(request: Request, reply: Reply, fault: str, prompts: Prompts) -> Request:
+def _again(
+    request: AnnotationRequest, reply: Reply, fault: str, prompts: PromptVersion
+) -> AnnotationRequest:
     said = _sendable(reply.content or reply.refusal or "(nothing)", _MAX_ECHO)
     told = prompts.write("again", fault=_sendable(fault, _MAX_FAULT))
     more: tuple[Mapping[str, Any], ...] = (

@@ -11,13 +11,13 @@ from typing import Any
 from pixel_core.data.annotation.batch.driver import fetch_left
 from pixel_core.data.annotation.by_source import annotation_by_source
 from pixel_core.data.annotation.in_order import InOrder
-from pixel_core.data.annotation.outcome import Outcome, Reason
+from pixel_core.data.annotation.outcome import AnnotationFault, AnnotationOutcome
 from pixel_core.data.annotation.procedure import annotate_seed
 from pixel_core.data.annotation.prompt_files import check_versions
 from pixel_core.data.annotation.requests import Procedure
-from pixel_core.data.annotation.summary import Summary
-from pixel_core.data.annotation.till import Till, open_till
-from pixel_core.data.annotation.train_seeds import Survey, numbered_train
+from pixel_core.data.annotation.summary import OutcomeCounts
+from pixel_core.data.annotation.till import BudgetAccount, open_till
+from pixel_core.data.annotation.train_seeds import SeedCounts, numbered_train
 from pixel_core.errors import EndpointError
 from pixel_core.records import Annotation, SecondLook
 from pixel_core.workflow.stage import StageContext
@@ -30,7 +30,7 @@ Made = tuple[Iterator[Annotation], dict[str, Any]]
 
 
 @contextmanager
-def annotated(seeds: Path, found: Survey, context: StageContext) -> Iterator[Made]:
+def annotated(seeds: Path, found: SeedCounts, context: StageContext) -> Iterator[Made]:
     """The annotations in the seeds' order, readable in the block, and the run's counts.
 
     Held-out seeds keep their source's cue, unpaid for. What is raised on the way (Ctrl-C,
@@ -50,9 +50,11 @@ def annotated(seeds: Path, found: Survey, context: StageContext) -> Iterator[Mad
         yield _in_order(seeds, results), summary.metrics()
 
 
-def _asked(seeds: Path, found: Survey, context: StageContext, results: InOrder) -> Summary:
+def _asked(
+    seeds: Path, found: SeedCounts, context: StageContext, results: InOrder
+) -> OutcomeCounts:
     """Ask about the train seeds; keep their annotations by their number among them."""
-    summary = Summary()
+    summary = OutcomeCounts()
     if not found.train:
         return summary
     drive = _driver(context.config.annotate.openai.mode)
@@ -83,7 +85,7 @@ def _asked(seeds: Path, found: Survey, context: StageContext, results: InOrder) 
     return summary
 
 
-def _check_share(summary: Summary, found: Survey, context: StageContext) -> None:
+def _check_share(summary: OutcomeCounts, found: SeedCounts, context: StageContext) -> None:
     """Stop as soon as more seeds are lost than may be, whatever the rest will say."""
     config = context.config.annotate.openai
     share, least = config.max_dropped_share, 0
@@ -98,7 +100,7 @@ def _check_share(summary: Summary, found: Survey, context: StageContext) -> None
         )
 
 
-def _driver(mode: str) -> Callable[..., Generator[tuple[int, Outcome], None, None]]:
+def _driver(mode: str) -> Callable[..., Generator[tuple[int, AnnotationOutcome], None, None]]:
     if mode == "batch":
         from pixel_core.data.annotation.batch.driver import drive
     else:
@@ -108,19 +110,23 @@ def _driver(mode: str) -> Callable[..., Generator[tuple[int, Outcome], None, Non
 
 def _procedures(
     seeds: Path, context: StageContext
-) -> Iterator[Callable[[], Procedure[Outcome]]]:
+) -> Iterator[Callable[[], Procedure[AnnotationOutcome]]]:
     config = context.config.annotate.openai
     for number, seed in numbered_train(seeds):
         if number is not None:
             yield partial(annotate_seed, seed, config)
 
 
-def _show(summary: Summary, found: Survey, till: Till, context: StageContext) -> None:
+def _show(
+    summary: OutcomeCounts, found: SeedCounts, till: BudgetAccount, context: StageContext
+) -> None:
     metrics: dict[str, float] = {"dropped": summary.dropped.total(), "usd": till.spent_usd}
     if context.config.annotate.openai.verify.votes:
         for look in SecondLook:
             metrics[look.value] = summary.looks[look.value]
-        metrics[Reason.LOOK_FAILED.value] = summary.looks[Reason.LOOK_FAILED.value]
+        metrics[AnnotationFault.LOOK_FAILED.value] = summary.looks[
+            AnnotationFault.LOOK_FAILED.value
+        ]
     context.progress.update(summary.done, found.train, **metrics)
 
 

@@ -19,7 +19,7 @@ from pixel_core.data.annotation.ledger.ledger_index import LedgerIndex
 from pixel_core.data.annotation.pricing import dollars, expected_tokens, picodollars, price
 from pixel_core.data.annotation.procedure import annotate_seed
 from pixel_core.data.annotation.request_digest import request_digest
-from pixel_core.data.annotation.requests import Request
+from pixel_core.data.annotation.requests import AnnotationRequest
 from pixel_core.models.endpoint.completion import is_answer, read_reply
 from pixel_core.records import Seed, Split
 from pixel_core.workflow.stage import Prediction
@@ -61,7 +61,7 @@ def likely_cost(path: Path, config: OpenAIConfig, index: LedgerIndex | None) -> 
 
 def _played(
     seed: Seed, config: OpenAIConfig, index: LedgerIndex | None
-) -> tuple[list[Request], int]:
+) -> tuple[list[AnnotationRequest], int]:
     """The requests of a seed that are not on record, about; and how many are."""
     expected = list(expected_requests(seed, config))
     if index is None:
@@ -97,7 +97,7 @@ class _Likely:
         self._index = index
         self._means: dict[str, _Means | None] = {}
 
-    def price(self, request: Request) -> int:
+    def price(self, request: AnnotationRequest) -> int:
         """In picodollars."""
         means = self._measured(request.task.value)
         if means is None:

@@ -9,7 +9,7 @@ from pixel_core.data.annotation import views
 from pixel_core.data.annotation.locate import locate_request
 from pixel_core.data.annotation.places import SMALL
 from pixel_core.data.annotation.propose import propose_request
-from pixel_core.data.annotation.requests import Request
+from pixel_core.data.annotation.requests import AnnotationRequest
 from pixel_core.data.annotation.verify import look_request
 from pixel_core.records import Box, Cue, FrameCue, Seed
 
@@ -17,7 +17,7 @@ from pixel_core.records import Box, Cue, FrameCue, Seed
 _FRAMES = 4
 
 
-def expected_requests(seed: Seed, config: OpenAIConfig) -> tuple[Request, ...]:
+def expected_requests(seed: Seed, config: OpenAIConfig) -> tuple[AnnotationRequest, ...]:
     """The first request exactly; the looks as they are if nothing is asked again.
 
     Where the cue is still to be found, the looks stand for requests of their size: their

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from pixel_core.data.annotation.picture_encoding import encode
-from pixel_core.data.annotation.requests import Request, View
+from pixel_core.data.annotation.requests import AnnotationRequest, PictureView
 from pixel_core.errors import MediaError
 from pixel_core.media.archive import PictureArchive
 from pixel_core.media.loading import MAX_PIXELS, load_picture
@@ -31,7 +31,7 @@ class ShownViews:
         self._size = 0
         self._keeping = threading.Lock()
 
-    def urls(self, request: Request) -> list[str]:
+    def urls(self, request: AnnotationRequest) -> list[str]:
         """The data URLs of a request's views, in order. Raises ``MediaError``."""
         return [self._url(view) for view in request.views]
 
@@ -39,7 +39,7 @@ class ShownViews:
         with self._reading:
             self._archive.close()
 
-    def _url(self, view: View) -> str:
+    def _url(self, view: PictureView) -> str:
         region = view.region.as_tuple() if view.region else None
         key = (view.picture.sha256, view.max_pixels, region)
         with self._keeping:

@@ -17,8 +17,8 @@ from pixel_core.data.annotation.endpoint import endpoint_of
 from pixel_core.data.annotation.images import ShownViews
 from pixel_core.data.annotation.pricing import expected_tokens
 from pixel_core.data.annotation.rate import Rate
-from pixel_core.data.annotation.requests import Procedure, Request
-from pixel_core.data.annotation.till import Till
+from pixel_core.data.annotation.requests import AnnotationRequest, Procedure
+from pixel_core.data.annotation.till import BudgetAccount
 from pixel_core.data.annotation.wire import request_json
 from pixel_core.errors import BudgetSpent
 from pixel_core.models.endpoint.completion import Reply
@@ -42,7 +42,7 @@ _LEAST_AHEAD = 64
 
 
 def drive(
-    procedures: Iterable[Callable[[], Procedure[T]]], context: StageContext, till: Till
+    procedures: Iterable[Callable[[], Procedure[T]]], context: StageContext, till: BudgetAccount
 ) -> Generator[tuple[int, T], None, None]:
     """Yield (position, result) of each procedure as it ends.
 
@@ -55,7 +55,7 @@ def drive(
     Close the iterator (``contextlib.closing``) when leaving it early, as Ctrl-C does; then
     they get ``GRACE_S``.
     """
-    crew: _Crew[T] = _Crew(context, till)
+    crew: _AskingThreads[T] = _AskingThreads(context, till)
     window = max(_LEAST_AHEAD, _AHEAD * context.config.annotate.openai.concurrency)
     source = enumerate(procedures)
     begun: dict[int, None] = {}  # in order: the first is the oldest
@@ -83,10 +83,10 @@ def drive(
         crew.end(grace)
 
 
-class _Crew(Generic[T]):
+class _AskingThreads(Generic[T]):
     """The threads of one ``drive`` and what they share."""
 
-    def __init__(self, context: StageContext, till: Till) -> None:
+    def __init__(self, context: StageContext, till: BudgetAccount) -> None:
         self._config = config = context.config.annotate.openai
         self._till = till
         self._progress = context.progress
@@ -148,7 +148,7 @@ class _Crew(Generic[T]):
                 return end.value
             reply = self._answered(request)
 
-    def _answered(self, request: Request) -> Reply:
+    def _answered(self, request: AnnotationRequest) -> Reply:
         """The reply on record, or a new one, recorded."""
         digest = self._till.digest(request)
         while True:
@@ -165,7 +165,7 @@ class _Crew(Generic[T]):
                 del self._seen_to[digest]
             mine.set()
 
-    def _asked(self, request: Request) -> Reply:
+    def _asked(self, request: AnnotationRequest) -> Reply:
         paid = _Paid(self._till, self._throttle, request)
         paid.ready()
         try:
@@ -198,7 +198,9 @@ class _Crew(Generic[T]):
 class _Paid(Terms):
     """Money is set aside for each try of a request, and on record once it is sent."""
 
-    def __init__(self, till: Till, throttle: Throttle, request: Request) -> None:
+    def __init__(
+        self, till: BudgetAccount, throttle: Throttle, request: AnnotationRequest
+    ) -> None:
         self._till = till
         self._throttle = throttle
         self._request = request

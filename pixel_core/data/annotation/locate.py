@@ -16,10 +16,10 @@ from pixel_core.data.annotation.answers import (
     response_format,
 )
 from pixel_core.data.annotation.asking import ask
-from pixel_core.data.annotation.outcome import GaveUp, Reason, Tally
+from pixel_core.data.annotation.outcome import AnnotationFault, GaveUp, ReplyTally
 from pixel_core.data.annotation.places import cue_in, frames_in
-from pixel_core.data.annotation.prompt_files import Prompts, prompts_of
-from pixel_core.data.annotation.requests import Procedure, Request, Task
+from pixel_core.data.annotation.prompt_files import PromptVersion, prompts_of
+from pixel_core.data.annotation.requests import AnnotationRequest, Procedure, RequestTask
 from pixel_core.data.annotation.texts import Texts, checked_texts
 from pixel_core.models.endpoint.completion import Reply
 from pixel_core.records import Cue, FrameCue, Seed
@@ -29,29 +29,29 @@ MAX_TOKENS = 800
 
 
 @dataclass(frozen=True)
-class Located:
+class LocatedCue:
     """``cue`` None: the evidence is the picture, or the video, as a whole."""
 
     cue: Cue | FrameCue | None
     texts: Texts
 
 
-def locate(seed: Seed, config: OpenAIConfig, tally: Tally) -> Procedure[Located]:
+def locate(seed: Seed, config: OpenAIConfig, tally: ReplyTally) -> Procedure[LocatedCue]:
     """Ask where to look, or, of a seed whose cue is known, only for the texts.
 
     ``GaveUp`` when the model says *not valid*, or never answers usably.
     """
     request = locate_request(seed, config)
-    prompts = prompts_of(Task.LOCATE, config.prompts.locate)
+    prompts = prompts_of(RequestTask.LOCATE, config.prompts.locate)
     located = yield from ask(request, lambda reply: _read(reply, seed, tally), prompts, tally)
     if located is None:
-        raise GaveUp(Reason.NOT_VALID)
+        raise GaveUp(AnnotationFault.NOT_VALID)
     return located
 
 
-def locate_request(seed: Seed, config: OpenAIConfig) -> Request:
+def locate_request(seed: Seed, config: OpenAIConfig) -> AnnotationRequest:
     """The first request of ``locate``."""
-    prompts = prompts_of(Task.LOCATE, config.prompts.locate)
+    prompts = prompts_of(RequestTask.LOCATE, config.prompts.locate)
     shown = views.whole(seed, config.max_picture_pixels)
     frames: list[int] = []
     if isinstance(seed.cue, FrameCue):
@@ -67,8 +67,8 @@ def locate_request(seed: Seed, config: OpenAIConfig) -> Request:
         subject=seed.subject,
     )
     name, kind = _schema(seed)
-    return Request(
-        task=Task.LOCATE,
+    return AnnotationRequest(
+        task=RequestTask.LOCATE,
         messages=(
             {"role": "system", "content": _system(seed, prompts)},
             {"role": "user", "content": views.content(shown, text, frames=seed.is_video)},
@@ -79,7 +79,7 @@ def locate_request(seed: Seed, config: OpenAIConfig) -> Request:
     )
 
 
-def _system(seed: Seed, prompts: Prompts) -> str:
+def _system(seed: Seed, prompts: PromptVersion) -> str:
     values: dict[str, Any] = {"texts": prompts.write("texts")}
     if seed.cue is not None:
         return prompts.write("known", video=seed.is_video, **values)
@@ -94,7 +94,7 @@ def _schema(seed: Seed) -> tuple[str, type[StructuredAnswer]]:
     return ("locate_frames", FramesAnswer) if seed.is_video else ("locate_box", BoxAnswer)
 
 
-def _read(reply: Reply, seed: Seed, tally: Tally) -> Located | None:
+def _read(reply: Reply, seed: Seed, tally: ReplyTally) -> LocatedCue | None:
     """None when the model says *not valid*. Raises ``Unusable``."""
     _, kind = _schema(seed)
     answer: Any = read_answer(reply, kind)
@@ -114,4 +114,4 @@ def _read(reply: Reply, seed: Seed, tally: Tally) -> Located | None:
         cued=cue is not None,
     )
     tally.repaired += repaired
-    return Located(cue, texts)
+    return LocatedCue(cue, texts)

@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pixel_core.data.annotation.requests import Task
+from pixel_core.data.annotation.requests import RequestTask
 from pixel_core.models.endpoint.completion import Reply
 from pixel_core.records import Annotation
 
 
-class Reason(StrEnum):
+class AnnotationFault(StrEnum):
     """Why an answer was asked for again, or a seed dropped; each is counted."""
 
     # An answer with one of these is asked for again; the last one drops the seed.
@@ -34,13 +34,13 @@ class Reason(StrEnum):
 
 
 #: What a seed is meant to be dropped for: the answers were in order.
-REJECTED = frozenset({Reason.NOT_VALID, Reason.LOOK_FAILED})
+REJECTED = frozenset({AnnotationFault.NOT_VALID, AnnotationFault.LOOK_FAILED})
 
 
 class Unusable(Exception):
     """An answer that can't be used; the text tells the model what was wrong with it."""
 
-    def __init__(self, reason: Reason, text: str) -> None:
+    def __init__(self, reason: AnnotationFault, text: str) -> None:
         super().__init__(text)
         self.reason = reason
 
@@ -48,28 +48,28 @@ class Unusable(Exception):
 class GaveUp(Exception):
     """The seed is given up. Only ever raised and caught inside a seed's procedure."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: AnnotationFault) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
 @dataclass
-class Tally:
+class ReplyTally:
     """What one seed took: counts that follow from the replies, whenever they were paid."""
 
-    asks: Counter[Task] = field(default_factory=Counter)
-    asked_again: Counter[Reason] = field(default_factory=Counter)
+    asks: Counter[RequestTask] = field(default_factory=Counter)
+    asked_again: Counter[AnnotationFault] = field(default_factory=Counter)
     #: Boxes and frames that were put in order, or pulled to the edge.
     repaired: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
-    def count(self, task: Task, reply: Reply) -> None:
+    def count(self, task: RequestTask, reply: Reply) -> None:
         self.asks[task] += 1
         self.prompt_tokens += reply.prompt_tokens
         self.completion_tokens += reply.completion_tokens
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: ReplyTally) -> None:
         self.asks += other.asks
         self.asked_again += other.asked_again
         self.repaired += other.repaired
@@ -78,11 +78,11 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AnnotationOutcome:
     """What became of a seed: exactly one of ``annotation`` and ``dropped``."""
 
     #: The seed's kind of question, for the counts.
     kind: str
     annotation: Annotation | None
-    dropped: Reason | None
-    tally: Tally
+    dropped: AnnotationFault | None
+    tally: ReplyTally

@@ -13,7 +13,7 @@ import io
 from PIL import Image
 
 from pixel_core.data.annotation.picture_tokens import view_size
-from pixel_core.data.annotation.requests import View
+from pixel_core.data.annotation.requests import PictureView
 
 _QUALITY = 92
 #: A picture of so few pixels goes as PNG, whatever it is.
@@ -24,7 +24,7 @@ _PNG_SHARE = 1.5
 _COLOURS = 4096
 
 
-def encode(image: Image.Image, view: View) -> str:
+def encode(image: Image.Image, view: PictureView) -> str:
     """The data URL of a view, given the upright RGB pixels of its whole picture."""
     if view.region is not None:
         image = image.crop(view.region.as_tuple())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from pixel_core.data.annotation.requests import View
+from pixel_core.data.annotation.requests import PictureView
 
 _FIT = 2048
 _SHORT = 768
@@ -42,7 +42,7 @@ def picture_tokens(model: str, width: int, height: int) -> int:
     return max(85 + 170 * _tiles(width, height), patches)
 
 
-def view_size(view: View) -> tuple[int, int]:
+def view_size(view: PictureView) -> tuple[int, int]:
     """Width and height in pixels of a view as it is sent."""
     region = view.region
     width = view.picture.width if region is None else region.x2 - region.x1

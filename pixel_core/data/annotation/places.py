@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pixel_core.data.annotation.outcome import Reason, Unusable
+from pixel_core.data.annotation.outcome import AnnotationFault, Unusable
 from pixel_core.records import Box, Cue, FrameCue, Picture
 
 #: A box with at least this share of the picture's area, or as large a share of a video's
@@ -29,7 +29,9 @@ def cue_in(
     the whole picture. ``Unusable`` for everything else out of contract.
     """
     if not 1 <= number <= len(pictures):
-        raise Unusable(Reason.PLACE, f"picture {number} is not from 1 to {len(pictures)}")
+        raise Unusable(
+            AnnotationFault.PLACE, f"picture {number} is not from 1 to {len(pictures)}"
+        )
     picture = pictures[number - 1]
     (x1, y1, x2, y2), repaired = _corners(box)
     if (x2 - x1) * (y2 - y1) >= WHOLE:
@@ -42,7 +44,7 @@ def cue_in(
     )
     if min(pixels.x2 - pixels.x1, pixels.y2 - pixels.y1) < MIN_SIDE:
         raise Unusable(
-            Reason.TOO_SMALL,
+            AnnotationFault.TOO_SMALL,
             f"box {list(box)} is only a few pixels of the picture; take in all of the evidence",
         )
     return Cue(box=pixels, picture=number - 1), repaired
@@ -53,7 +55,7 @@ def small_cue_in(picture: Picture, box: Sequence[float]) -> tuple[Cue, bool]:
     cue, repaired = cue_in((picture,), 1, box)
     if cue is None or cue.box.area > SMALL * picture.width * picture.height:
         raise Unusable(
-            Reason.NOT_SMALL,
+            AnnotationFault.NOT_SMALL,
             f"box {list(box)} covers more than {SMALL:.0%} of the picture; choose a small "
             "detail and draw the box tightly around it",
         )
@@ -67,10 +69,12 @@ def frames_in(count: int, numbers: Sequence[int]) -> tuple[FrameCue | None, bool
     numbers that the video does not have.
     """
     if not numbers:
-        raise Unusable(Reason.PLACE, "frames is empty; name the frames that show the evidence")
+        raise Unusable(
+            AnnotationFault.PLACE, "frames is empty; name the frames that show the evidence"
+        )
     wrong = next((number for number in numbers if not 1 <= number <= count), None)
     if wrong is not None:
-        raise Unusable(Reason.PLACE, f"frame {wrong} is not from 1 to {count}")
+        raise Unusable(AnnotationFault.PLACE, f"frame {wrong} is not from 1 to {count}")
     ordered = sorted(set(numbers))
     repaired = ordered != list(numbers)
     if len(ordered) >= WHOLE * count:
@@ -82,15 +86,19 @@ def _corners(box: Sequence[float]) -> tuple[tuple[float, float, float, float], b
     """The box in order and inside 0..1, and whether that changed it."""
     if len(box) != 4:
         raise Unusable(
-            Reason.PLACE, f"box has {len(box)} numbers, it needs four: [x1, y1, x2, y2]"
+            AnnotationFault.PLACE,
+            f"box has {len(box)} numbers, it needs four: [x1, y1, x2, y2]",
         )
     if not all(-SLACK <= value <= 1 + SLACK for value in box):  # NaN fails too
         raise Unusable(
-            Reason.PLACE, f"box {list(box)} is not in parts of the picture: numbers from 0 to 1"
+            AnnotationFault.PLACE,
+            f"box {list(box)} is not in parts of the picture: numbers from 0 to 1",
         )
     clamped = [min(1.0, max(0.0, value)) for value in box]
     x1, x2 = sorted((clamped[0], clamped[2]))
     y1, y2 = sorted((clamped[1], clamped[3]))
     if x1 == x2 or y1 == y2:
-        raise Unusable(Reason.PLACE, f"box {list(box)} is empty: it needs x1 < x2 and y1 < y2")
+        raise Unusable(
+            AnnotationFault.PLACE, f"box {list(box)} is empty: it needs x1 < x2 and y1 < y2"
+        )
     return (x1, y1, x2, y2), [x1, y1, x2, y2] != list(box)

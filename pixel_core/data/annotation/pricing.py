@@ -8,9 +8,9 @@ import json
 from decimal import Decimal
 from fractions import Fraction
 
-from pixel_core.config import Prices
+from pixel_core.config import TokenPrices
 from pixel_core.data.annotation.picture_tokens import picture_tokens, view_size
-from pixel_core.data.annotation.requests import Request
+from pixel_core.data.annotation.requests import AnnotationRequest
 from pixel_core.models.endpoint.completion import (
     Reply,
     is_metered,
@@ -36,7 +36,7 @@ def dollars(picodollars: int) -> float:
 
 
 def price(
-    prices: Prices, *, prompt: int, cached: int = 0, completion: int, batch: bool = False
+    prices: TokenPrices, *, prompt: int, cached: int = 0, completion: int, batch: bool = False
 ) -> int:
     """Picodollars for these tokens; ``cached`` of the ``prompt`` tokens cost less."""
     cached = min(cached, prompt)
@@ -50,7 +50,7 @@ def price(
     return -(-total.numerator // total.denominator)
 
 
-def reply_price(prices: Prices, reply: Reply, *, batch: bool = False) -> int:
+def reply_price(prices: TokenPrices, reply: Reply, *, batch: bool = False) -> int:
     """Picodollars for a reply by the tokens it says it took."""
     return price(
         prices,
@@ -61,7 +61,9 @@ def reply_price(prices: Prices, reply: Reply, *, batch: bool = False) -> int:
     )
 
 
-def unusable_price(prices: Prices, model: str, request: Request, body: bytes) -> int:
+def unusable_price(
+    prices: TokenPrices, model: str, request: AnnotationRequest, body: bytes
+) -> int:
     """Picodollars for a body that came in place of an answer: what it says that it took;
     where it was cut before it said so, about what was written; for what no model wrote,
     such as a proxy's page, nothing."""
@@ -75,17 +77,19 @@ def unusable_price(prices: Prices, model: str, request: Request, body: bytes) ->
     return price(prices, prompt=prompt, completion=completion)
 
 
-def most_tokens(model: str, request: Request) -> int:
+def most_tokens(model: str, request: AnnotationRequest) -> int:
     """Prompt tokens of a request at most: a token is at least a byte of its text."""
     return _picture_tokens(model, request) + _text(request, 1)
 
 
-def expected_tokens(model: str, request: Request) -> int:
+def expected_tokens(model: str, request: AnnotationRequest) -> int:
     """Prompt tokens of a request, about."""
     return _picture_tokens(model, request) + _text(request, _CHARACTERS)
 
 
-def most_price(prices: Prices, model: str, request: Request, *, batch: bool = False) -> int:
+def most_price(
+    prices: TokenPrices, model: str, request: AnnotationRequest, *, batch: bool = False
+) -> int:
     """Picodollars that the answer to a request can cost at most."""
     prompt = most_tokens(model, request)
     return price(prices, prompt=prompt, completion=request.max_tokens, batch=batch)
@@ -96,10 +100,10 @@ def _each(per_million: float) -> Fraction:
     return Fraction(repr(per_million)) * PICO / _PER
 
 
-def _picture_tokens(model: str, request: Request) -> int:
+def _picture_tokens(model: str, request: AnnotationRequest) -> int:
     return sum(picture_tokens(model, *view_size(view)) for view in request.views)
 
 
-def _text(request: Request, bytes_a_token: int) -> int:
+def _text(request: AnnotationRequest, bytes_a_token: int) -> int:
     text = json.dumps([request.messages, request.response_format], ensure_ascii=False)
     return -(-len(text.encode()) // bytes_a_token) + _AROUND * (1 + len(request.messages))

@@ -4,35 +4,37 @@ from __future__ import annotations
 
 from pixel_core.config import OpenAIConfig
 from pixel_core.data.annotation.locate import locate
-from pixel_core.data.annotation.outcome import GaveUp, Outcome, Tally
+from pixel_core.data.annotation.outcome import AnnotationOutcome, GaveUp, ReplyTally
 from pixel_core.data.annotation.propose import propose
-from pixel_core.data.annotation.requests import Procedure, Task
+from pixel_core.data.annotation.requests import Procedure, RequestTask
 from pixel_core.data.annotation.texts import Texts
 from pixel_core.data.annotation.verify import look_again
 from pixel_core.records import Annotation, Cue, FrameCue, SecondLook, Seed
 
 
-def annotate_seed(seed: Seed, config: OpenAIConfig) -> Procedure[Outcome]:
+def annotate_seed(seed: Seed, config: OpenAIConfig) -> Procedure[AnnotationOutcome]:
     """Locate the evidence, or propose a question where there is none; then look again.
 
     A cue that the source gave is kept and not asked for.
     """
-    tally, kind = Tally(), seed.kind
+    tally, kind = ReplyTally(), seed.kind
     try:
         cue: Cue | FrameCue | None
         if seed.asks:
             located = yield from locate(seed, config, tally)
-            task, cue, texts = Task.LOCATE, located.cue, located.texts
+            task, cue, texts = RequestTask.LOCATE, located.cue, located.texts
         else:
             proposed = yield from propose(seed, config, tally)
-            task, cue, texts = Task.PROPOSE, proposed.cue, proposed.texts
+            task, cue, texts = RequestTask.PROPOSE, proposed.cue, proposed.texts
             seed = proposed.seed
         look: SecondLook | None = None
         if config.verify.votes:
             look = yield from look_again(seed, cue, config, tally)
     except GaveUp as end:
-        return Outcome(kind, None, end.reason, tally)
-    return Outcome(kind, _annotation(seed, cue, texts, look, task, config), None, tally)
+        return AnnotationOutcome(kind, None, end.reason, tally)
+    return AnnotationOutcome(
+        kind, _annotation(seed, cue, texts, look, task, config), None, tally
+    )
 
 
 def _annotation(
@@ -40,7 +42,7 @@ def _annotation(
     cue: Cue | FrameCue | None,
     texts: Texts,
     look: SecondLook | None,
-    task: Task,
+    task: RequestTask,
     config: OpenAIConfig,
 ) -> Annotation:
     found = {}
@@ -56,8 +58,8 @@ def _annotation(
     )
 
 
-def author(config: OpenAIConfig, task: Task, *, by_source: bool = False) -> str:
+def author(config: OpenAIConfig, task: RequestTask, *, by_source: bool = False) -> str:
     """Who says so: "openai:<model>@locate-1,look-1", after "source+" if the cue is its."""
-    asked = [task, Task.LOOK] if config.verify.votes else [task]
+    asked = [task, RequestTask.LOOK] if config.verify.votes else [task]
     versions = ",".join(f"{name}-{getattr(config.prompts, name.value)}" for name in asked)
     return f"{'source+' if by_source else ''}openai:{config.model}@{versions}"

@@ -14,14 +14,14 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from pixel_core.config import PromptVersions
-from pixel_core.data.annotation.requests import Task
+from pixel_core.data.annotation.requests import RequestTask
 from pixel_core.errors import ConfigError
 
 #: One folder a task, and in it one a version.
 ROOT = files("pixel_core.data.annotation").joinpath("prompts")
 
 
-class Prompts:
+class PromptVersion:
     """One version of one task's prompts."""
 
     def __init__(self, parts: dict[str, str]) -> None:
@@ -34,7 +34,7 @@ class Prompts:
 
 
 @cache
-def prompts_of(task: Task, version: str) -> Prompts:
+def prompts_of(task: RequestTask, version: str) -> PromptVersion:
     """The prompts of a version. ``ConfigError`` for one that does not exist."""
     root = ROOT.joinpath(task.value)
     known = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
@@ -44,7 +44,7 @@ def prompts_of(task: Task, version: str) -> Prompts:
             + ", ".join(known)
         )
     folder = root.joinpath(version)
-    return Prompts(
+    return PromptVersion(
         {
             entry.name.removesuffix(".jinja"): entry.read_text(encoding="utf-8")
             for entry in folder.iterdir()
@@ -55,5 +55,5 @@ def prompts_of(task: Task, version: str) -> Prompts:
 
 def check_versions(versions: PromptVersions) -> None:
     """``ConfigError`` for a version that does not exist."""
-    for task in Task:
+    for task in RequestTask:
         prompts_of(task, getattr(versions, task.value))

@@ -8,10 +8,10 @@ from pixel_core.config import OpenAIConfig
 from pixel_core.data.annotation import views
 from pixel_core.data.annotation.answers import Proposal, read_answer, response_format
 from pixel_core.data.annotation.asking import ask
-from pixel_core.data.annotation.outcome import GaveUp, Reason, Tally, Unusable
+from pixel_core.data.annotation.outcome import AnnotationFault, GaveUp, ReplyTally, Unusable
 from pixel_core.data.annotation.places import small_cue_in
 from pixel_core.data.annotation.prompt_files import prompts_of
-from pixel_core.data.annotation.requests import Procedure, Request, Task
+from pixel_core.data.annotation.requests import AnnotationRequest, Procedure, RequestTask
 from pixel_core.data.annotation.shuffle import shuffled
 from pixel_core.data.annotation.texts import (
     MAX_FEW_WORDS,
@@ -39,26 +39,26 @@ class Proposed:
     texts: Texts
 
 
-def propose(seed: Seed, config: OpenAIConfig, tally: Tally) -> Procedure[Proposed]:
+def propose(seed: Seed, config: OpenAIConfig, tally: ReplyTally) -> Procedure[Proposed]:
     """Ask for a detail and a question. ``GaveUp`` when there is none, or never a usable one."""
     request = propose_request(seed, config)
-    prompts = prompts_of(Task.PROPOSE, config.prompts.propose)
+    prompts = prompts_of(RequestTask.PROPOSE, config.prompts.propose)
 
     def read(reply: Reply) -> Proposed | None:
         return _read(reply, seed, config.seed, tally)
 
     proposed = yield from ask(request, read, prompts, tally)
     if proposed is None:
-        raise GaveUp(Reason.NOT_VALID)
+        raise GaveUp(AnnotationFault.NOT_VALID)
     return proposed
 
 
-def propose_request(seed: Seed, config: OpenAIConfig) -> Request:
+def propose_request(seed: Seed, config: OpenAIConfig) -> AnnotationRequest:
     """The first request of ``propose``; only the seed's first picture is shown."""
-    prompts = prompts_of(Task.PROPOSE, config.prompts.propose)
+    prompts = prompts_of(RequestTask.PROPOSE, config.prompts.propose)
     shown = views.whole(seed, config.max_picture_pixels)[:1]
-    return Request(
-        task=Task.PROPOSE,
+    return AnnotationRequest(
+        task=RequestTask.PROPOSE,
         messages=(
             {"role": "system", "content": prompts.write("system")},
             {
@@ -72,7 +72,7 @@ def propose_request(seed: Seed, config: OpenAIConfig) -> Request:
     )
 
 
-def _read(reply: Reply, seed: Seed, order: int, tally: Tally) -> Proposed | None:
+def _read(reply: Reply, seed: Seed, order: int, tally: ReplyTally) -> Proposed | None:
     """None when the model says *not valid*. Raises ``Unusable``."""
     answer = read_answer(reply, Proposal)
     if not answer.valid:
@@ -81,7 +81,9 @@ def _read(reply: Reply, seed: Seed, order: int, tally: Tally) -> Proposed | None
     question = checked_question(answer.question)
     right, *wrong = _options(seed, [answer.right_option, *answer.wrong_options])
     if leaks(question, [right]) and not all(leaks(question, [option]) for option in wrong):
-        raise Unusable(Reason.LEAK, "question holds the right option and not the others")
+        raise Unusable(
+            AnnotationFault.LEAK, "question holds the right option and not the others"
+        )
     texts = checked_texts(
         answer.subject, answer.whole_view, answer.local_view, [right], cued=True
     )
@@ -99,16 +101,16 @@ def _options(seed: Seed, options: list[str]) -> list[str]:
     options = [plain("an option", option, MAX_FEW_WORDS) for option in options]
     if len(options) != OPTIONS:
         raise Unusable(
-            Reason.OPTIONS,
+            AnnotationFault.OPTIONS,
             f"there are {len(options) - 1} wrong options, {OPTIONS - 1} are needed",
         )
     for place, option in enumerate(options):
         if extract_boxed(f"\\boxed{{{option}}}") != option:
-            raise Unusable(Reason.OPTIONS, f"option {option!r} has unmatched braces")
+            raise Unusable(AnnotationFault.OPTIONS, f"option {option!r} has unmatched braces")
         for other in options[:place]:
             if _accepts(seed, option, other) or _accepts(seed, other, option):
                 raise Unusable(
-                    Reason.OPTIONS,
+                    AnnotationFault.OPTIONS,
                     f"options {other!r} and {option!r} are the same answer; give four "
                     "different ones",
                 )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from pixel_core.data.annotation.requests import Request
+from pixel_core.data.annotation.requests import AnnotationRequest
 
 #: Raised when what is hashed, or how it is sent, changes in meaning.
 _VERSION = 1
@@ -15,7 +15,7 @@ ENCODING = "png-or-jpeg92-444/1"
 _KNOWN = "_digest"
 
 
-def request_digest(model: str, request: Request) -> bytes:
+def request_digest(model: str, request: AnnotationRequest) -> bytes:
     """SHA-256 (32 bytes) of the model, what it is asked, and the pictures it is shown."""
     known = request.__dict__.get(_KNOWN)
     if known is not None and known[0] == model:

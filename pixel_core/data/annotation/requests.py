@@ -1,7 +1,7 @@
 """What is asked of an annotating model, apart from how it gets there.
 
-A seed's annotation is a *procedure*: a generator that yields a ``Request``, is sent the
-``Reply``, and in the end returns what became of the seed. Procedures know nothing of
+A seed's annotation is a *procedure*: a generator that yields an ``AnnotationRequest``, is
+sent the ``Reply``, and in the end returns what became of the seed. Procedures know nothing of
 endpoints; ``live`` drives them a few at a time, ``batch`` round by round.
 """
 
@@ -16,7 +16,7 @@ from pixel_core.models.endpoint.completion import Reply
 from pixel_core.records import Box, Picture
 
 
-class Task(StrEnum):
+class RequestTask(StrEnum):
     """What a request is for; each has prompts with a version of their own."""
 
     LOCATE = "locate"  #: where the evidence for a given question is
@@ -25,7 +25,7 @@ class Task(StrEnum):
 
 
 @dataclass(frozen=True)
-class View:
+class PictureView:
     """A picture, or a region of it, as it is sent: at most ``max_pixels`` pixels."""
 
     picture: Picture
@@ -34,13 +34,13 @@ class View:
 
 
 @dataclass(frozen=True)
-class Request:
+class AnnotationRequest:
     """One question to the model. Its digest (see the ledger) covers all of this and the
     model's name; pictures stand in ``messages`` as {"type": "view", "view": i}."""
 
-    task: Task
+    task: RequestTask
     messages: tuple[Mapping[str, Any], ...]
-    views: tuple[View, ...]
+    views: tuple[PictureView, ...]
     response_format: Mapping[str, Any]
     max_tokens: int
     temperature: float = 0.0
@@ -49,4 +49,4 @@ class Request:
 
 
 T = TypeVar("T")
-Procedure = Generator[Request, Reply, T]
+Procedure = Generator[AnnotationRequest, Reply, T]

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, replace
 
 from pixel_core.data.annotation.ledger.ledger_index import RESERVED
-from pixel_core.data.annotation.ledger.segments import Entry, Facts
+from pixel_core.data.annotation.ledger.segments import Facts, LedgerEntry
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Reservation:
         """The same, to be put on record."""
         return replace(self, token=secrets.token_bytes(32))
 
-    def opened(self, owner: str, model: str) -> Entry:
+    def opened(self, owner: str, model: str) -> LedgerEntry:
         """What is on record before the request is sent."""
         return _entry(self.token, owner, model, self.most)
 
-    def settled(self, owner: str, model: str) -> list[Entry]:
+    def settled(self, owner: str, model: str) -> list[LedgerEntry]:
         """What takes it back, once its answer is on record or it is known to be unsent."""
         if not self.token:
             return []
@@ -42,6 +42,6 @@ class Reservation:
         return [_entry(hashlib.sha256(self.token).digest(), owner, model, -self.most)]
 
 
-def _entry(kept_as: bytes, owner: str, model: str, price: int) -> Entry:
+def _entry(kept_as: bytes, owner: str, model: str, price: int) -> LedgerEntry:
     facts = Facts(owner, model, RESERVED, price=price, at=round(time.time(), 3))
-    return Entry(kept_as, b"", facts)
+    return LedgerEntry(kept_as, b"", facts)

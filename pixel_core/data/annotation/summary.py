@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from pixel_core.data.annotation.outcome import REJECTED, Outcome, Reason, Tally
+from pixel_core.data.annotation.outcome import (
+    REJECTED,
+    AnnotationFault,
+    AnnotationOutcome,
+    ReplyTally,
+)
 from pixel_core.records import SecondLook
 
 #: Kinds of question listed one by one; the rarer ones are summed up.
@@ -13,10 +18,10 @@ MAX_KINDS = 40
 OTHERS = "(others)"
 
 #: What can become of a seed that was looked at twice.
-_LOOKS = (SecondLook.NEEDS_ZOOM.value, SecondLook.EASY.value, Reason.LOOK_FAILED.value)
+_LOOKS = (SecondLook.NEEDS_ZOOM.value, SecondLook.EASY.value, AnnotationFault.LOOK_FAILED.value)
 
 
-class Summary:
+class OutcomeCounts:
     """Counts outcomes; their order does not matter."""
 
     def __init__(self) -> None:
@@ -25,9 +30,9 @@ class Summary:
         self.dropped: Counter[str] = Counter()
         self.looks: Counter[str] = Counter()
         self._kinds: dict[str, Counter[str]] = {}
-        self._tally = Tally()
+        self._tally = ReplyTally()
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: AnnotationOutcome) -> None:
         self.done += 1
         self._tally.add(outcome.tally)
         fates = ["asked"]

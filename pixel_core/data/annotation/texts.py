@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pixel_core.data.annotation.outcome import Reason, Unusable
+from pixel_core.data.annotation.outcome import AnnotationFault, Unusable
 from pixel_core.data.leaks import leaks
 
 #: Characters of a view, of a question, and of what is named in a few words.
@@ -63,13 +63,13 @@ def checked_texts(
     for field in ("subject", "whole_view", "local_view"):
         if found := _TRADE.search(getattr(texts, field)):
             raise Unusable(
-                Reason.MENTION,
+                AnnotationFault.MENTION,
                 f"{field} says {found[0]!r}; write as someone who only looks at the picture",
             )
     for field in ("subject", "whole_view") if cued else ():
         if leaks(getattr(texts, field), answers):
             raise Unusable(
-                Reason.LEAK,
+                AnnotationFault.LEAK,
                 f"{field} gives the answer away; it must not be said before local_view",
             )
     return texts
@@ -80,7 +80,7 @@ def checked_question(text: str) -> str:
     question = plain("question", text, MAX_QUESTION)
     if found := _TRADE.search(question) or _REGION.search(question):
         raise Unusable(
-            Reason.MENTION,
+            AnnotationFault.MENTION,
             f"question says {found[0]!r}; ask about the thing itself, as someone would who "
             "sees only the whole picture",
         )
@@ -93,13 +93,14 @@ def plain(field: str, text: str, limit: int, *, needed: bool = True) -> str:
     kept = "".join(c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
     text = " ".join(kept.split())
     if needed and not text:
-        raise Unusable(Reason.TEXT, f"{field} is empty")
+        raise Unusable(AnnotationFault.TEXT, f"{field} is empty")
     if len(text) > limit:
         raise Unusable(
-            Reason.TEXT, f"{field} has {len(text)} characters, at most {limit} are allowed"
+            AnnotationFault.TEXT,
+            f"{field} has {len(text)} characters, at most {limit} are allowed",
         )
     if found := _STRUCTURE.search(text):
         raise Unusable(
-            Reason.TEXT, f"{field} contains {found.group()!r}; write plain sentences"
+            AnnotationFault.TEXT, f"{field} contains {found.group()!r}; write plain sentences"
         )
     return text

@@ -19,10 +19,10 @@ from contextlib import contextmanager, suppress
 from pixel_core.config import OpenAIConfig
 from pixel_core.data.annotation.budget import Budget, Counters
 from pixel_core.data.annotation.ledger.ledger import Ledger, open_ledger
-from pixel_core.data.annotation.ledger.segments import Entry, Facts
+from pixel_core.data.annotation.ledger.segments import Facts, LedgerEntry
 from pixel_core.data.annotation.pricing import dollars, most_price, reply_price, unusable_price
 from pixel_core.data.annotation.request_digest import request_digest
-from pixel_core.data.annotation.requests import Request
+from pixel_core.data.annotation.requests import AnnotationRequest
 from pixel_core.models.endpoint.completion import Reply, is_answer, is_metered, read_reply
 from pixel_core.workflow.stage import StageContext, Workspace
 
@@ -31,11 +31,11 @@ COSTS = "costs.json"
 
 
 @contextmanager
-def open_till(context: StageContext) -> Iterator[Till]:
+def open_till(context: StageContext) -> Iterator[BudgetAccount]:
     """Hold the stage's notes (waiting for another run that does) and open the till."""
     config = context.config.annotate.openai
     with open_ledger(context.shared, context.cache, context.progress) as ledger:
-        till = Till(ledger, config, context.work)
+        till = BudgetAccount(ledger, config, context.work)
         if till.unsettled_usd:
             context.progress.note(
                 f"up to ${till.unsettled_usd:.4f} may have been charged for requests whose "
@@ -48,7 +48,7 @@ def open_till(context: StageContext) -> Iterator[Till]:
             till.write_costs()
 
 
-class Till:
+class BudgetAccount:
     """See ``open_till``. Safe to use from several threads."""
 
     def __init__(self, ledger: Ledger, config: OpenAIConfig, work: Workspace) -> None:
@@ -95,11 +95,11 @@ class Till:
         """Requests whose answers are reserved for and not recorded yet."""
         return self._budget.outstanding
 
-    def digest(self, request: Request) -> str:
+    def digest(self, request: AnnotationRequest) -> str:
         """The request's digest, 64 hexadecimal digits."""
         return self._digest(request).hex()
 
-    def recall(self, request: Request) -> Reply | None:
+    def recall(self, request: AnnotationRequest) -> Reply | None:
         """The answer on record, free; None: it was never answered (an older version kept
         what is no answer, too)."""
         digest = self._digest(request)
@@ -115,7 +115,9 @@ class Till:
         found = self._ledger.find(bytes.fromhex(digest))
         return found.body if found is not None and is_answer(found.body) else None
 
-    def reserve(self, request: Request, batch: bool = False, *, sent: bool = False) -> None:
+    def reserve(
+        self, request: AnnotationRequest, batch: bool = False, *, sent: bool = False
+    ) -> None:
         """Set aside the most this request's answer can cost; nothing for one that is set
         aside for already.
 
@@ -126,7 +128,7 @@ class Till:
         most = most_price(self._config.prices, self._config.model, request, batch=batch)
         self._budget.reserve(self._digest(request), most, sent=sent)
 
-    def commit(self, request: Request) -> None:
+    def commit(self, request: AnnotationRequest) -> None:
         """Put what is set aside on record; returns once that is durable, so that the request
         can be sent. A batch needs none: its own notes say what was handed in.
 
@@ -137,7 +139,7 @@ class Till:
             opened = held.opened(self._ledger.owner, self._config.model)
             self._ledger.submit([opened]).result()
 
-    def release(self, request: Request) -> None:
+    def release(self, request: AnnotationRequest) -> None:
         """Nothing was charged, and there will be no answer: what was set aside is free."""
         held = self._budget.free(self._digest(request))
         if held is not None and held.token:
@@ -145,11 +147,11 @@ class Till:
             with suppress(ValueError):
                 self._ledger.submit(held.settled(self._ledger.owner, self._config.model))
 
-    def lose(self, request: Request) -> None:
+    def lose(self, request: AnnotationRequest) -> None:
         """It was sent, and no answer will come: what was set aside counts as spent."""
         self._budget.lose(self._digest(request))
 
-    def waste(self, request: Request, body: bytes) -> None:
+    def waste(self, request: AnnotationRequest, body: bytes) -> None:
         """What came is no answer: what it cost is kept, what was set aside is free.
         Returns once that is durable. Raises as ``record``."""
         model, prices = self._config.model, self._config.prices
@@ -161,7 +163,7 @@ class Till:
         stored = self._keep([request], [entry])
         self._after(stored, request, read_reply(body), entry, is_metered(body)).result()
 
-    def garbled(self, request: Request, batch: str) -> None:
+    def garbled(self, request: AnnotationRequest, batch: str) -> None:
         """Its answer came in this batch, and can't be read: it counts as the most it can
         have cost, once however often the batch is fetched. Returns once that is durable."""
         digest = self._digest(request)
@@ -172,13 +174,13 @@ class Till:
             stored = self._keep([request], [entry])
             self._after(stored, request, nothing, entry, metered=False).result()
 
-    def most(self, request: Request) -> int:
+    def most(self, request: AnnotationRequest) -> int:
         """Picodollars that the request's answer can cost at most in a batch."""
         return most_price(self._config.prices, self._config.model, request, batch=True)
 
     def record(
         self,
-        request: Request,
+        request: AnnotationRequest,
         body: bytes,
         batch: bool = False,
         *,
@@ -195,15 +197,15 @@ class Till:
 
     def submit(
         self,
-        answers: Iterable[tuple[Request, bytes]],
+        answers: Iterable[tuple[AnnotationRequest, bytes]],
         batch: bool = False,
         seconds: float = 0.0,
         changes: tuple[str, ...] = (),
     ) -> list[Future[Reply]]:
         """As ``record`` for many answers, written together; each is done once durable."""
         model, prices = self._config.model, self._config.prices
-        entries: list[Entry] = []
-        waiting: list[tuple[Request, Reply, Entry, bool]] = []
+        entries: list[LedgerEntry] = []
+        waiting: list[tuple[AnnotationRequest, Reply, LedgerEntry, bool]] = []
         for request, body in answers:
             reply, metered = read_reply(body), is_metered(body)
             # What bought nothing is kept under a digest that no request has.
@@ -234,12 +236,12 @@ class Till:
             table["dropped_seeds"] = self.dropped_seeds
         self._work.put(COSTS, json.dumps(table).encode())
 
-    def _digest(self, request: Request) -> bytes:
+    def _digest(self, request: AnnotationRequest) -> bytes:
         return request_digest(self._config.model, request)
 
     def _entry(
         self,
-        request: Request,
+        request: AnnotationRequest,
         reply: Reply,
         cost: int,
         kept_as: bytes,
@@ -247,7 +249,7 @@ class Till:
         batch: bool = False,
         seconds: float = 0.0,
         changes: str = "",
-    ) -> Entry:
+    ) -> LedgerEntry:
         facts = Facts(
             owner=self._ledger.owner,
             model=self._config.model,
@@ -261,9 +263,11 @@ class Till:
             at=round(time.time(), 3),
             changes=changes,
         )
-        return Entry(kept_as, body, facts)
+        return LedgerEntry(kept_as, body, facts)
 
-    def _keep(self, requests: Iterable[Request], entries: list[Entry]) -> Future[None]:
+    def _keep(
+        self, requests: Iterable[AnnotationRequest], entries: list[LedgerEntry]
+    ) -> Future[None]:
         """Put entries on record together with what settles the requests' reservations."""
         model, owner = self._config.model, self._ledger.owner
         held = self._budget.held([self._digest(request) for request in requests])
@@ -271,7 +275,12 @@ class Till:
         return self._ledger.submit([*entries, *settled])
 
     def _after(
-        self, stored: Future[None], request: Request, reply: Reply, entry: Entry, metered: bool
+        self,
+        stored: Future[None],
+        request: AnnotationRequest,
+        reply: Reply,
+        entry: LedgerEntry,
+        metered: bool,
     ) -> Future[Reply]:
         done: Future[Reply] = Future()
 

@@ -14,14 +14,14 @@ _NAMED = 5
 
 
 @dataclass(frozen=True)
-class Survey:
+class SeedCounts:
     """How many seeds there are, and how many of them a model would be asked about."""
 
     seeds: int
     train: int
 
 
-def survey(path: Path, *, by_model: bool) -> Survey:
+def survey(path: Path, *, by_model: bool) -> SeedCounts:
     """Count and check the seeds. ``DataError``, with every seed counted, when some have no
     question and nobody to ask one: a model writes them for train seeds alone."""
     seeds = train = bare = 0
@@ -46,7 +46,7 @@ def survey(path: Path, *, by_model: bool) -> Survey:
         raise DataError(
             f"{bare} of {seeds} seeds have no question: {', '.join(named)}{more}; {remedy}"
         )
-    return Survey(seeds, train)
+    return SeedCounts(seeds, train)
 
 
 def numbered_train(path: Path) -> Iterator[tuple[int | None, Seed]]:

@@ -8,9 +8,14 @@ from pixel_core.config import OpenAIConfig
 from pixel_core.data.annotation import views
 from pixel_core.data.annotation.answers import LookAnswer, read_answer, response_format
 from pixel_core.data.annotation.asking import ask
-from pixel_core.data.annotation.outcome import GaveUp, Reason, Tally
+from pixel_core.data.annotation.outcome import AnnotationFault, GaveUp, ReplyTally
 from pixel_core.data.annotation.prompt_files import prompts_of
-from pixel_core.data.annotation.requests import Procedure, Request, Task, View
+from pixel_core.data.annotation.requests import (
+    AnnotationRequest,
+    PictureView,
+    Procedure,
+    RequestTask,
+)
 from pixel_core.models.endpoint.completion import Reply
 from pixel_core.records import Cue, FrameCue, Query, SecondLook, Seed
 from pixel_core.rewards.grading import grade
@@ -21,7 +26,7 @@ VOTE_TEMPERATURE = 0.7
 
 
 def look_again(
-    seed: Seed, cue: Cue | FrameCue | None, config: OpenAIConfig, tally: Tally
+    seed: Seed, cue: Cue | FrameCue | None, config: OpenAIConfig, tally: ReplyTally
 ) -> Procedure[SecondLook]:
     """Answer the question from the cue alone, then from everything at a small size.
 
@@ -31,24 +36,24 @@ def look_again(
     if cue is not None:
         alone = views.cue_alone(seed, cue, config.max_picture_pixels)
         if not (yield from _majority(seed, alone, config, tally)):
-            raise GaveUp(Reason.LOOK_FAILED)
+            raise GaveUp(AnnotationFault.LOOK_FAILED)
     small = views.whole(seed, config.verify.whole_pixels)
     if (yield from _majority(seed, small, config, tally)):
         return SecondLook.EASY
     if cue is None:
-        raise GaveUp(Reason.LOOK_FAILED)
+        raise GaveUp(AnnotationFault.LOOK_FAILED)
     return SecondLook.NEEDS_ZOOM
 
 
 def look_request(
-    seed: Seed, shown: tuple[View, ...], config: OpenAIConfig, vote: int
-) -> Request:
+    seed: Seed, shown: tuple[PictureView, ...], config: OpenAIConfig, vote: int
+) -> AnnotationRequest:
     """The question about ``shown`` alone: no answer, no cue, nothing of what was located."""
-    prompts = prompts_of(Task.LOOK, config.prompts.look)
+    prompts = prompts_of(RequestTask.LOOK, config.prompts.look)
     text = prompts.write("user", question=seed.question, choices=seed.choices)
     system = prompts.write("system", video=seed.is_video, choices=seed.choices)
-    return Request(
-        task=Task.LOOK,
+    return AnnotationRequest(
+        task=RequestTask.LOOK,
         messages=(
             {"role": "system", "content": system},
             {"role": "user", "content": views.content(shown, text, frames=seed.is_video)},
@@ -62,10 +67,10 @@ def look_request(
 
 
 def _majority(
-    seed: Seed, shown: tuple[View, ...], config: OpenAIConfig, tally: Tally
+    seed: Seed, shown: tuple[PictureView, ...], config: OpenAIConfig, tally: ReplyTally
 ) -> Procedure[bool]:
     """Whether most votes are right; those that can't change that are not asked for."""
-    prompts = prompts_of(Task.LOOK, config.prompts.look)
+    prompts = prompts_of(RequestTask.LOOK, config.prompts.look)
     query = Query.from_seed(seed)
     needed = config.verify.votes // 2 + 1
     right = wrong = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pixel_core.data.annotation.requests import View
+from pixel_core.data.annotation.requests import PictureView
 from pixel_core.records import Box, Cue, FrameCue, Picture, Seed
 
 #: A video's frames get this part of a picture's pixels each: 500 visual tokens of 2000, and
@@ -15,22 +15,22 @@ FRAME_PART = 4
 MARGIN = 0.1
 
 
-def whole(seed: Seed, max_pixels: int) -> tuple[View, ...]:
+def whole(seed: Seed, max_pixels: int) -> tuple[PictureView, ...]:
     """Every picture, or every frame, of the seed."""
     pixels = _each(seed, max_pixels)
-    return tuple(View(picture, pixels) for picture in seed.pictures)
+    return tuple(PictureView(picture, pixels) for picture in seed.pictures)
 
 
-def cue_alone(seed: Seed, cue: Cue | FrameCue, max_pixels: int) -> tuple[View, ...]:
+def cue_alone(seed: Seed, cue: Cue | FrameCue, max_pixels: int) -> tuple[PictureView, ...]:
     """The cue's region with a margin, or the cue's frames."""
     pixels = _each(seed, max_pixels)
     if isinstance(cue, FrameCue):
-        return tuple(View(seed.pictures[frame], pixels) for frame in cue.frames)
+        return tuple(PictureView(seed.pictures[frame], pixels) for frame in cue.frames)
     picture = seed.pictures[cue.picture]
-    return (View(picture, pixels, _wider(cue.box, picture)),)
+    return (PictureView(picture, pixels, _wider(cue.box, picture)),)
 
 
-def content(views: tuple[View, ...], text: str, *, frames: bool) -> list[dict[str, Any]]:
+def content(views: tuple[PictureView, ...], text: str, *, frames: bool) -> list[dict[str, Any]]:
     """A message's parts: the views, numbered from 1 if there are several, then the text."""
     parts: list[dict[str, Any]] = []
     for number in range(len(views)):

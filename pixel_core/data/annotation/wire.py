@@ -8,13 +8,15 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pixel_core.data.annotation.requests import Request
+from pixel_core.data.annotation.requests import AnnotationRequest
 
 #: Where a picture goes, in a text that nobody outside can know.
 _STAND_IN = f"view-{secrets.token_hex(16)}-"
 
 
-def request_body(request: Request, model: str, pictures: Sequence[str]) -> dict[str, Any]:
+def request_body(
+    request: AnnotationRequest, model: str, pictures: Sequence[str]
+) -> dict[str, Any]:
     """The JSON that is sent; ``pictures`` are the data URLs of ``request.views``."""
     return {
         "model": model,
@@ -25,7 +27,7 @@ def request_body(request: Request, model: str, pictures: Sequence[str]) -> dict[
     }
 
 
-def request_json(request: Request, model: str, pictures: Sequence[str]) -> bytes:
+def request_json(request: AnnotationRequest, model: str, pictures: Sequence[str]) -> bytes:
     """``request_body`` as the bytes that are sent. The pictures, which are most of them and
     need no escaping, are put in as they are rather than looked through for quotes."""
     stand_ins = [f"{_STAND_IN}{number}." for number in range(len(pictures))]

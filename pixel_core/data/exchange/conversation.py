@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from pixel_core.config import DialogueConfig
 from pixel_core.records import Trajectory, Turn
-from pixel_core.rollout.episode import Opening
+from pixel_core.rollout.episode import RenderedPrompt
 from pixel_core.rollout.operations import ShownPicture
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.replay import replay_shown
 from pixel_core.rollout.transcript import Visual
 from pixel_core.rollout.vocabulary import (
@@ -66,14 +66,14 @@ class Characters(Vocabulary):
 
 
 @dataclass(frozen=True)
-class Message:
+class ConversationTurn:
     """``parts``: texts, and pictures by their place among all that were shown, from 0."""
 
     role: str
     parts: tuple[str | int, ...]
 
 
-class _NamelessFrames(Prompts):
+class _NamelessFrames(Renderer):
     """Shows a video's frames side by side, without a name before each."""
 
     def _frame_name(self, number: int) -> str:
@@ -85,12 +85,12 @@ class Conversations:
     each of a video's frames comes with its name, as our models see it."""
 
     def __init__(self, dialogue: DialogueConfig, *, frame_names: bool = True) -> None:
-        kind = Prompts if frame_names else _NamelessFrames
+        kind = Renderer if frame_names else _NamelessFrames
         self.prompts = kind(dialogue, Characters())
 
     def of(
-        self, trajectory: Trajectory, opening: Opening
-    ) -> tuple[list[Message], list[ShownPicture]]:
+        self, trajectory: Trajectory, opening: RenderedPrompt
+    ) -> tuple[list[ConversationTurn], list[ShownPicture]]:
         """The messages, and the pictures they show. Raises ``DataError`` as ``replay`` does."""
         # Masks are not of the words: without them no tokenizer has to place them.
         plain = trajectory.model_copy(
@@ -100,8 +100,8 @@ class Conversations:
         return _messages(transcript.tokens, transcript.visuals), shown
 
 
-def _messages(tokens: Sequence[int], visuals: Sequence[Visual]) -> list[Message]:
-    messages: list[Message] = []
+def _messages(tokens: Sequence[int], visuals: Sequence[Visual]) -> list[ConversationTurn]:
+    messages: list[ConversationTurn] = []
     start = 0
     shown = 0
     while start < len(tokens):
@@ -111,7 +111,7 @@ def _messages(tokens: Sequence[int], visuals: Sequence[Visual]) -> list[Message]
         head = parts[0] if parts and isinstance(parts[0], str) else ""
         role, _, rest = head.partition("\n")
         kept = ([rest] if rest else []) + parts[1:]
-        messages.append(Message(role, tuple(kept)))
+        messages.append(ConversationTurn(role, tuple(kept)))
         start = stop + 1
         if start < len(tokens) and tokens[start] == ord("\n"):  # between two turns
             start += 1

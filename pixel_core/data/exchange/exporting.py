@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from pixel_core.config import DialogueConfig
 from pixel_core.data.exchange import records_chat, records_original
-from pixel_core.data.exchange.conversation import Conversations, Message
+from pixel_core.data.exchange.conversation import Conversations, ConversationTurn
 from pixel_core.data.exchange.job_folder import JobFolder
 from pixel_core.data.exchange.media_folder import MediaFolder
 from pixel_core.data.exchange.portable import Files, PortableMessage, PortableRecord, pack
@@ -28,7 +28,7 @@ from pixel_core.errors import DataError
 from pixel_core.jsonl import RecordIndex
 from pixel_core.media.archive import PictureArchive
 from pixel_core.records import Annotation, Query, Seed, Trajectory, read_jsonl
-from pixel_core.rollout.episode import Opening
+from pixel_core.rollout.episode import RenderedPrompt
 from pixel_core.rollout.operations import ShownPicture
 from pixel_core.workflow.stage import Progress
 
@@ -123,7 +123,7 @@ class _RecordWriter:
     def record(self, trajectory: Trajectory, seed: Seed) -> PortableRecord:
         query = Query.from_seed(seed)
         images = [self._archive.load(picture) for picture in seed.pictures]
-        opening = Opening.of(query, images, self._conversations.prompts)
+        opening = RenderedPrompt.of(query, images, self._conversations.prompts)
         messages, shown = self._conversations.of(trajectory, opening)
         paths = self._paths(seed, shown)
         frames = len(seed.pictures) if seed.is_video and self._video_parts else 0
@@ -147,7 +147,7 @@ class _RecordWriter:
         return own + later
 
 
-def _portable(message: Message, paths: list[str], frames: int) -> PortableMessage:
+def _portable(message: ConversationTurn, paths: list[str], frames: int) -> PortableMessage:
     """With paths for the numbers; the first ``frames`` pictures are one part, a video."""
     parts: list[str | Files] = []
     for part in message.parts:

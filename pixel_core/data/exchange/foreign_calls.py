@@ -25,7 +25,7 @@ from fractions import Fraction
 from typing import Any
 
 from pixel_core.config import DialogueConfig
-from pixel_core.data.exchange.portable import Reason, Rejected
+from pixel_core.data.exchange.portable import ImportRefusal, Rejected
 from pixel_core.rollout.call_json import decode
 from pixel_core.rollout.calls import (
     CLOSE,
@@ -64,9 +64,9 @@ def find_call(text: str) -> re.Match[str] | None:
     found = list(_CALL.finditer(text))
     opened, closed = text.count(OPEN), text.count(CLOSE)
     if len(found) > 1 or max(opened, closed) > 1:
-        raise Rejected(Reason.SEVERAL_CALLS, f"{opened} {OPEN} and {closed} {CLOSE}")
+        raise Rejected(ImportRefusal.SEVERAL_CALLS, f"{opened} {OPEN} and {closed} {CLOSE}")
     if len(found) != opened or len(found) != closed:
-        raise Rejected(Reason.BAD_CALL, f"{opened} {OPEN} and {closed} {CLOSE}")
+        raise Rejected(ImportRefusal.BAD_CALL, f"{opened} {OPEN} and {closed} {CLOSE}")
     return found[0] if found else None
 
 
@@ -80,11 +80,11 @@ def our_call(
     try:
         values = decode(body.strip())
     except CallError as error:
-        raise Rejected(Reason.BAD_CALL, str(error)) from error
+        raise Rejected(ImportRefusal.BAD_CALL, str(error)) from error
     name = values.get("name") if isinstance(values, dict) else None
     arguments = values.get("arguments") if isinstance(values, dict) else None
     if not isinstance(name, str) or not isinstance(arguments, dict):
-        raise Rejected(Reason.BAD_CALL, f"no name or arguments in {body.strip()[:80]!r}")
+        raise Rejected(ImportRefusal.BAD_CALL, f"no name or arguments in {body.strip()[:80]!r}")
     if name in ZOOM_NAMES:
         target, box = _target(arguments, shown, frames), _box(arguments)
         pixels = name not in PARTS_NAMES and _are_pixels(box)
@@ -97,7 +97,7 @@ def our_call(
         return _zoom(box, span, target, shown, dialogue)
     if name in {*SELECT_NAMES, dialogue.frames.name} and frames and dialogue.frames.enabled:
         return ForeignCall(SelectCall(tuple(_numbers(arguments, "target_frames", whole=True))))
-    raise Rejected(Reason.BAD_CALL, f"{name!r} is no operation on this question")
+    raise Rejected(ImportRefusal.BAD_CALL, f"{name!r} is no operation on this question")
 
 
 def around(low: Fraction, high: Fraction, side: int) -> tuple[int, int]:
@@ -117,7 +117,7 @@ def written(call: Call, video: bool, dialogue: DialogueConfig) -> str:
     try:
         return format_call(call, dialogue.zoom, dialogue.frames if video else None)
     except ValueError as error:
-        raise Rejected(Reason.CALL_REFUSED, str(error)) from error
+        raise Rejected(ImportRefusal.CALL_REFUSED, str(error)) from error
 
 
 def _zoom(
@@ -134,7 +134,7 @@ def _zoom(
     )
     exact = (x1, y1, x2, y2)
     if x1 >= x2 or y1 >= y2:
-        raise Rejected(Reason.CALL_REFUSED, f"bbox_2d {box} is swapped or empty")
+        raise Rejected(ImportRefusal.CALL_REFUSED, f"bbox_2d {box} is swapped or empty")
     if dialogue.zoom.coordinates == "normalized":
         left, top, right, bottom = (round(float(value), _DECIMALS) for value in exact)
         return ForeignCall(ZoomCall((left, top, right, bottom), target), exact)
@@ -155,7 +155,9 @@ def _clamped(box: list[Any], span: tuple[int, int]) -> list[Any]:
         # A "not" for numbers that are none.
         if not -SLACK * side <= value <= (1 + SLACK) * side:
             what = "in parts, from 0 to 1" if span == (1, 1) else f"{span[0]} x {span[1]}"
-            raise Rejected(Reason.CALL_REFUSED, f"bbox_2d {box} leaves the picture ({what})")
+            raise Rejected(
+                ImportRefusal.CALL_REFUSED, f"bbox_2d {box} leaves the picture ({what})"
+            )
         clamped.append(min(max(value, 0), side))
     return clamped
 
@@ -164,12 +166,12 @@ def _target(arguments: dict[str, Any], shown: Sequence[ShownPicture], frames: in
     """Which of the pictures shown so far is meant, from 1; see the module's head."""
     target = arguments.get("target_image")
     if not isinstance(target, int) or isinstance(target, bool):
-        raise Rejected(Reason.BAD_CALL, f"target_image {target!r} is no whole number")
+        raise Rejected(ImportRefusal.BAD_CALL, f"target_image {target!r} is no whole number")
     added = len(shown) - frames
     low, high = (2, added + 1) if frames and added else (1, len(shown))
     if not low <= target <= high:
         raise Rejected(
-            Reason.CALL_REFUSED, f"target_image {target}, it can be from {low} to {high}"
+            ImportRefusal.CALL_REFUSED, f"target_image {target}, it can be from {low} to {high}"
         )
     return target + frames - 1 if frames and added else target
 
@@ -177,7 +179,7 @@ def _target(arguments: dict[str, Any], shown: Sequence[ShownPicture], frames: in
 def _box(arguments: dict[str, Any]) -> list[Any]:
     box = _numbers(arguments, "bbox_2d", whole=False)
     if len(box) != 4:
-        raise Rejected(Reason.BAD_CALL, f"bbox_2d {box} has not four numbers"[:120])
+        raise Rejected(ImportRefusal.BAD_CALL, f"bbox_2d {box} has not four numbers"[:120])
     return box
 
 
@@ -187,5 +189,5 @@ def _numbers(arguments: dict[str, Any], name: str, *, whole: bool) -> list[Any]:
     if not isinstance(values, list) or not all(
         isinstance(value, kinds) and not isinstance(value, bool) for value in values
     ):
-        raise Rejected(Reason.BAD_CALL, f"{name} is {values!r}"[:120])
+        raise Rejected(ImportRefusal.BAD_CALL, f"{name} is {values!r}"[:120])
     return values

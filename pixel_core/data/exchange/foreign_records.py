@@ -25,7 +25,7 @@ from pixel_core.data.exchange.foreign_calls import (
     our_call,
     written,
 )
-from pixel_core.data.exchange.portable import PortableRecord, Reason, Rejected
+from pixel_core.data.exchange.portable import ImportRefusal, PortableRecord, Rejected
 from pixel_core.data.exchange.told_results import check_frames, check_zoom
 from pixel_core.errors import MediaError
 from pixel_core.records import (
@@ -43,10 +43,10 @@ from pixel_core.records import (
 )
 from pixel_core.rewards.grading import extract_boxed
 from pixel_core.rollout.calls import Call, CallError, SelectCall
-from pixel_core.rollout.episode import Opening
+from pixel_core.rollout.episode import RenderedPrompt
 from pixel_core.rollout.operations import ShownPicture
-from pixel_core.rollout.operations_cache import Album
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.operations_cache import OperationsCache
+from pixel_core.rollout.renderer import Renderer
 
 #: What the original appends to a question: how to think and answer. Our prompts say it too.
 _GUIDELINES = re.compile(r"\n+\s*Guidelines:.*\Z", re.DOTALL)
@@ -55,7 +55,7 @@ SOURCE = "imported"
 
 
 @dataclass(frozen=True)
-class Media:
+class QuestionMedia:
     """A question's pictures: records of them, and their pixels."""
 
     pictures: tuple[Picture, ...]
@@ -77,17 +77,19 @@ class ForeignRecords:
 
     def __init__(self, dialogue: DialogueConfig) -> None:
         self._dialogue = dialogue
-        self._prompts = Prompts(dialogue, Characters())
+        self._prompts = Renderer(dialogue, Characters())
 
-    def trajectory(self, record: PortableRecord, media: Media) -> tuple[Trajectory, Seed]:
+    def trajectory(
+        self, record: PortableRecord, media: QuestionMedia
+    ) -> tuple[Trajectory, Seed]:
         """Raises ``Rejected``."""
         question = _GUIDELINES.sub("", "".join(m.text for m in record.asked())).strip()
         if not question:
-            raise Rejected(Reason.NO_QUESTION, "the user's turn has no text")
+            raise Rejected(ImportRefusal.NO_QUESTION, "the user's turn has no text")
         said = record.said()
         answer = extract_boxed(said[-1])
         if not answer:
-            raise Rejected(Reason.NO_ANSWER, f"no \\boxed{{}} in {said[-1][-80:]!r}")
+            raise Rejected(ImportRefusal.NO_ANSWER, f"no \\boxed{{}} in {said[-1][-80:]!r}")
         seed = _seed(question, answer, media)
         turns, operations = self._replayed(said, record.returned(), seed, media)
         kind = _kind(operations)
@@ -99,14 +101,14 @@ class ForeignRecords:
         return trajectory, seed.model_copy(update={"cue": cue})
 
     def _replayed(
-        self, said: Sequence[str], returned: Sequence[str], seed: Seed, media: Media
+        self, said: Sequence[str], returned: Sequence[str], seed: Seed, media: QuestionMedia
     ) -> tuple[list[Turn], list[_Operation]]:
         try:
-            opening = Opening.of(Query.from_seed(seed), media.images, self._prompts)
+            opening = RenderedPrompt.of(Query.from_seed(seed), media.images, self._prompts)
         except MediaError as error:
-            raise Rejected(Reason.PICTURE_SHAPE, str(error)) from error
+            raise Rejected(ImportRefusal.PICTURE_SHAPE, str(error)) from error
         shown = list(opening.shown)
-        album = Album(opening.shown, self._dialogue)
+        album = OperationsCache(opening.shown, self._dialogue)
         turns: list[Turn] = []
         operations: list[_Operation] = []
         for number, text in enumerate(said):
@@ -114,7 +116,9 @@ class ForeignRecords:
             last = number == len(said) - 1
             if (found is None) != last:
                 what = "the last turn calls" if last else f"turn {number + 1} has no call"
-                raise Rejected(Reason.NO_ANSWER if last else Reason.BAD_CALL, what)
+                raise Rejected(
+                    ImportRefusal.NO_ANSWER if last else ImportRefusal.BAD_CALL, what
+                )
             if found is None:
                 turns.append(Turn(text=text))
                 break
@@ -124,7 +128,7 @@ class ForeignRecords:
             try:
                 shots = [picture for picture, _ in album.carry_out(theirs.call, shown)]
             except CallError as error:
-                raise Rejected(Reason.CALL_REFUSED, str(error)) from error
+                raise Rejected(ImportRefusal.CALL_REFUSED, str(error)) from error
             operations.append(_operation(theirs, shown))
             self._check(returned[number], theirs, shown, shots)
             shown += shots
@@ -154,7 +158,7 @@ class ForeignRecords:
             check_zoom(told, theirs.parts, target, self._dialogue)
 
 
-def _seed(question: str, answer: str, media: Media) -> Seed:
+def _seed(question: str, answer: str, media: QuestionMedia) -> Seed:
     digest = hashlib.sha256("\0".join([p.sha256 for p in media.pictures]).encode())
     digest.update(b"\0" + question.encode() + b"\0" + answer.encode())
     return Seed(

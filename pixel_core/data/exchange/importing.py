@@ -22,16 +22,16 @@ from PIL import Image
 
 from pixel_core.config import DialogueConfig
 from pixel_core.data.exchange import records_chat, records_original
-from pixel_core.data.exchange.conversation import Conversations, Message
+from pixel_core.data.exchange.conversation import Conversations, ConversationTurn
 from pixel_core.data.exchange.exporting import Format
-from pixel_core.data.exchange.foreign_records import ForeignRecords, Media
+from pixel_core.data.exchange.foreign_records import ForeignRecords, QuestionMedia
 from pixel_core.data.exchange.job_folder import JobFolder
 from pixel_core.data.exchange.media_folder import MediaFolder, place_of, read_inside
 from pixel_core.data.exchange.portable import (
     Files,
+    ImportRefusal,
     PortableMessage,
     PortableRecord,
-    Reason,
     Rejected,
     unpack,
 )
@@ -50,7 +50,7 @@ from pixel_core.records import (
     Trajectory,
     read_jsonl,
 )
-from pixel_core.rollout.episode import Opening
+from pixel_core.rollout.episode import RenderedPrompt
 from pixel_core.workflow.stage import Progress
 
 SEEDS, TRAJECTORIES, PICTURES = "seeds.jsonl", "trajectories.jsonl", "pictures"
@@ -72,7 +72,7 @@ class LookedAt(Record):
 
     trajectory: Trajectory | None = None
     seed: Seed | None = None
-    rejected: Reason | None = None
+    rejected: ImportRefusal | None = None
     found: str = ""
 
 
@@ -97,7 +97,7 @@ class ImportJob:
             progress.note(f"{folder} is complete already; nothing was written")
             return done
         total = sum(1 for _ in read_records(self.source))
-        reader = _Reader(self, folder)
+        reader = _RecordReader(self, folder)
         if not (folder / _LOOKED_AT).exists():
             with job.lines(_LOOKED_AT) as lines:
                 if lines.count:
@@ -145,9 +145,12 @@ class ImportJob:
                     seed = _digest(one.seed.model_dump_json(exclude={"cue"}))
                     first = seeds.get(_digest(one.seed.id))
                     if name in known:
-                        reason, found = Reason.REPEATED, one.trajectory.id
+                        reason, found = ImportRefusal.REPEATED, one.trajectory.id
                     elif first not in (None, seed):
-                        reason, found = Reason.EXTRA_DIFFERS, f"two seeds {one.seed.id!r}"
+                        reason, found = (
+                            ImportRefusal.EXTRA_DIFFERS,
+                            f"two seeds {one.seed.id!r}",
+                        )
                     else:
                         known.add(name)
                         kinds[one.trajectory.kind.value] += 1
@@ -169,7 +172,7 @@ class ImportJob:
         }
 
 
-class _Reader:
+class _RecordReader:
     """Looks at records, and keeps the pictures of those that can be used."""
 
     def __init__(self, job: ImportJob, folder: Path) -> None:
@@ -182,11 +185,11 @@ class _Reader:
     def look_at(self, values: Any) -> LookedAt:
         try:
             if isinstance(values, Unreadable):
-                raise Rejected(Reason.NOT_A_RECORD, values.fault)
+                raise Rejected(ImportRefusal.NOT_A_RECORD, values.fault)
             record = self._load(values)
             files = [file for message in record.asked() for file in message.files]
             if not files or not record.said():
-                raise Rejected(Reason.NO_CONVERSATION, "no picture, or no answer")
+                raise Rejected(ImportRefusal.NO_CONVERSATION, "no picture, or no answer")
             if record.extra:
                 trajectory, seed = self._ours(record, files)
             else:
@@ -200,23 +203,25 @@ class _Reader:
         paths = [path for file in files for path in file.paths]
         if len(paths) != len(seed.pictures):
             raise Rejected(
-                Reason.PICTURE_COUNT,
+                ImportRefusal.PICTURE_COUNT,
                 f"{len(paths)} pictures, the seed has {len(seed.pictures)}",
             )
         loaded = []
         for path, picture in zip(paths, seed.pictures, strict=True):
             data, suffix = read_inside(self._media, path)
             if hashlib.sha256(data).hexdigest() != picture.sha256:
-                raise Rejected(Reason.PICTURE_CHANGED, f"{path!r} is not what was exported")
+                raise Rejected(
+                    ImportRefusal.PICTURE_CHANGED, f"{path!r} is not what was exported"
+                )
             loaded.append((data, suffix, _decoded(data, path)))
         _check_cue(seed, [image for *_, image in loaded])
-        opening = Opening.of(
+        opening = RenderedPrompt.of(
             Query.from_seed(seed), [image for *_, image in loaded], self._conversations.prompts
         )
         try:
             messages, _ = self._conversations.of(trajectory, opening)
         except DataError as error:
-            raise Rejected(Reason.CALL_REFUSED, str(error)) from error
+            raise Rejected(ImportRefusal.CALL_REFUSED, str(error)) from error
         replayed = PortableRecord(tuple(_texts(message) for message in messages))
         check_ours(record.returned(), replayed.returned())
         pictures = tuple(self._kept(*one) for one in loaded)
@@ -226,14 +231,14 @@ class _Reader:
     def _theirs(self, record: PortableRecord, files: list[Files]) -> tuple[Trajectory, Seed]:
         video = any(file.video for file in files)
         if video and len(files) > 1:
-            raise Rejected(Reason.NO_CONVERSATION, "a video beside other pictures")
+            raise Rejected(ImportRefusal.NO_CONVERSATION, "a video beside other pictures")
         loaded = []
         for file in files:
             for path in file.paths:
                 data, suffix = read_inside(self._media, path)
                 loaded.append((data, suffix, _decoded(data, path)))
         pictures = tuple(_record(*one) for one in loaded)
-        media = Media(pictures, tuple(image for *_, image in loaded), video)
+        media = QuestionMedia(pictures, tuple(image for *_, image in loaded), video)
         found = self._foreign.trajectory(record, media)
         for one in loaded:
             self._kept(*one)
@@ -248,15 +253,15 @@ def _decoded(data: bytes, path: str) -> Image.Image:
     try:
         image = load_picture(data, name=path)
     except MediaError as error:
-        raise Rejected(Reason.PICTURE_DAMAGED, str(error)) from error
+        raise Rejected(ImportRefusal.PICTURE_DAMAGED, str(error)) from error
     try:
         check_shape(image.width, image.height)
     except MediaError as error:
-        raise Rejected(Reason.PICTURE_SHAPE, f"{path}: {error}") from error
+        raise Rejected(ImportRefusal.PICTURE_SHAPE, f"{path}: {error}") from error
     return image
 
 
-def _texts(message: Message) -> PortableMessage:
+def _texts(message: ConversationTurn) -> PortableMessage:
     """What it says, without its pictures."""
     said = tuple(part for part in message.parts if isinstance(part, str))
     return PortableMessage(message.role, said)
@@ -274,7 +279,7 @@ def _check_cue(seed: Seed, images: Sequence[Image.Image]) -> None:
             cue.box.x2 <= images[cue.picture].width and cue.box.y2 <= images[cue.picture].height
         )
     if not inside:
-        raise Rejected(Reason.EXTRA_DIFFERS, f"the cue {cue} is not in its pictures")
+        raise Rejected(ImportRefusal.EXTRA_DIFFERS, f"the cue {cue} is not in its pictures")
 
 
 def _record(data: bytes, suffix: str, image: Image.Image) -> Picture:

@@ -7,7 +7,7 @@ import os
 import secrets
 from pathlib import Path, PurePosixPath
 
-from pixel_core.data.exchange.portable import Reason, Rejected
+from pixel_core.data.exchange.portable import ImportRefusal, Rejected
 from pixel_core.errors import DataError
 from pixel_core.media.file_names import on_disk
 from pixel_core.media.loading import SUFFIXES
@@ -68,15 +68,19 @@ def read_inside(root: Path, written: str) -> tuple[bytes, str]:
     file inside ``root``, whatever links lie on the way."""
     relative = PurePosixPath(written.removeprefix("file://"))
     if relative.is_absolute() or ".." in relative.parts or "\0" in written or "\\" in written:
-        raise Rejected(Reason.PICTURE_PATH, f"{written!r} is no path inside the folder")
+        raise Rejected(ImportRefusal.PICTURE_PATH, f"{written!r} is no path inside the folder")
     try:
         path = _alike(root, relative).resolve()
         inside = path.is_relative_to(root.resolve())
         if not inside or not path.is_file():
             what = "does not exist" if inside else "leads out of the folder"
-            raise Rejected(Reason.PICTURE_PATH, f"{written!r} {what}")
+            raise Rejected(ImportRefusal.PICTURE_PATH, f"{written!r} {what}")
         if path.stat().st_size > MAX_BYTES:
-            raise Rejected(Reason.PICTURE_DAMAGED, f"{written!r} has over {MAX_BYTES} bytes")
+            raise Rejected(
+                ImportRefusal.PICTURE_DAMAGED, f"{written!r} has over {MAX_BYTES} bytes"
+            )
         return path.read_bytes(), path.suffix
     except (OSError, RuntimeError, ValueError) as error:
-        raise Rejected(Reason.PICTURE_PATH, f"{written!r} can't be read ({error})") from error
+        raise Rejected(
+            ImportRefusal.PICTURE_PATH, f"{written!r} can't be read ({error})"
+        ) from error

@@ -25,7 +25,7 @@ _VERSION = 1
 USER, ASSISTANT, SYSTEM = "user", "assistant", "system"
 
 
-class Reason(StrEnum):
+class ImportRefusal(StrEnum):
     """Why a record is not imported; each is counted."""
 
     NOT_A_RECORD = "not_a_record"  #: not an object of the format, or unreadable
@@ -48,7 +48,7 @@ class Reason(StrEnum):
 class Rejected(Exception):
     """A record that can't be imported: its reason, and what was found."""
 
-    def __init__(self, reason: Reason, found: str) -> None:
+    def __init__(self, reason: ImportRefusal, found: str) -> None:
         super().__init__(f"{reason}: {found}")
         self.reason = reason
         self.found = found
@@ -120,22 +120,29 @@ def unpack(extra: str, said: Sequence[str]) -> tuple[Trajectory, Seed]:
     try:
         values: Any = loads(extra)
     except ValueError as error:
-        raise Rejected(Reason.EXTRA_DIFFERS, f"{EXTRA} is not JSON ({error})") from error
+        raise Rejected(ImportRefusal.EXTRA_DIFFERS, f"{EXTRA} is not JSON ({error})") from error
     try:
         if values["version"] != _VERSION:
-            raise Rejected(Reason.EXTRA_DIFFERS, f"{EXTRA} has version {values['version']!r}")
+            raise Rejected(
+                ImportRefusal.EXTRA_DIFFERS, f"{EXTRA} has version {values['version']!r}"
+            )
         turns = values["trajectory"]["turns"]
         if len(turns) != len(said):
             raise Rejected(
-                Reason.EXTRA_DIFFERS, f"{len(said)} assistant turns, {EXTRA} has {len(turns)}"
+                ImportRefusal.EXTRA_DIFFERS,
+                f"{len(said)} assistant turns, {EXTRA} has {len(turns)}",
             )
         told = [{**turn, "text": text} for turn, text in zip(turns, said, strict=True)]
         trajectory = Trajectory.model_validate({**values["trajectory"], "turns": told})
         seed = Seed.model_validate(values["seed"])
     except (KeyError, TypeError) as error:
-        raise Rejected(Reason.EXTRA_DIFFERS, f"{EXTRA} lacks {error}") from error
+        raise Rejected(ImportRefusal.EXTRA_DIFFERS, f"{EXTRA} lacks {error}") from error
     except ValidationError as error:
-        raise Rejected(Reason.EXTRA_DIFFERS, f"{EXTRA}: {error.errors()[0]['msg']}") from error
+        raise Rejected(
+            ImportRefusal.EXTRA_DIFFERS, f"{EXTRA}: {error.errors()[0]['msg']}"
+        ) from error
     if trajectory.seed_id != seed.id:
-        raise Rejected(Reason.EXTRA_DIFFERS, f"the trajectory is of {trajectory.seed_id!r}")
+        raise Rejected(
+            ImportRefusal.EXTRA_DIFFERS, f"the trajectory is of {trajectory.seed_id!r}"
+        )
     return trajectory, seed

@@ -14,9 +14,9 @@ from typing import Any
 from pixel_core.data.exchange.portable import (
     EXTRA,
     Files,
+    ImportRefusal,
     PortableMessage,
     PortableRecord,
-    Reason,
     Rejected,
 )
 
@@ -43,26 +43,26 @@ def dump(record: PortableRecord) -> dict[str, Any]:
 def load(values: Any) -> PortableRecord:
     """The record; raises ``Rejected``."""
     if not isinstance(values, dict) or not isinstance(values.get(MESSAGES), list):
-        raise Rejected(Reason.NOT_A_RECORD, f"no list {MESSAGES!r}")
+        raise Rejected(ImportRefusal.NOT_A_RECORD, f"no list {MESSAGES!r}")
     paths = values.get(IMAGES) or []
     extra = values.get(EXTRA) or ""
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
-        raise Rejected(Reason.NOT_A_RECORD, f"{IMAGES!r} is not a list of paths")
+        raise Rejected(ImportRefusal.NOT_A_RECORD, f"{IMAGES!r} is not a list of paths")
     if not isinstance(extra, str):
-        raise Rejected(Reason.EXTRA_DIFFERS, f"{EXTRA} is not a text")
+        raise Rejected(ImportRefusal.EXTRA_DIFFERS, f"{EXTRA} is not a text")
     messages: list[PortableMessage] = []
     used = 0
     for message in values[MESSAGES]:
         if not isinstance(message, dict):
-            raise Rejected(Reason.NOT_A_RECORD, "a message that is no object")
+            raise Rejected(ImportRefusal.NOT_A_RECORD, "a message that is no object")
         role, content = message.get("role"), message.get("content")
         if not isinstance(role, str) or not isinstance(content, str):
-            raise Rejected(Reason.NOT_A_RECORD, "a message without a role or a text")
+            raise Rejected(ImportRefusal.NOT_A_RECORD, "a message without a role or a text")
         texts = content.split(PLACEHOLDER)
         count = len(texts) - 1
         if used + count > len(paths):
             raise Rejected(
-                Reason.PICTURE_COUNT, f"more {PLACEHOLDER} than the {len(paths)} images"
+                ImportRefusal.PICTURE_COUNT, f"more {PLACEHOLDER} than the {len(paths)} images"
             )
         parts: list[str | Files] = []
         for number, text in enumerate(texts):
@@ -73,7 +73,9 @@ def load(values: Any) -> PortableRecord:
         used += count
         messages.append(PortableMessage(role, tuple(parts)))
     if used < len(paths):
-        raise Rejected(Reason.PICTURE_COUNT, f"{len(paths)} images, {used} {PLACEHOLDER}")
+        raise Rejected(
+            ImportRefusal.PICTURE_COUNT, f"{len(paths)} images, {used} {PLACEHOLDER}"
+        )
     return PortableRecord(tuple(messages), extra)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from pixel_core.data.exchange.portable import (
     EXTRA,
     Files,
+    ImportRefusal,
     PortableMessage,
     PortableRecord,
-    Reason,
     Rejected,
 )
 
@@ -32,10 +32,10 @@ def load(values: Any) -> PortableRecord:
     """The record; raises ``Rejected``. Null parts of a table's rows say nothing; a ``type``
     beside a part's value is allowed."""
     if not isinstance(values, dict) or not isinstance(values.get(MESSAGES), list):
-        raise Rejected(Reason.NOT_A_RECORD, f"no list {MESSAGES!r}")
+        raise Rejected(ImportRefusal.NOT_A_RECORD, f"no list {MESSAGES!r}")
     extra = values.get(EXTRA) or ""
     if not isinstance(extra, str):
-        raise Rejected(Reason.EXTRA_DIFFERS, f"{EXTRA} is not a text")
+        raise Rejected(ImportRefusal.EXTRA_DIFFERS, f"{EXTRA} is not a text")
     return PortableRecord(tuple(map(_load_message, values[MESSAGES])), extra)
 
 
@@ -50,18 +50,18 @@ def _dump_part(part: str | Files) -> dict[str, Any]:
 
 def _load_message(message: Any) -> PortableMessage:
     if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-        raise Rejected(Reason.NOT_A_RECORD, "a message without a role")
+        raise Rejected(ImportRefusal.NOT_A_RECORD, "a message without a role")
     content = message.get("content")
     if isinstance(content, str):
         return PortableMessage(message["role"], (content,))
     if not isinstance(content, list):
-        raise Rejected(Reason.NOT_A_RECORD, "a message whose content is no list")
+        raise Rejected(ImportRefusal.NOT_A_RECORD, "a message whose content is no list")
     return PortableMessage(message["role"], tuple(map(_load_part, content)))
 
 
 def _load_part(part: Any) -> str | Files:
     if not isinstance(part, dict):
-        raise Rejected(Reason.NOT_A_RECORD, "a part that is no object")
+        raise Rejected(ImportRefusal.NOT_A_RECORD, "a part that is no object")
     said = {
         name: part[name] for name in ("text", "image", "video") if part.get(name) is not None
     }
@@ -75,5 +75,5 @@ def _load_part(part: Any) -> str | Files:
         ):
             return Files(tuple(paths), video=True)
     raise Rejected(
-        Reason.NOT_A_RECORD, f"a part with {sorted(part)}: not one text, image or video"
+        ImportRefusal.NOT_A_RECORD, f"a part with {sorted(part)}: not one text, image or video"
     )

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from pixel_core.config import DialogueConfig, PixelBudget
-from pixel_core.data.exchange.portable import Reason, Rejected
+from pixel_core.data.exchange.portable import ImportRefusal, Rejected
 from pixel_core.errors import MediaError
 from pixel_core.media.budget import FACTOR, fit
 from pixel_core.rollout.operations import ShownPicture
@@ -58,7 +58,8 @@ def check_zoom(
     cuts = list(_cuts(parts, target, dialogue))
     if sizes and not _has_view_of(sizes, cuts, dialogue):
         raise Rejected(
-            Reason.REPLAY_DIFFERS, f"the crop is said to be {_named(sizes)}, it is {cuts[0]}"
+            ImportRefusal.REPLAY_DIFFERS,
+            f"the crop is said to be {_named(sizes)}, it is {cuts[0]}",
         )
 
 
@@ -69,14 +70,15 @@ def check_frames(told: str, shots: Sequence[ShownPicture], dialogue: DialogueCon
         count = int(numbered[2]) - int(numbered[1]) + 1
         if count != len(shots):
             raise Rejected(
-                Reason.REPLAY_DIFFERS, f"{count} frames are said to be shown, of {len(shots)}"
+                ImportRefusal.REPLAY_DIFFERS,
+                f"{count} frames are said to be shown, of {len(shots)}",
             )
     sizes = sizes_told(told)
     each = sizes if len(sizes) == len(shots) else [sizes[0]] * len(shots) if sizes else []
     for size, shot in zip(each, shots, strict=False):
         if not _has_view_of([size], [shot.image.size], dialogue):
             raise Rejected(
-                Reason.REPLAY_DIFFERS,
+                ImportRefusal.REPLAY_DIFFERS,
                 f"a frame is said to be {_named([size])}, it is {shot.image.size}",
             )
 
@@ -88,7 +90,7 @@ def check_ours(told: Sequence[str], shown: Sequence[str]) -> None:
         sizes = sizes_told(text)
         if sizes and sizes != sizes_told(ours):
             raise Rejected(
-                Reason.REPLAY_DIFFERS,
+                ImportRefusal.REPLAY_DIFFERS,
                 f"what is shown is said to be {_named(sizes)}, it is "
                 f"{_named(sizes_told(ours)) or 'nothing'}",
             )
@@ -96,7 +98,9 @@ def check_ours(told: Sequence[str], shown: Sequence[str]) -> None:
 
 def _check_done(told: str) -> None:
     if _FAILED.match(told):
-        raise Rejected(Reason.REPLAY_DIFFERS, f"it is said to fail: {told.strip()[:80]!r}")
+        raise Rejected(
+            ImportRefusal.REPLAY_DIFFERS, f"it is said to fail: {told.strip()[:80]!r}"
+        )
 
 
 def _cuts(

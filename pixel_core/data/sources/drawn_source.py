@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pixel_core.config import DrawnConfig
 from pixel_core.data.sources.drawn import Digits
-from pixel_core.data.sources.source import Found
+from pixel_core.data.sources.source import FoundSeed
 from pixel_core.errors import DataError
 from pixel_core.records import Cue, Picture, Provenance, Seed, Split
-from pixel_core.tiny.questions import Question, ask, with_digit
+from pixel_core.tiny.questions import DrawnQuestion, ask, with_digit
 from pixel_core.tiny.scene import World
 
 if TYPE_CHECKING:  # heavy, and a plan only asks for fingerprints
@@ -80,8 +80,8 @@ class DrawnSource:
     def total(self) -> int:
         return sum(counts(self._config).values())
 
-    def seeds(self, archive: PictureArchiveWriter) -> Iterator[Found]:
-        return (Found(seed, fixed=True) for seed in seeds(self._config, archive))
+    def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
+        return (FoundSeed(seed, fixed=True) for seed in seeds(self._config, archive))
 
     def counts(self) -> dict[str, int]:
         return {}
@@ -94,7 +94,7 @@ def _item(
     index: int,
     digits: Digits,
     earlier: set[bytes],
-) -> tuple[Question, bytes, bytes]:
+) -> tuple[DrawnQuestion, bytes, bytes]:
     """A question, its picture as PNG, and the picture's digest (not one of ``earlier``)."""
     from pixel_core.tiny.draw import png
 
@@ -115,7 +115,7 @@ def _item(
     )
 
 
-def _seed(id: str, split: Split, question: Question, picture: Picture) -> Seed:
+def _seed(id: str, split: Split, question: DrawnQuestion, picture: Picture) -> Seed:
     return Seed(
         id=id,
         split=split,

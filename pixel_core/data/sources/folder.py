@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pixel_core.data.sources.folder_local import LocalPlace
-from pixel_core.data.sources.folder_place import Place
+from pixel_core.data.sources.folder_place import SourceFolder
 from pixel_core.errors import DataError, StorageError
 from pixel_core.media.file_names import Names
 from pixel_core.workflow.store.local_storage import file_content
@@ -97,7 +97,7 @@ class Folder:
         return alike[0] if alike else checked
 
 
-def _place(storage: Storage, setting: str) -> Place:
+def _place(storage: Storage, setting: str) -> SourceFolder:
     root = storage.local_path("")
     if root is not None:
         if not root.is_dir():

@@ -11,7 +11,7 @@ from pixel_core.errors import DataError
 from pixel_core.workflow.store.stat_cache import FolderFile
 
 
-class Place(Protocol):
+class SourceFolder(Protocol):
     """Names given to it are plain relative names; a missing or refused one is a
     ``DataError``."""
 

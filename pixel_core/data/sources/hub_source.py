@@ -15,13 +15,13 @@ from pixel_core.data.hub_files import Copy, Dataset, check_dataset, copy_of
 from pixel_core.data.sources.hub import Absorber, has_column, picked
 from pixel_core.data.sources.hub_rows import HubRows
 from pixel_core.data.sources.manifest.entries import Rules
-from pixel_core.data.sources.manifest.rows import Row
+from pixel_core.data.sources.manifest.rows import ManifestRow
 from pixel_core.data.sources.manifest.source import TableSeeds
 from pixel_core.data.sources.original import converted, has_repeats
-from pixel_core.data.sources.source import Found
+from pixel_core.data.sources.source import FoundSeed
 from pixel_core.errors import DataError
 from pixel_core.media.archive import PictureArchiveWriter
-from pixel_core.media.picture_files import Media
+from pixel_core.media.picture_files import MediaFiles
 from pixel_core.records import Provenance
 
 
@@ -34,10 +34,10 @@ class HubTable:
         self.hub_rows = HubRows(copy, config)
         self.subject = f"the dataset {config.name or config.local!r}"
 
-    def media(self) -> Media:
-        return Media(self._copy.root, setting="ingest.hub.local", links=self._copy.links)
+    def media(self) -> MediaFiles:
+        return MediaFiles(self._copy.root, setting="ingest.hub.local", links=self._copy.links)
 
-    def rows(self, problems: Problems) -> Iterator[Row]:
+    def rows(self, problems: Problems) -> Iterator[ManifestRow]:
         for theirs, ours in self.hub_rows.splits:
             absorbed = self._absorbed(theirs)
             for row in converted(absorbed, self._config.format, problems):
@@ -45,7 +45,7 @@ class HubTable:
                     row.fields["split"] = ours
                 yield row
 
-    def _absorbed(self, theirs: str) -> Iterator[Row]:
+    def _absorbed(self, theirs: str) -> Iterator[ManifestRow]:
         root = str(self._copy.root.resolve())
         plain = self._config.format == "plain"
         for number, raw in enumerate(self.hub_rows.rows(theirs), 1):
@@ -55,7 +55,7 @@ class HubTable:
             fields = absorber.absorb(raw)
             if plain:
                 fields = picked(fields, self._config.fields)
-            yield Row(f"{theirs}, row {number}", fields, absorber.pictures)
+            yield ManifestRow(f"{theirs}, row {number}", fields, absorber.pictures)
 
     def _check_columns(self, row: dict[str, Any]) -> None:
         """Once, rather than a fault for every record."""
@@ -90,7 +90,7 @@ class HubSource:
     def total(self) -> int:
         return self._seeds.checked().records
 
-    def seeds(self, archive: PictureArchiveWriter) -> Iterator[Found]:
+    def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
         return self._seeds.seeds(archive)
 
     def counts(self) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pixel_core.config import ImportedConfig
 from pixel_core.data.faults import Problems
-from pixel_core.data.sources.source import Found
+from pixel_core.data.sources.source import FoundSeed
 from pixel_core.errors import DataError, MediaError
 from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.media.budget import check_shape
@@ -41,7 +41,7 @@ class ImportedSource:
         with self._seeds.open("rb") as lines:
             return sum(1 for _ in lines)
 
-    def seeds(self, archive: PictureArchiveWriter) -> Iterator[Found]:
+    def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
         """Raises ``DataError`` for a picture that is missing or was changed, and with every
         picture that no model is shown (an import of today leaves those out)."""
         self._check_shapes()
@@ -51,7 +51,7 @@ class ImportedSource:
                     archive.add(
                         picture.member, self._read(picture), picture.width, picture.height
                     )
-            yield Found(seed, fixed=True)
+            yield FoundSeed(seed, fixed=True)
 
     def counts(self) -> dict[str, int]:
         """The records that ``pixel import`` left out, by its reasons."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from pixel_core.config.manifest import RecordFormat
 from pixel_core.data.faults import Problems
-from pixel_core.data.sources.manifest.rows import Row
+from pixel_core.data.sources.manifest.rows import ManifestRow
 from pixel_core.data.sources.original_rl import rl_fields
 from pixel_core.data.sources.original_sft import sft_fields
 
@@ -20,7 +20,9 @@ _READERS: dict[
 ] = {"pixel_reasoner_sft": sft_fields, "pixel_reasoner_rl": rl_fields}
 
 
-def converted(rows: Iterator[Row], format: RecordFormat, problems: Problems) -> Iterator[Row]:
+def converted(
+    rows: Iterator[ManifestRow], format: RecordFormat, problems: Problems
+) -> Iterator[ManifestRow]:
     """The rows in a manifest's fields. A row that is not in the format has none."""
     read = _READERS.get(format)
     if read is None:
@@ -31,7 +33,7 @@ def converted(rows: Iterator[Row], format: RecordFormat, problems: Problems) -> 
             yield row
             continue
         fields = read(row.place, row.fields, problems)
-        yield Row(row.place, fields, row.embedded)
+        yield ManifestRow(row.place, fields, row.embedded)
 
 
 def has_repeats(format: RecordFormat) -> bool:

@@ -20,7 +20,7 @@ from pixel_core.data.sources.folder_place import is_hidden
 from pixel_core.data.sources.photos import SeenDigests
 from pixel_core.data.sources.photos_facts import PhotoFacts, PhotoReader, is_picture
 from pixel_core.data.sources.photos_others import told_of
-from pixel_core.data.sources.source import Found
+from pixel_core.data.sources.source import FoundSeed
 from pixel_core.errors import DataError, MediaError
 from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.media.budget import check_shape
@@ -70,7 +70,7 @@ class PhotosSource:
         """Picture files, those that will be left out included."""
         return sum(is_picture(name) for name, _ in self._folder.names())
 
-    def seeds(self, archive: PictureArchiveWriter) -> Iterator[Found]:
+    def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
         """Raises ``DataError`` for a picture that became unusable since it was checked."""
         self._left_out.clear()
         with SeenDigests() as seen:
@@ -84,7 +84,7 @@ class PhotosSource:
                 elif not seen.add(facts.sha256):
                     self._left_out["same_again"] += 1
                 else:
-                    yield Found(self._seed(facts, data, archive), fixed=True)
+                    yield FoundSeed(self._seed(facts, data, archive), fixed=True)
         self._left_out["other_files"] = sum(1 for _ in self._others())
 
     def counts(self) -> dict[str, int]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # heavy, and a plan only asks for fingerprints
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundSeed:
     """A seed as a source has it. ``fixed``: its split was stated, not drawn by its id, so
     that it can't be moved to where a picture like its own already is."""
 
@@ -23,7 +23,7 @@ class Found:
     fixed: bool
 
 
-class Source(Protocol):
+class SeedSource(Protocol):
     """Opened from its config section; opening it checks what can be checked cheaply."""
 
     def fingerprint(self) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class Source(Protocol):
     def total(self) -> int:
         """How many seeds there are at most, for the progress."""
 
-    def seeds(self, archive: PictureArchiveWriter) -> Iterator[Found]:
+    def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
         """Yield the seeds in a fixed order, storing their pictures; holds none of them."""
 
     def counts(self) -> dict[str, int]:
@@ -62,7 +62,7 @@ _PLACES: dict[SourceName, str] = {
 }
 
 
-def open_source(name: SourceName, config: IngestConfig) -> Source:
+def open_source(name: SourceName, config: IngestConfig) -> SeedSource:
     """The source of that name with its section's settings. Raises ``DataError`` when what
     it reads is not there."""
     module, _, kind = _PLACES[name].partition(":")

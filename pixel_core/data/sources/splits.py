@@ -28,7 +28,7 @@ _UNNAMED = len(SPLITS)
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ConflictingPair:
     """Two records (by their order) that can't both stand."""
 
     first: int
@@ -95,22 +95,22 @@ class SplitBook:
         number = self._named[index]
         return None if number == _UNNAMED else SPLITS[number]
 
-    def doubles(self) -> Iterator[Pair]:
+    def doubles(self) -> Iterator[ConflictingPair]:
         """Each record whose id an earlier one has, with the first that has it, in order."""
         import numpy as np
 
         hashes = np.frombuffer(self._hashes, np.uint64)
         order = np.argsort(hashes, kind="stable")
-        found: list[Pair] = []
+        found: list[ConflictingPair] = []
         for members in _runs(hashes[order], order):
             firsts: dict[str, int] = {}
             for index in members:
                 first = firsts.setdefault(self.id(index), index)
                 if first != index:
-                    found.append(Pair(first, index))
+                    found.append(ConflictingPair(first, index))
         yield from sorted(found, key=lambda pair: pair.second)
 
-    def settle(self) -> tuple[bytearray, list[Pair]]:
+    def settle(self) -> tuple[bytearray, list[ConflictingPair]]:
         """A number into ``SPLITS`` for each record, and those that share pictures but name
         different splits.
 
@@ -120,7 +120,7 @@ class SplitBook:
         moves nobody.
         """
         splits = bytearray(len(self))
-        conflicts: list[Pair] = []
+        conflicts: list[ConflictingPair] = []
         for members in self._groups():
             named, namer = _UNNAMED, -1
             for index in members:
@@ -130,7 +130,7 @@ class SplitBook:
                 if named == _UNNAMED:
                     named, namer = own, index
                 elif own != named:
-                    conflicts.append(Pair(namer, index))
+                    conflicts.append(ConflictingPair(namer, index))
             if named == _UNNAMED:
                 smallest = min(self.id(index) for index in members)
                 named = SPLITS.index(by_hash(smallest, self._shares))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pixel_core.config import SourceName
 from pixel_core.data.faults import SHOWN
-from pixel_core.data.sources.source import Found
+from pixel_core.data.sources.source import FoundSeed
 from pixel_core.errors import DataError
 from pixel_core.records import Seed, Split
 
@@ -46,7 +46,7 @@ class Spool:
     def begin(self, source: SourceName) -> None:
         self._begins.append((source, len(self)))
 
-    def add(self, found: Found) -> None:
+    def add(self, found: FoundSeed) -> None:
         seed = found.seed
         self._out.write(seed.model_dump_json() + "\n")
         self.fixed.append(found.fixed)

@@ -32,7 +32,7 @@ _ATTEMPTS = 8
 
 
 @dataclass(frozen=True)
-class Interval:
+class TickRange:
     """Whole ticks, ``low`` < ``high``."""
 
     low: int
@@ -42,7 +42,7 @@ class Interval:
     def length(self) -> int:
         return self.high - self.low
 
-    def contains(self, other: Interval) -> bool:
+    def contains(self, other: TickRange) -> bool:
         return self.low <= other.low and other.high <= self.high
 
 
@@ -50,8 +50,8 @@ class Interval:
 class TickBox:
     """A box as the model writes it, in ticks."""
 
-    x: Interval
-    y: Interval
+    x: TickRange
+    y: TickRange
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,13 @@ class Axis:
     def least_ticks(self) -> int:
         return min(self.ticks, -(-self.least * self.ticks // self.source))
 
-    def cover(self, start: int, stop: int) -> Interval:
+    def cover(self, start: int, stop: int) -> TickRange:
         """The smallest tick interval that holds pixels ``start`` to ``stop``."""
-        return Interval(start * self.ticks // self.source, -(-stop * self.ticks // self.source))
+        return TickRange(
+            start * self.ticks // self.source, -(-stop * self.ticks // self.source)
+        )
 
-    def executed(self, interval: Interval, *, padded: bool = True) -> tuple[int, int]:
+    def executed(self, interval: TickRange, *, padded: bool = True) -> tuple[int, int]:
         """The pixels that a tick interval cuts out."""
         above, below = self.padding.as_integer_ratio() if padded else (0, 1)
         scale = self.ticks * below
@@ -93,7 +95,7 @@ class Axis:
         after = math.ceil(Fraction(stop * self.ticks, self.source) + self.padding * self.ticks)
         return before - length, after
 
-    def around(self, start: int, stop: int, margin: float, least: int) -> Interval:
+    def around(self, start: int, stop: int, margin: float, least: int) -> TickRange:
         """Pixels with a margin on both sides, at least ``least`` wide where there is room."""
         extra = max(math.ceil(margin * (stop - start)), -(-(least - (stop - start)) // 2), 0)
         low, high = max(0, start - extra), min(self.source, stop + extra)
@@ -230,7 +232,7 @@ def _missing(
     else:
         pick -= len(missing_x) * rows
         x, y = hitting_x[pick // len(missing_y)], missing_y[pick % len(missing_y)]
-    return TickBox(Interval(x, x + width), Interval(y, y + height))
+    return TickBox(TickRange(x, x + width), TickRange(y, y + height))
 
 
 @dataclass(frozen=True)
@@ -264,8 +266,8 @@ def _ticks_for(axis: Axis, pixels: float) -> int:
     return min(axis.ticks, math.ceil(pixels * axis.ticks / axis.source))
 
 
-def _holding(inner: Interval, length: int, axis: Axis, rng: random.Random) -> Interval:
+def _holding(inner: TickRange, length: int, axis: Axis, rng: random.Random) -> TickRange:
     """A random interval of at least ``length`` ticks that contains ``inner``."""
     length = max(length, inner.length)
     low = rng.randint(max(0, inner.high - length), min(inner.low, axis.ticks - length))
-    return Interval(low, low + length)
+    return TickRange(low, low + length)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pixel_core.data.synthesis.imported import imported_trajectories
-from pixel_core.data.synthesis.trajectories import LeftOut, Writer, Written
+from pixel_core.data.synthesis.trajectories import LeftOut, TrajectoryWriter, Written
 from pixel_core.errors import DataError
 from pixel_core.records import Annotation, Split, Trajectory, read_jsonl, write_jsonl
 from pixel_core.workflow.stage import StageContext
@@ -31,7 +31,7 @@ def run(context: StageContext) -> dict[str, Any]:
     without a trajectory. ``replaced``: words not used, those that gave the answer away
     before the closer look among them. Raises ``DataError`` when nothing can be written.
     """
-    writer = Writer(context.config)
+    writer = TrajectoryWriter(context.config)
     imported = imported_trajectories(context.config)
     source = context.inputs["annotate"] / "annotations.jsonl"
     total = _lines(source)

@@ -56,7 +56,7 @@ class Written:
     replaced: tuple[Replaced, ...] = ()
 
 
-class Writer:
+class TrajectoryWriter:
     """Writes trajectories; the same one for a seed whatever else is in the dataset."""
 
     def __init__(self, config: PipelineConfig) -> None:

@@ -11,8 +11,15 @@ script makes it misbehave as real endpoints do::
         server.journal.count("chat")
 """
 
-from pixel_core.dev.annotator.journal import Entry, Journal
-from pixel_core.dev.annotator.script import Fault, Rule, Script
+from pixel_core.dev.annotator.journal import Journal, JournalEntry
+from pixel_core.dev.annotator.script import Script, ScriptedFault, ScriptRule
 from pixel_core.dev.annotator.server import AnnotatorServer
 
-__all__ = ["AnnotatorServer", "Entry", "Fault", "Journal", "Rule", "Script"]
+__all__ = [
+    "AnnotatorServer",
+    "Journal",
+    "JournalEntry",
+    "Script",
+    "ScriptRule",
+    "ScriptedFault",
+]

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from pixel_core.dev.annotator.cards import SeenCard
-from pixel_core.dev.annotator.chat_request import ChatRequest, Sight
-from pixel_core.dev.annotator.questions import Kind, Question, understand
+from pixel_core.dev.annotator.chat_request import AnnotatorRequest, SeenPicture
+from pixel_core.dev.annotator.questions import Kind, UnderstoodQuestion, understand
 from pixel_core.dev.annotator.script import number_of
 
 _WHOLE = [0.0, 0.0, 1.0, 1.0]
 
 
-def answer(request: ChatRequest, *, wrong: bool = False) -> dict[str, Any]:
+def answer(request: AnnotatorRequest, *, wrong: bool = False) -> dict[str, Any]:
     """The fields of the answer; ``wrong``: in form, but not true.
 
     Raises ``BadRequest`` for a picture that is none.
@@ -34,7 +34,9 @@ def answer(request: ChatRequest, *, wrong: bool = False) -> dict[str, Any]:
     }
 
 
-def _locate(request: ChatRequest, sights: list[Sight], wrong: bool) -> dict[str, Any]:
+def _locate(
+    request: AnnotatorRequest, sights: list[SeenPicture], wrong: bool
+) -> dict[str, Any]:
     question = understand(request.asked)
     found = None if question is None else _place(question, sights)
     if question is None or found is None:
@@ -59,7 +61,7 @@ def _locate(request: ChatRequest, sights: list[Sight], wrong: bool) -> dict[str,
     }
 
 
-def _propose(sights: list[Sight], digest: str, wrong: bool) -> dict[str, Any]:
+def _propose(sights: list[SeenPicture], digest: str, wrong: bool) -> dict[str, Any]:
     """A question on one of the cards whose digit can be read; the smaller ones first."""
     places = [
         (sight, number, card)
@@ -74,7 +76,7 @@ def _propose(sights: list[Sight], digest: str, wrong: bool) -> dict[str, Any]:
     assert card.digit is not None  # as chosen above
     others = _other_digits(card.digit, digest)
     right, rest = (others[0], [card.digit, *others[1:]]) if wrong else (card.digit, others)
-    question = Question(Kind.DIGIT, card.colour)
+    question = UnderstoodQuestion(Kind.DIGIT, card.colour)
     return {
         "valid": True,
         "picture": number,
@@ -88,7 +90,7 @@ def _propose(sights: list[Sight], digest: str, wrong: bool) -> dict[str, Any]:
     }
 
 
-def _look(request: ChatRequest, sights: list[Sight], wrong: bool) -> dict[str, Any]:
+def _look(request: AnnotatorRequest, sights: list[SeenPicture], wrong: bool) -> dict[str, Any]:
     question = understand(request.asked)
     said = None
     if question is not None:
@@ -103,7 +105,9 @@ def _look(request: ChatRequest, sights: list[Sight], wrong: bool) -> dict[str, A
     return {"readable": said is not None, "answer": said or ""}
 
 
-def _place(question: Question, sights: list[Sight]) -> tuple[int, list[float]] | None:
+def _place(
+    question: UnderstoodQuestion, sights: list[SeenPicture]
+) -> tuple[int, list[float]] | None:
     """Which picture has the evidence, from 0, and where; None when nothing has it."""
     for number, sight in enumerate(sights):
         if card := question.card(sight.cards):
@@ -113,13 +117,13 @@ def _place(question: Question, sights: list[Sight]) -> tuple[int, list[float]] |
     return next(number for number, sight in enumerate(sights) if sight.cards), _WHOLE
 
 
-def _frames(question: Question, sights: list[Sight]) -> list[int]:
+def _frames(question: UnderstoodQuestion, sights: list[SeenPicture]) -> list[int]:
     """Which pictures, from 1, have the evidence; all of them for a question about all."""
     found = [n for n, sight in enumerate(sights, 1) if question.card(sight.cards)]
     return found or list(range(1, len(sights) + 1))
 
 
-def _parts(box: tuple[int, int, int, int], sight: Sight) -> list[float]:
+def _parts(box: tuple[int, int, int, int], sight: SeenPicture) -> list[float]:
     """A box in pixels as parts of its picture's sides."""
     sides = (sight.width, sight.height, sight.width, sight.height)
     return [round(value / side, 5) for value, side in zip(box, sides, strict=True)]
@@ -157,7 +161,7 @@ def _whole_view(card: SeenCard | None) -> str:
     return f"{view} One of them is {card.colour}." if card else view
 
 
-def _local_view(question: Question, card: SeenCard | None, said: str) -> str:
+def _local_view(question: UnderstoodQuestion, card: SeenCard | None, said: str) -> str:
     if question.kind is Kind.COUNT:
         return f"I count the cards: {said}."
     if card is None:

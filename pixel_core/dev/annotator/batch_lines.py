@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from pixel_core.dev.annotator.chat import ChatDesk
-from pixel_core.dev.annotator.script import Fault
+from pixel_core.dev.annotator.script import ScriptedFault
 from pixel_core.nesting import loads
 
 #: Lines a batch may have.
@@ -17,7 +17,7 @@ MOST = 50_000
 _TOLD = 50
 
 
-class Line(NamedTuple):
+class BatchLine(NamedTuple):
     """Where a request stands in the input file."""
 
     offset: int
@@ -25,9 +25,9 @@ class Line(NamedTuple):
     custom_id: str
 
 
-def read_lines(path: Path, endpoint: str) -> tuple[list[Line], list[dict[str, Any]]]:
+def read_lines(path: Path, endpoint: str) -> tuple[list[BatchLine], list[dict[str, Any]]]:
     """The requests of an input file, and what is wrong with it."""
-    lines: list[Line] = []
+    lines: list[BatchLine] = []
     errors: list[dict[str, Any]] = []
     known: set[str] = set()
     offset = 0
@@ -40,7 +40,7 @@ def read_lines(path: Path, endpoint: str) -> tuple[list[Line], list[dict[str, An
                 code, message = fault
                 errors.append({"code": code, "line": number, "message": message, "param": None})
             known.add(custom_id)
-            lines.append(Line(offset, len(raw), custom_id))
+            lines.append(BatchLine(offset, len(raw), custom_id))
             offset += len(raw)
     if not lines:
         errors.append({"code": "empty_file", "line": None, "message": "The file is empty"})
@@ -85,15 +85,15 @@ class LineWriter:
         for file in (self._source, self._output, self._errors):
             file.close()
 
-    def answer(self, line: Line, chat: ChatDesk) -> None:
+    def answer(self, line: BatchLine, chat: ChatDesk) -> None:
         """Answer a line, as the script has it."""
         self._source.seek(line.offset)
         body = loads(self._source.read(line.length))["body"]
         reply, rule = chat.reply("line", body, custom_id=line.custom_id)
         fault = rule.do if rule else None
-        if fault is Fault.LINE_MISSING:
+        if fault is ScriptedFault.LINE_MISSING:
             return
-        if fault is Fault.LINE_EXPIRED:
+        if fault is ScriptedFault.LINE_EXPIRED:
             self.expire(line)
             return
         try:
@@ -113,20 +113,20 @@ class LineWriter:
             return
         self.completed += 1
         written = _line(line.custom_id, response, None)
-        if fault is Fault.LINE_GARBLED:
+        if fault is ScriptedFault.LINE_GARBLED:
             written = written[: len(written) // 2] + b"\n"
         self._output.write(written)
-        if fault is Fault.LINE_TWICE:
+        if fault is ScriptedFault.LINE_TWICE:
             self._output.write(written)
-        if fault is Fault.LINE_FOREIGN:
+        if fault is ScriptedFault.LINE_FOREIGN:
             self._output.write(_line("nobody-asked", response, None))
 
-    def expire(self, line: Line) -> None:
+    def expire(self, line: BatchLine) -> None:
         """The batch's time was over before this line's turn."""
         message = "This request could not be executed before the completion window expired."
         self._fail(line, None, {"code": "batch_expired", "message": message})
 
-    def _fail(self, line: Line, response: Any, error: Any) -> None:
+    def _fail(self, line: BatchLine, response: Any, error: Any) -> None:
         self.failed += 1
         self._errors.write(_line(line.custom_id, response, error))
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-from pixel_core.dev.annotator.batch_lines import Line, LineWriter, read_lines
+from pixel_core.dev.annotator.batch_lines import BatchLine, LineWriter, read_lines
 from pixel_core.dev.annotator.chat import ChatDesk, Manners
 from pixel_core.dev.annotator.files import FileShelf, StoredFile
 from pixel_core.dev.annotator.http_reply import HttpReply, error_reply, json_reply
-from pixel_core.dev.annotator.script import Fault, Rule
+from pixel_core.dev.annotator.script import ScriptedFault, ScriptRule
 from pixel_core.nesting import loads
 
 _ENDPOINT = "/v1/chat/completions"
@@ -36,7 +36,7 @@ class BatchDesk:
         self._stopping = threading.Event()
         self._hurrying = threading.Event()
 
-    def create(self, body: bytes, rule: Rule | None) -> HttpReply:
+    def create(self, body: bytes, rule: ScriptRule | None) -> HttpReply:
         """The response to ``POST /v1/batches``."""
         try:
             asked = loads(body)
@@ -131,10 +131,10 @@ class BatchDesk:
             thread.join()
 
     def _work(
-        self, batch: dict[str, Any], file: StoredFile, number: int, rule: Rule | None
+        self, batch: dict[str, Any], file: StoredFile, number: int, rule: ScriptRule | None
     ) -> None:
         lines, errors = read_lines(file.path, _ENDPOINT)
-        if rule is not None and rule.do is Fault.BATCH_FAILED:
+        if rule is not None and rule.do is ScriptedFault.BATCH_FAILED:
             message = rule.content or "the script says so"
             errors = [{"code": rule.code, "line": None, "message": message}]
         if errors:
@@ -147,16 +147,16 @@ class BatchDesk:
         stop_at = len(lines)
         if rule is not None:
             end += rule.seconds
-            if rule.do in (Fault.BATCH_EXPIRED, Fault.BATCH_CANCELLED):
+            if rule.do in (ScriptedFault.BATCH_EXPIRED, ScriptedFault.BATCH_CANCELLED):
                 stop_at = int(rule.share * len(lines))
         output = self._files.add(f"{batch['id']}_output.jsonl", "batch_output")
         failed = self._files.add(f"{batch['id']}_error.jsonl", "batch_output")
         with LineWriter(file.path, output.path, failed.path) as writer:
             done = self._answer(batch, lines, stop_at, end, writer)
             ending = "cancelled" if batch["status"] == "cancelling" else "completed"
-            if rule is not None and rule.do is Fault.BATCH_CANCELLED:
+            if rule is not None and rule.do is ScriptedFault.BATCH_CANCELLED:
                 ending = "cancelled"
-            if rule is not None and rule.do is Fault.BATCH_EXPIRED:
+            if rule is not None and rule.do is ScriptedFault.BATCH_EXPIRED:
                 ending = "expired"
                 for line in lines[done:]:
                     writer.expire(line)
@@ -171,7 +171,7 @@ class BatchDesk:
     def _answer(
         self,
         batch: dict[str, Any],
-        lines: list[Line],
+        lines: list[BatchLine],
         stop_at: int,
         end: float,
         writer: LineWriter,

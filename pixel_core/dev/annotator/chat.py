@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pixel_core.dev.annotator.answers import answer
-from pixel_core.dev.annotator.chat_request import BadRequest, ChatRequest, read_chat
+from pixel_core.dev.annotator.chat_request import AnnotatorRequest, BadRequest, read_chat
 from pixel_core.dev.annotator.completion import completion
 from pixel_core.dev.annotator.faults import failure, spoilt
 from pixel_core.dev.annotator.http_reply import HttpReply, error_reply, json_reply
-from pixel_core.dev.annotator.journal import Entry, Journal
-from pixel_core.dev.annotator.script import Director, Fault, Rule, Script, drawn
+from pixel_core.dev.annotator.journal import Journal, JournalEntry
+from pixel_core.dev.annotator.script import Director, Script, ScriptedFault, ScriptRule, drawn
 from pixel_core.nesting import loads
 
 
@@ -50,18 +50,18 @@ class ChatDesk:
             value = loads(body)
         except ValueError:
             number = self._journal.number("chat")
-            self._journal.write(Entry("chat", number, 400, size=len(body)))
+            self._journal.write(JournalEntry("chat", number, 400, size=len(body)))
             return error_reply(400, "We could not parse the JSON body of your request")
         reply, _ = self.reply("chat", value, size=len(body))
         return reply
 
     def reply(
         self, route: str, body: Any, *, custom_id: str = "", size: int = 0
-    ) -> tuple[HttpReply, Rule | None]:
+    ) -> tuple[HttpReply, ScriptRule | None]:
         """The response to a body, and the rule that befell it."""
         number = self._journal.number(route)
-        rule: Rule | None = None
-        request: ChatRequest | None = None
+        rule: ScriptRule | None = None
+        request: AnnotatorRequest | None = None
         try:
             request = read_chat(body)
             rule = self.director.rule(
@@ -76,7 +76,7 @@ class ChatDesk:
         except BadRequest as error:
             reply = error_reply(400, str(error), error.code)
         self._journal.write(
-            Entry(
+            JournalEntry(
                 route=route,
                 number=number,
                 # Nobody pays for what was not sent whole.
@@ -92,10 +92,12 @@ class ChatDesk:
         )
         return reply, rule
 
-    def _reply(self, route: str, request: ChatRequest, rule: Rule | None) -> HttpReply:
+    def _reply(
+        self, route: str, request: AnnotatorRequest, rule: ScriptRule | None
+    ) -> HttpReply:
         manners = self._manners
         if manners.models and request.model not in manners.models:
-            rule = Rule(do=Fault.UNKNOWN_MODEL)
+            rule = ScriptRule(do=ScriptedFault.UNKNOWN_MODEL)
         if rule is not None:
             return failure(rule, request.model) or spoilt(rule, request)
         wrong = drawn(manners.wrong_rate, f"{manners.script.seed}/wrong/{request.digest}")
@@ -105,6 +107,6 @@ class ChatDesk:
         return reply
 
 
-def _lost(reply: HttpReply, rule: Rule | None) -> bool:
-    missing = (Fault.LINE_MISSING, Fault.LINE_EXPIRED)
+def _lost(reply: HttpReply, rule: ScriptRule | None) -> bool:
+    missing = (ScriptedFault.LINE_MISSING, ScriptedFault.LINE_EXPIRED)
     return reply.cut_at is not None or (rule is not None and rule.do in missing)

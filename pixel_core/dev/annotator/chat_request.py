@@ -24,7 +24,7 @@ class BadRequest(Exception):
 
 
 @dataclass(frozen=True)
-class Sight:
+class SeenPicture:
     """A picture that was looked at."""
 
     width: int
@@ -33,7 +33,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class ChatRequest:
+class AnnotatorRequest:
     """What is asked. ``digest`` is of the body: equal requests have equal ones."""
 
     model: str
@@ -48,12 +48,12 @@ class ChatRequest:
     properties: tuple[tuple[str, Any], ...]
     max_tokens: int
 
-    def sights(self) -> list[Sight]:
+    def sights(self) -> list[SeenPicture]:
         """Look at the pictures, in order. Raises ``BadRequest`` for one that is none."""
         return [_look(picture) for picture in self.pictures]
 
 
-def read_chat(body: Any) -> ChatRequest:
+def read_chat(body: Any) -> AnnotatorRequest:
     """Check a body. Raises ``BadRequest``."""
     if not isinstance(body, dict):
         raise BadRequest("the body must be a JSON object")
@@ -75,7 +75,7 @@ def read_chat(body: Any) -> ChatRequest:
     if not isinstance(most, int) or most < 1:
         raise BadRequest("max_completion_tokens must be a positive integer")
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return ChatRequest(
+    return AnnotatorRequest(
         model=model,
         digest=hashlib.sha256(canonical.encode()).hexdigest(),
         text="\n".join(texts),
@@ -142,9 +142,9 @@ def _schema(form: Any) -> tuple[str, dict[str, Any]]:
 
 
 @lru_cache(maxsize=64)
-def _look(picture: bytes) -> Sight:
+def _look(picture: bytes) -> SeenPicture:
     try:
         image = load_picture(picture)
     except MediaError as error:
         raise BadRequest(str(error), "invalid_image") from None
-    return Sight(image.width, image.height, find_cards(image))
+    return SeenPicture(image.width, image.height, find_cards(image))

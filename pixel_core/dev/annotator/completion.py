@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pixel_core.dev.annotator.chat_request import ChatRequest
+from pixel_core.dev.annotator.chat_request import AnnotatorRequest
 from pixel_core.dev.annotator.tokens import message_tokens, picture_tokens, text_tokens
 
 
 def completion(
-    request: ChatRequest,
+    request: AnnotatorRequest,
     content: str | None,
     *,
     refusal: str | None = None,
@@ -42,7 +42,7 @@ def completion(
     }
 
 
-def prompt_tokens(request: ChatRequest) -> int:
+def prompt_tokens(request: AnnotatorRequest) -> int:
     """Tokens of the messages, by the tile rule for pictures."""
     schema = json.dumps(dict(request.properties)) if request.properties else ""
     return (

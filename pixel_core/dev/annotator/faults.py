@@ -8,74 +8,74 @@ from email.utils import formatdate
 from typing import Any
 
 from pixel_core.dev.annotator.answers import answer
-from pixel_core.dev.annotator.chat_request import ChatRequest
+from pixel_core.dev.annotator.chat_request import AnnotatorRequest
 from pixel_core.dev.annotator.completion import completion
 from pixel_core.dev.annotator.http_reply import HttpReply, error_reply, json_reply
-from pixel_core.dev.annotator.script import Fault, Rule
+from pixel_core.dev.annotator.script import ScriptedFault, ScriptRule
 
 _REFUSAL = "I'm sorry, I can't help with that."
 
 
-def failure(rule: Rule, model: str = "") -> HttpReply | None:
+def failure(rule: ScriptRule, model: str = "") -> HttpReply | None:
     """The response of a fault that no answer is needed for; None for the other faults."""
     match rule.do:
-        case Fault.RATE_LIMIT:
+        case ScriptedFault.RATE_LIMIT:
             reply = error_reply(429, "Rate limit reached", "rate_limit_exceeded", "requests")
             return HttpReply(429, reply.body, _retry_after(rule))
-        case Fault.INSUFFICIENT_QUOTA:
+        case ScriptedFault.INSUFFICIENT_QUOTA:
             quota = "insufficient_quota"
             return error_reply(429, "You exceeded your current quota", quota, quota)
-        case Fault.SERVER_ERROR:
+        case ScriptedFault.SERVER_ERROR:
             reply = error_reply(rule.status, "The server had an error", "", "server_error")
             return HttpReply(rule.status, reply.body, _retry_after(rule))
-        case Fault.WRONG_KEY:
+        case ScriptedFault.WRONG_KEY:
             return error_reply(401, "Incorrect API key provided", "invalid_api_key")
-        case Fault.UNKNOWN_MODEL:
+        case ScriptedFault.UNKNOWN_MODEL:
             return error_reply(404, f"The model `{model}` does not exist", "model_not_found")
-        case Fault.CONTENT_POLICY:
+        case ScriptedFault.CONTENT_POLICY:
             return error_reply(
                 400, "Your request was rejected by our policy", "content_policy_violation"
             )
-        case Fault.HANG:
+        case ScriptedFault.HANG:
             return HttpReply(200, wait_s=rule.seconds or 60.0, cut_at=-1)
-        case Fault.CLOSE:
+        case ScriptedFault.CLOSE:
             return HttpReply(200, cut_at=-1)
-        case Fault.NOT_JSON:
+        case ScriptedFault.NOT_JSON:
             page = b"<html><body><h1>Service busy</h1></body></html>"
             return HttpReply(200, page, content_type="text/html")
-        case Fault.EMPTY:
+        case ScriptedFault.EMPTY:
             return HttpReply(200)
-        case Fault.NO_CHOICES:
+        case ScriptedFault.NO_CHOICES:
             return json_reply({"object": "chat.completion", "choices": []})
     return None
 
 
-def spoilt(rule: Rule, request: ChatRequest) -> HttpReply:
+def spoilt(rule: ScriptRule, request: AnnotatorRequest) -> HttpReply:
     """The response with an answer in it, as the fault leaves it. Raises ``BadRequest``."""
     match rule.do:
-        case Fault.REFUSAL:
+        case ScriptedFault.REFUSAL:
             return json_reply(completion(request, None, refusal=rule.content or _REFUSAL))
-        case Fault.CONTENT_FILTER:
+        case ScriptedFault.CONTENT_FILTER:
             return json_reply(completion(request, None, finish_reason="content_filter"))
-        case Fault.SAY:
+        case ScriptedFault.SAY:
             return json_reply(completion(request, rule.content))
-    fields = answer(request, wrong=rule.do is Fault.WRONG)
+    fields = answer(request, wrong=rule.do is ScriptedFault.WRONG)
     match rule.do:
-        case Fault.BOX_OUTSIDE:
+        case ScriptedFault.BOX_OUTSIDE:
             fields = _with_box(fields, lambda box: [value + 0.7 for value in box])
-        case Fault.BOX_SWAPPED:
+        case ScriptedFault.BOX_SWAPPED:
             fields = _with_box(fields, lambda box: [*box[2:], *box[:2]])
     content = json.dumps(fields)
-    if rule.do is Fault.LENGTH:
+    if rule.do is ScriptedFault.LENGTH:
         half = content[: len(content) // 2]
         return json_reply(completion(request, half, finish_reason="length"))
     reply = json_reply(completion(request, content))
     half_way = len(reply.body) // 2
-    if rule.do is Fault.TRUNCATED:
+    if rule.do is ScriptedFault.TRUNCATED:
         return HttpReply(200, reply.body[:half_way])
-    if rule.do is Fault.DROP:
+    if rule.do is ScriptedFault.DROP:
         return HttpReply(200, reply.body, cut_at=half_way)
-    if rule.do is Fault.SLOW:
+    if rule.do is ScriptedFault.SLOW:
         return HttpReply(200, reply.body, wait_s=rule.seconds)
     return reply
 
@@ -85,7 +85,7 @@ def _with_box(fields: dict[str, Any], change: Any) -> dict[str, Any]:
     return {**fields, "box": change(box)} if isinstance(box, list) and box else fields
 
 
-def _retry_after(rule: Rule) -> dict[str, str]:
+def _retry_after(rule: ScriptRule) -> dict[str, str]:
     if rule.retry_after_as == "ms":
         return {"retry-after-ms": f"{rule.retry_after_s * 1000:g}"}
     if rule.retry_after_as == "seconds":

@@ -14,7 +14,7 @@ KEPT = 200_000
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalEntry:
     """One request. ``route`` is "chat", "line" (of a batch), "upload", "content", "create",
     "poll", "list", "cancel" or "models"; ``fault`` is what the script made go wrong."""
 
@@ -39,7 +39,7 @@ class Journal:
         self._lock = threading.Lock()
         self._numbers: Counter[str] = Counter()
         self._digests: Counter[tuple[str, str]] = Counter()
-        self._entries: list[Entry] = []
+        self._entries: list[JournalEntry] = []
         self._under_way = 0
         #: The most requests that were under way at one time.
         self.most_at_once = 0
@@ -58,7 +58,7 @@ class Journal:
             self._digests[route, digest] += 1
             return before
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: JournalEntry) -> None:
         with self._lock:
             if len(self._entries) < KEPT:
                 self._entries.append(entry)
@@ -74,7 +74,7 @@ class Journal:
             with self._lock:
                 self._under_way -= 1
 
-    def entries(self, route: str = "") -> list[Entry]:
+    def entries(self, route: str = "") -> list[JournalEntry]:
         """What was written so far, of one route or of all."""
         with self._lock:
             return [entry for entry in self._entries if route in ("", entry.route)]

@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Question:
+class UnderstoodQuestion:
     """A question that was understood; ``colour`` is "" when it asks about all cards."""
 
     kind: Kind
@@ -44,9 +44,9 @@ class Question:
         return next((card for card in cards if card.colour == self.colour), None)
 
 
-def understand(text: str) -> Question | None:
+def understand(text: str) -> UnderstoodQuestion | None:
     """The question in a prompt's text; None for one that is not of the drawn world."""
     for kind, pattern in ((Kind.DIGIT, _DIGIT), (Kind.EXISTS, _EXISTS)):
         if found := pattern.search(text):
-            return Question(kind, found[1].lower())
-    return Question(Kind.COUNT) if _COUNT.search(text) else None
+            return UnderstoodQuestion(kind, found[1].lower())
+    return UnderstoodQuestion(Kind.COUNT) if _COUNT.search(text) else None

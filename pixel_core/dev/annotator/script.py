@@ -15,7 +15,7 @@ from pixel_core.errors import ConfigError
 from pixel_core.nesting import loads, toml_loads
 
 
-class Fault(StrEnum):
+class ScriptedFault(StrEnum):
     """What can go wrong with a chat request; in a batch, with one of its lines."""
 
     RATE_LIMIT = "rate_limit"  #: 429, with ``retry_after_s`` in the form ``retry_after_as``
@@ -52,24 +52,24 @@ class Fault(StrEnum):
 
 #: Faults of one route alone; those of an answer befall a line as well.
 _ANSWERS = ("chat", "line")
-_ROUTES: dict[Fault, tuple[str, ...]] = {
+_ROUTES: dict[ScriptedFault, tuple[str, ...]] = {
     **{
         fault: _ANSWERS
-        for fault in Fault
+        for fault in ScriptedFault
         if fault
         in ("refusal", "content_filter", "length", "box_outside", "box_swapped", "wrong", "say")
     },
-    **{fault: ("line",) for fault in Fault if fault.startswith("line_")},
-    **{fault: ("create",) for fault in Fault if fault.startswith("batch_")},
+    **{fault: ("line",) for fault in ScriptedFault if fault.startswith("line_")},
+    **{fault: ("create",) for fault in ScriptedFault if fault.startswith("batch_")},
 }
 
 
-class Rule(BaseModel):
+class ScriptRule(BaseModel):
     """A fault, and the requests it befalls: those that meet every condition given."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    do: Fault
+    do: ScriptedFault
     #: "chat": live; "line": in a batch; "create": a batch as such; then files and the rest.
     route: Literal["chat", "line", "upload", "content", "create", "poll", "list"] = "chat"
     #: Numbers of requests by that route, from 0.
@@ -110,7 +110,7 @@ class Script(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[ScriptRule, ...] = ()
     seed: int = 0
 
 
@@ -141,7 +141,7 @@ class Director:
 
     def rule(
         self, route: str, number: int, digest: str, repeats: int, asked: str, schema: str
-    ) -> Rule | None:
+    ) -> ScriptRule | None:
         """The rule that befalls this request, which came ``repeats`` times before."""
         for index, rule in enumerate(self._script.rules):
             if (

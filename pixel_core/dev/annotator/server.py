@@ -22,8 +22,8 @@ from pixel_core.dev.annotator.chat import ChatDesk, Manners
 from pixel_core.dev.annotator.faults import failure
 from pixel_core.dev.annotator.files import FileShelf
 from pixel_core.dev.annotator.http_reply import HttpReply, error_reply, json_reply
-from pixel_core.dev.annotator.journal import Entry, Journal
-from pixel_core.dev.annotator.script import Fault, Rule, Script
+from pixel_core.dev.annotator.journal import Journal, JournalEntry
+from pixel_core.dev.annotator.script import Script, ScriptedFault, ScriptRule
 
 #: Larger bodies are refused, as the real service does with files.
 MAX_BODY = 512 << 20
@@ -138,7 +138,7 @@ class AnnotatorServer:
         return error_reply(404, f"Invalid URL ({method} {url.path})", "unknown_url")
 
     def _noted(
-        self, route: str, act: Callable[[Rule | None], HttpReply], size: int = 0
+        self, route: str, act: Callable[[ScriptRule | None], HttpReply], size: int = 0
     ) -> HttpReply:
         """Do it as the script has it, and write it down.
 
@@ -151,16 +151,16 @@ class AnnotatorServer:
             reply = act(rule)
             if lost is not None:
                 reply = lost
-            elif rule is not None and rule.do is Fault.DROP:
+            elif rule is not None and rule.do is ScriptedFault.DROP:
                 reply = replace(reply, cut_at=reply.length() // 2)
-            elif rule is not None and rule.do is Fault.TRUNCATED:
+            elif rule is not None and rule.do is ScriptedFault.TRUNCATED:
                 reply = replace(reply, body=reply.body[: len(reply.body) // 2])
-            elif rule is not None and rule.do is Fault.SLOW:
+            elif rule is not None and rule.do is ScriptedFault.SLOW:
                 reply = replace(reply, wait_s=rule.seconds)
         else:
             reply = lost
         fault = rule.do.value if rule else ""
-        self.journal.write(Entry(route, number, reply.status, fault=fault, size=size))
+        self.journal.write(JournalEntry(route, number, reply.status, fault=fault, size=size))
         return reply
 
 
@@ -198,7 +198,7 @@ def _handler(server: AnnotatorServer) -> type[BaseHTTPRequestHandler]:
             if self.path != "/journal" and not server.accepts(
                 self.headers.get("Authorization", "")
             ):
-                server.journal.write(Entry("key", server.journal.number("key"), 401))
+                server.journal.write(JournalEntry("key", server.journal.number("key"), 401))
                 return error_reply(401, "Incorrect API key provided", "invalid_api_key")
             kind = self.headers.get("Content-Type", "")
             return server.answer(self.command, self.path, kind, body)

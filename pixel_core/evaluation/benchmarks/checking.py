@@ -10,11 +10,11 @@ from pixel_core.config import BenchmarkDataConfig
 from pixel_core.data.faults import Problems
 from pixel_core.errors import DataError
 from pixel_core.evaluation.benchmarks.benchmark import Layout
-from pixel_core.evaluation.benchmarks.content import Content
+from pixel_core.evaluation.benchmarks.content import FilesDigest
 from pixel_core.evaluation.benchmarks.limits import shares
 from pixel_core.evaluation.benchmarks.reading import Item, Reader
 from pixel_core.evaluation.benchmarks.turns import Turns
-from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_fault import PictureFault
 from pixel_core.media.picture_files import PictureFile
 from pixel_core.rewards.boxed_answers import unboxed
 
@@ -23,7 +23,7 @@ _MOST_CHOICES = 26
 
 
 @dataclass(frozen=True)
-class Found:
+class SoundItem:
     """A question in which nothing is wrong, with the files it needs."""
 
     item: Item
@@ -31,7 +31,7 @@ class Found:
 
 
 @dataclass
-class Check:
+class BenchmarkCheck:
     """What one pass over a reader's items came to; filled while ``sound`` is read."""
 
     benchmark: str
@@ -55,7 +55,7 @@ class Check:
         """What an error is about."""
         return f"benchmark {self.benchmark!r}"
 
-    def sound(self, reader: Reader) -> Iterator[Found]:
+    def sound(self, reader: Reader) -> Iterator[SoundItem]:
         """The questions that can be put, in order. Files of those beyond the limit are not
         looked for."""
         seen: dict[str, str] = {}
@@ -77,7 +77,7 @@ class Check:
                 self.fileless[item.kind] += 1
             else:
                 self.taken[item.kind] += 1
-                yield Found(item, files)
+                yield SoundItem(item, files)
 
     def missing(self) -> list[str]:
         """What of the published benchmark is not there, or too much; [] when all is well."""
@@ -162,7 +162,7 @@ class Check:
         for path in item.paths:
             try:
                 found.append(reader.media.find(path))
-            except Fault as fault:
+            except PictureFault as fault:
                 self._add(item, "picture", path, fault.fault, fault.remedy)
         return tuple(found) if len(found) == len(item.paths) else None
 
@@ -185,20 +185,22 @@ def _can_be_written(text: str) -> bool:
     return True
 
 
-def checked(check: Check, reader: Reader) -> str:
+def checked(check: BenchmarkCheck, reader: Reader) -> str:
     """Go through everything but the pictures' pixels; the digest of all files in use.
 
-    Raises ``DataError``, see ``Check.settle``.
+    Raises ``DataError``, see ``BenchmarkCheck.settle``.
     """
-    with Content() as content:
+    with FilesDigest() as content:
         content.add_tables(reader.tables())
         for found in check.sound(reader):
             for file in found.files:
                 try:
                     content.add(file)
-                except (Fault, OSError) as error:
+                except (PictureFault, OSError) as error:
                     fault = (
-                        error.fault if isinstance(error, Fault) else f"can't be read ({error})"
+                        error.fault
+                        if isinstance(error, PictureFault)
+                        else f"can't be read ({error})"
                     )
                     remedy = "fetch the file again, or mend its permissions"
                     check.problems.add(found.item.place, "picture", file.name, fault, remedy)

@@ -13,7 +13,7 @@ from pixel_core.workflow.store.stat_cache import FolderFile, FolderMemory
 _KIND = "sha256"
 
 
-class Content:
+class FilesDigest:
     """One digest over files in their order. Use as a context manager: it writes what it
     learnt."""
 
@@ -21,7 +21,7 @@ class Content:
         self._memory = FolderMemory()
         self._digest = hashlib.sha256()
 
-    def __enter__(self) -> Content:
+    def __enter__(self) -> FilesDigest:
         return self
 
     def __exit__(self, *unused: object) -> None:

@@ -109,7 +109,7 @@ class Origin:
 
 
 @dataclass
-class Tally:
+class SeedTally:
     """Counts of the seeds as they are written."""
 
     used: Counter[str] = field(default_factory=Counter)

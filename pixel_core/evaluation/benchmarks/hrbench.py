@@ -31,12 +31,12 @@ from pixel_core.evaluation.benchmarks.tables import (
     parsed,
     require,
 )
-from pixel_core.media.picture_files import Media, PictureFile
+from pixel_core.media.picture_files import MediaFiles, PictureFile
 
 _LETTERS = ("A", "B", "C", "D")
 
 
-class _Row(RowModel):
+class _HRBenchRow(RowModel):
     index: int | str
     question: str
     answer: str = Field(pattern="^[A-D]$")
@@ -60,14 +60,14 @@ class HRBenchReader:
         self._table = require(copy.root / name, remedy)
         self._pictures = Cells([self._table], "image")
         setting = f"benchmarks.{self._table.stem.replace('hr_bench', 'hrbench')}.local"
-        self.media = Media(copy.root, setting=setting, links=copy.links)
+        self.media = MediaFiles(copy.root, setting=setting, links=copy.links)
 
     def tables(self) -> Sequence[Path]:
         return [self._table]
 
     def items(self, problems: Problems) -> Iterator[Item]:
-        for number, raw in enumerate(parquet_rows([self._table], _Row.model_fields)):
-            row = parsed(raw, _Row, problems)
+        for number, raw in enumerate(parquet_rows([self._table], _HRBenchRow.model_fields)):
+            row = parsed(raw, _HRBenchRow, problems)
             if row is None:
                 continue
             if row.category not in self._layout.kinds:

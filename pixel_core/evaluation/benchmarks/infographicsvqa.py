@@ -30,7 +30,7 @@ from pixel_core.evaluation.benchmarks.tables import (
     parsed,
     require,
 )
-from pixel_core.media.picture_files import Media, PictureFile
+from pixel_core.media.picture_files import MediaFiles, PictureFile
 
 _QUESTIONS = "infographicsVQA_val_v1.0_withQT.json"
 _PICTURES = "infographicsvqa_images"
@@ -38,7 +38,7 @@ _PARQUET = "validation-*.parquet"
 _TEST = ("infographicsVQA_test*.json", "test-*.parquet")
 
 
-class _Row(RowModel):
+class _InfographicsRow(RowModel):
     #: A number in the authors' file, a text on the hub.
     questionId: str | int
     question: str
@@ -62,7 +62,7 @@ class InfographicsVQAReader:
             _refuse_test(copy.root, folders)
             require(self._list, f"give a folder that holds it, or {layout.files[0]}")
         self._cells = Cells(self._parquets, "image")
-        self.media = Media(
+        self.media = MediaFiles(
             copy.root, setting="benchmarks.infographicsvqa.local", links=copy.links
         )
 
@@ -71,7 +71,7 @@ class InfographicsVQAReader:
 
     def items(self, problems: Problems) -> Iterator[Item]:
         for number, raw in enumerate(self._raw(problems)):
-            row = parsed(raw, _Row, problems)
+            row = parsed(raw, _InfographicsRow, problems)
             if row is None:
                 continue
             if row.data_split == "test":

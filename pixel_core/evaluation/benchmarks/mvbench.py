@@ -18,12 +18,12 @@ from pixel_core.data.faults import Problems
 from pixel_core.data.hub_files import Copy
 from pixel_core.errors import DataError, MediaError
 from pixel_core.evaluation.benchmarks.benchmark import Layout
-from pixel_core.evaluation.benchmarks.mvbench_rows import Row, read_rows
-from pixel_core.evaluation.benchmarks.mvbench_tasks import FRAMES_RATE, POSE, TASKS, Task
+from pixel_core.evaluation.benchmarks.mvbench_rows import MVBenchRow, read_rows
+from pixel_core.evaluation.benchmarks.mvbench_tasks import FRAMES_RATE, POSE, TASKS, MVBenchTask
 from pixel_core.evaluation.benchmarks.reading import Item
 from pixel_core.evaluation.benchmarks.video_clips import Bounds, frame_paths, frames_of_video
-from pixel_core.media.picture_fault import Fault
-from pixel_core.media.picture_files import Media, PictureFile, embedded
+from pixel_core.media.picture_fault import PictureFault
+from pixel_core.media.picture_files import MediaFiles, PictureFile, embedded
 
 #: Where the branch ``main`` keeps the videos with which it replaced doubled ones, apart from
 #: the others (lmms-eval 0.7.3, tasks/mvbench/utils.py).
@@ -31,7 +31,7 @@ _REPLACED = "data0613"
 
 
 @dataclass(frozen=True)
-class Part:
+class ClipBounds:
     """What of a video file is asked about."""
 
     bounds: Bounds
@@ -59,7 +59,7 @@ class MVBenchReader:
         videos = copy.root / "video"
         #: Whether parts are yet to be cut out of whole videos.
         self._whole = videos.is_dir()
-        self.media: Media = _Videos(
+        self.media: MediaFiles = _Videos(
             videos if self._whole else copy.root,
             setting="benchmarks.mvbench.local",
             links=copy.links,
@@ -76,7 +76,7 @@ class MVBenchReader:
             for row in read_rows(path, problems, bounded=bounded):
                 try:
                     paths, part = self._needed(TASKS[name], row)
-                except (Fault, MediaError) as error:
+                except (PictureFault, MediaError) as error:
                     problems.add(row.place, "video", row.video, str(error), "replace it")
                     continue
                 yield Item(
@@ -99,10 +99,12 @@ class MVBenchReader:
             with self.media.local(files[0]) as path:
                 frames = frames_of_video(path, item.paths[0], self._frames, item.detail.bounds)
         except MediaError as error:
-            raise Fault(f"is not usable: {error}", "replace it") from error
+            raise PictureFault(f"is not usable: {error}", "replace it") from error
         return [embedded(frame, "frame.jpg") for frame in frames]
 
-    def _needed(self, task: Task, row: Row) -> tuple[tuple[str, ...], Part | None]:
+    def _needed(
+        self, task: MVBenchTask, row: MVBenchRow
+    ) -> tuple[tuple[str, ...], ClipBounds | None]:
         """The files of a question, below ``media``; None where they are frames."""
         folder = task.whole if self._whole else task.cut
         path = f"{folder}/{row.video}"
@@ -111,26 +113,26 @@ class MVBenchReader:
         apart = f"{_REPLACED}/{path}"
         if not self._has(path) and self._has(apart):
             path = apart
-        return (path,), Part(row.bounds)
+        return (path,), ClipBounds(row.bounds)
 
     def _has(self, path: str) -> bool:
         try:
             self.media.find(path)
-        except Fault:
+        except PictureFault:
             return False
         return True
 
 
-class _Videos(Media):
+class _Videos(MediaFiles):
     """Tells of NTU RGB+D's videos how they are had: they are in no download of ``main``."""
 
     def find(self, written: str) -> PictureFile:
         try:
             return super().find(written)
-        except Fault as fault:
+        except PictureFault as fault:
             if not written.startswith(f"{TASKS[POSE].whole}/"):
                 raise
-            raise Fault(
+            raise PictureFault(
                 fault.fault,
                 "NTU RGB+D's licence keeps it out of the dataset: ask for it at "
                 "https://rose1.ntu.edu.sg/dataset/actionRecognition, the 320 videos are listed "

@@ -26,7 +26,7 @@ _MEND = "fetch the file again, or mend it"
 
 
 @dataclass(frozen=True)
-class Row:
+class MVBenchRow:
     #: "action_count.json, entry 7", counted from 1.
     place: str
     video: str
@@ -38,7 +38,7 @@ class Row:
     bounds: Bounds
 
 
-def read_rows(path: Path, problems: Problems, *, bounded: bool) -> Iterator[Row]:
+def read_rows(path: Path, problems: Problems, *, bounded: bool) -> Iterator[MVBenchRow]:
     """Yield the sound questions; faults go to ``problems``. ``bounded``: each must say from
     when to when its part is. Raises ``DataError`` for a file that holds no list of questions.
     """
@@ -48,7 +48,9 @@ def read_rows(path: Path, problems: Problems, *, bounded: bool) -> Iterator[Row]
             yield row
 
 
-def _row(place: str, fields: dict[str, Any], problems: Problems, bounded: bool) -> Row | None:
+def _row(
+    place: str, fields: dict[str, Any], problems: Problems, bounded: bool
+) -> MVBenchRow | None:
     before = problems.count
     texts: dict[str, str] = {}
     for name in ("video", "question", "answer"):
@@ -68,7 +70,7 @@ def _row(place: str, fields: dict[str, Any], problems: Problems, bounded: bool) 
     if problems.count > before:
         return None
     key = candidates.index(texts["answer"])
-    return Row(place, texts["video"], texts["question"], candidates, key, bounds)
+    return MVBenchRow(place, texts["video"], texts["question"], candidates, key, bounds)
 
 
 def _text(value: Any) -> str:

@@ -23,7 +23,7 @@ POSE = "fine_grained_pose"
 
 
 @dataclass(frozen=True)
-class Task:
+class MVBenchTask:
     """``name`` is the file's, ``json/<name>.json``, and the kind of its questions."""
 
     name: str
@@ -35,8 +35,8 @@ class Task:
     bounded: bool = False
 
 
-def _task(name: str, whole: str, cut: str = "", *, bounded: bool = False) -> Task:
-    return Task(name, whole, cut or whole, bounded)
+def _task(name: str, whole: str, cut: str = "", *, bounded: bool = False) -> MVBenchTask:
+    return MVBenchTask(name, whole, cut or whole, bounded)
 
 
 _STAR = ("star/Charades_v1_480", "star/Charades_segment")
@@ -44,7 +44,7 @@ _CLEVRER = "clevrer/video_validation"
 _PERCEPTION = "perception/videos"
 
 #: In the order of the notebook.
-TASKS: Mapping[str, Task] = {
+TASKS: Mapping[str, MVBenchTask] = {
     task.name: task
     for task in (
         _task("action_sequence", *_STAR, bounded=True),

@@ -17,7 +17,7 @@ from pixel_core.evaluation.benchmarks.benchmark import Layout
 from pixel_core.evaluation.benchmarks.original_rows import COLUMNS, OPTIONAL, item_of
 from pixel_core.evaluation.benchmarks.reading import Item
 from pixel_core.evaluation.benchmarks.tables import parquet_columns, parquet_rows
-from pixel_core.media.picture_files import Media, PictureFile
+from pixel_core.media.picture_files import MediaFiles, PictureFile
 
 
 class OriginalReader:
@@ -27,7 +27,7 @@ class OriginalReader:
 
     def __init__(self, copy: Copy, layout: Layout, settings: BenchmarkDataConfig) -> None:
         self._table = _table(copy.root, layout)
-        self.media = Media(copy.root, setting="its `local`", links=copy.links)
+        self.media = MediaFiles(copy.root, setting="its `local`", links=copy.links)
 
     def tables(self) -> Sequence[Path]:
         return [self._table]

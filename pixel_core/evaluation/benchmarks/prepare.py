@@ -12,9 +12,13 @@ from typing import Any
 
 from pixel_core.config import BenchmarkDataConfig, BenchmarkName, PipelineConfig
 from pixel_core.evaluation.benchmarks.benchmark import Benchmark
-from pixel_core.evaluation.benchmarks.facts import NAME, BenchmarkFacts, Origin, Tally
+from pixel_core.evaluation.benchmarks.facts import NAME, BenchmarkFacts, Origin, SeedTally
 from pixel_core.evaluation.benchmarks.own_questions import OwnQuestions
-from pixel_core.evaluation.benchmarks.published import Questions, Source, opened
+from pixel_core.evaluation.benchmarks.published import (
+    BenchmarkFiles,
+    BenchmarkQuestions,
+    opened,
+)
 from pixel_core.evaluation.benchmarks.registry import BENCHMARKS
 from pixel_core.evaluation.benchmarks.shuffling import order_of
 from pixel_core.media.archive import PictureArchiveWriter
@@ -33,7 +37,7 @@ def fingerprint(config: PipelineConfig, benchmark: BenchmarkName) -> dict[str, A
     row, settings = BENCHMARKS[benchmark], getattr(config.benchmarks, benchmark)
     if not row.layouts:
         return {}
-    source = Source.of(row, settings)
+    source = BenchmarkFiles.of(row, settings)
     if not settings.local:
         return {"dataset": source.dataset.name, "commit": source.dataset.revision}
     _, _, content = opened(source, settings)
@@ -44,12 +48,12 @@ def run(context: StageContext, benchmark: BenchmarkName) -> dict[str, Any]:
     """Write the questions; return counts by kind, and of the right options' places."""
     row = BENCHMARKS[benchmark]
     settings: BenchmarkDataConfig = getattr(context.config.benchmarks, benchmark)
-    questions: OwnQuestions | Questions
+    questions: OwnQuestions | BenchmarkQuestions
     if row.layouts:
-        questions = Questions(Source.of(row, settings), settings)
+        questions = BenchmarkQuestions(BenchmarkFiles.of(row, settings), settings)
     else:
         questions = OwnQuestions(context.inputs["ingest"], settings)
-    tally = Tally()
+    tally = SeedTally()
     with (
         (context.out / SEEDS).open("w", encoding="utf-8") as lines,
         PictureArchiveWriter(context.out / PICTURES) as archive,
@@ -75,7 +79,11 @@ def put(seed: Seed, shuffle_seed: int | None) -> tuple[Seed, bool]:
 
 
 def _facts(
-    row: Benchmark, settings: BenchmarkDataConfig, origin: Origin, tally: Tally, pictures: int
+    row: Benchmark,
+    settings: BenchmarkDataConfig,
+    origin: Origin,
+    tally: SeedTally,
+    pictures: int,
 ) -> BenchmarkFacts:
     kinds = tally.counts(origin)
     return BenchmarkFacts(

@@ -13,14 +13,14 @@ from pixel_core.config import BenchmarkDataConfig
 from pixel_core.data.hub_files import Dataset, check_dataset, copy_of
 from pixel_core.errors import ConfigError, DataError
 from pixel_core.evaluation.benchmarks.benchmark import Benchmark, Layout
-from pixel_core.evaluation.benchmarks.checking import Check, Found, checked
+from pixel_core.evaluation.benchmarks.checking import BenchmarkCheck, SoundItem, checked
 from pixel_core.evaluation.benchmarks.facts import Origin
 from pixel_core.evaluation.benchmarks.reading import Reader, open_reader
 from pixel_core.evaluation.benchmarks.registry import layout_of
 from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.media.loading import MAX_PIXELS
 from pixel_core.media.picture_facts import PictureFacts, Pictures, store
-from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_fault import PictureFault
 from pixel_core.media.picture_files import PictureFile
 from pixel_core.records import Picture, Provenance, Seed, Split
 from pixel_core.workflow.stage import Progress
@@ -30,7 +30,7 @@ _BATCH = 16
 
 
 @dataclass(frozen=True)
-class Source:
+class BenchmarkFiles:
     """Which files a benchmark's settings mean."""
 
     benchmark: Benchmark
@@ -38,7 +38,7 @@ class Source:
     dataset: Dataset
 
     @classmethod
-    def of(cls, benchmark: Benchmark, settings: BenchmarkDataConfig) -> Source:
+    def of(cls, benchmark: Benchmark, settings: BenchmarkDataConfig) -> BenchmarkFiles:
         """Raises ``ConfigError`` or ``DataError`` for settings that name no certain files."""
         layout = layout_of(benchmark, settings.layout)
         setting = f"benchmarks.{benchmark.name}"
@@ -70,21 +70,23 @@ class Source:
         return f"{self.dataset.name} at {self.dataset.revision[:7]}, fetching what is not here"
 
 
-def opened(source: Source, settings: BenchmarkDataConfig) -> tuple[Reader, Check, str]:
+def opened(
+    source: BenchmarkFiles, settings: BenchmarkDataConfig
+) -> tuple[Reader, BenchmarkCheck, str]:
     """The reader on its files, the check of all but the pictures' pixels, and the digest of
     the files. Fetches them if they are not here."""
     reader = open_reader(copy_of(source.dataset), source.layout, settings)
     try:
-        check = Check(source.benchmark.name, source.layout, settings)
+        check = BenchmarkCheck(source.benchmark.name, source.layout, settings)
         return reader, check, checked(check, reader)
     finally:
         reader.media.close()
 
 
-class Questions:
+class BenchmarkQuestions:
     """Reads the questions again, now with their pictures, and stores those."""
 
-    def __init__(self, source: Source, settings: BenchmarkDataConfig) -> None:
+    def __init__(self, source: BenchmarkFiles, settings: BenchmarkDataConfig) -> None:
         self.source = source
         self._settings = settings
         self._threads = ThreadPoolExecutor(min(_BATCH, os.cpu_count() or 1))
@@ -97,7 +99,7 @@ class Questions:
         progress.note(f"checking {self.source.place}")
         reader, self.check, self.content = opened(self.source, self._settings)
         total = self.check.taken.total()
-        again = Check(self.source.benchmark.name, self.source.layout, self._settings)
+        again = BenchmarkCheck(self.source.benchmark.name, self.source.layout, self._settings)
         done = 0
         try:
             with Pictures(MAX_PIXELS) as pictures, self._threads:
@@ -133,17 +135,17 @@ class Questions:
     def _stored(
         self,
         reader: Reader,
-        batch: list[Found],
+        batch: list[SoundItem],
         pictures: Pictures,
         archive: PictureArchiveWriter,
     ) -> Iterator[Seed]:
         look = partial(_pictures, reader)
         opened = list(self._threads.map(look, batch) if reader.parallel else map(look, batch))
-        named = [files for files in opened if not isinstance(files, Fault)]
+        named = [files for files in opened if not isinstance(files, PictureFault)]
         facts = pictures.facts(file for files in named for file in files)
         for found, files in zip(batch, opened, strict=True):
             kept: list[Picture] = []
-            if isinstance(files, Fault):
+            if isinstance(files, PictureFault):
                 self._fault(found, files)
                 files = []
             for file in files:
@@ -157,11 +159,11 @@ class Questions:
             else:
                 self.check.taken[found.item.kind] -= 1
 
-    def _fault(self, found: Found, fault: Fault) -> None:
+    def _fault(self, found: SoundItem, fault: PictureFault) -> None:
         item, value = found.item, ", ".join(found.item.paths) or found.item.id
         self.check.problems.add(item.place, "picture", value, fault.fault, fault.remedy)
 
-    def _seed(self, found: Found, pictures: tuple[Picture, ...]) -> Seed:
+    def _seed(self, found: SoundItem, pictures: tuple[Picture, ...]) -> Seed:
         item, layout = found.item, self.source.layout
         return Seed(
             id=item.id,
@@ -180,9 +182,9 @@ class Questions:
         )
 
 
-def _pictures(reader: Reader, found: Found) -> list[PictureFile] | Fault:
+def _pictures(reader: Reader, found: SoundItem) -> list[PictureFile] | PictureFault:
     try:
         files = list(reader.pictures(found.item, found.files))
-    except Fault as fault:
+    except PictureFault as fault:
         return fault
-    return files or Fault("has no picture", "restore the row")
+    return files or PictureFault("has no picture", "restore the row")

@@ -18,7 +18,7 @@ from pixel_core.config import BenchmarkDataConfig
 from pixel_core.data.faults import Problems
 from pixel_core.data.hub_files import Copy
 from pixel_core.evaluation.benchmarks.benchmark import Layout
-from pixel_core.media.picture_files import Media, PictureFile
+from pixel_core.media.picture_files import MediaFiles, PictureFile
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Reader(Protocol):
     def __init__(self, copy: Copy, layout: Layout, settings: BenchmarkDataConfig) -> None: ...
 
     #: Where ``Item.paths`` are looked up: nothing outside of it is read.
-    media: Media
+    media: MediaFiles
     #: Whether ``pictures`` may be asked by several threads at once, and in any order.
     parallel: bool
 

@@ -20,12 +20,12 @@ from pixel_core.data.hub_files import Copy
 from pixel_core.evaluation.benchmarks.benchmark import Layout
 from pixel_core.evaluation.benchmarks.reading import Item
 from pixel_core.evaluation.benchmarks.tables import RowModel, json_list, parsed, require
-from pixel_core.media.picture_files import Media, PictureFile
+from pixel_core.media.picture_files import MediaFiles, PictureFile
 
 _QUESTIONS = "test.json"
 
 
-class _Row(RowModel):
+class _TallyQARow(RowModel):
     image: str
     question: str
     answer: int = Field(ge=0)
@@ -40,7 +40,7 @@ class TallyQAReader:
 
     def __init__(self, copy: Copy, layout: Layout, settings: BenchmarkDataConfig) -> None:
         self._questions = require(copy.root / _QUESTIONS, f"give a folder with {layout.copy}")
-        self.media = Media(
+        self.media = MediaFiles(
             copy.root, setting="benchmarks.tallyqa_complex.local", links=copy.links
         )
 
@@ -49,7 +49,7 @@ class TallyQAReader:
 
     def items(self, problems: Problems) -> Iterator[Item]:
         for raw in json_list(self._questions, problems):
-            row = parsed(raw, _Row, problems)
+            row = parsed(raw, _TallyQARow, problems)
             if row is None or row.issimple:
                 continue
             yield Item(

@@ -21,12 +21,12 @@ from pixel_core.evaluation.benchmarks.benchmark import Layout
 from pixel_core.evaluation.benchmarks.original_choices import taken_apart
 from pixel_core.evaluation.benchmarks.reading import Item
 from pixel_core.evaluation.benchmarks.tables import RowModel, json_lines, parsed, require
-from pixel_core.media.picture_files import Media, PictureFile
+from pixel_core.media.picture_files import MediaFiles, PictureFile
 
 _QUESTIONS = "test_questions.jsonl"
 
 
-class _Row(RowModel):
+class _VStarRow(RowModel):
     image: str
     text: str
     category: str
@@ -44,14 +44,14 @@ class VStarReader:
         self._layout = layout
         remedy = "give the folder that holds it, with the folders of pictures beside it"
         self._questions = require(copy.root / _QUESTIONS, remedy)
-        self.media = Media(copy.root, setting="benchmarks.vstar.local", links=copy.links)
+        self.media = MediaFiles(copy.root, setting="benchmarks.vstar.local", links=copy.links)
 
     def tables(self) -> Sequence[Path]:
         return [self._questions]
 
     def items(self, problems: Problems) -> Iterator[Item]:
         for raw in json_lines(self._questions, problems):
-            row = parsed(raw, _Row, problems)
+            row = parsed(raw, _VStarRow, problems)
             item = self._item(raw[0], row, problems) if row else None
             if item is not None:
                 yield item
@@ -59,7 +59,7 @@ class VStarReader:
     def pictures(self, item: Item, files: Sequence[PictureFile]) -> Sequence[PictureFile]:
         return files
 
-    def _item(self, place: str, row: _Row, problems: Problems) -> Item | None:
+    def _item(self, place: str, row: _VStarRow, problems: Problems) -> Item | None:
         question, choices = taken_apart(row.text)
         before = problems.count
         if not choices:

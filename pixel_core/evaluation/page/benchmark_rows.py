@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from pixel_core.evaluation.page.tables import row_name
 from pixel_core.report.html.svg import SERIES
-from pixel_core.workflow.benchmark_stages import MODELS, Row
+from pixel_core.workflow.benchmark_stages import MODELS, ModelVariant
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class RowLook:
     hollow: bool
 
 
-def looks_of(rows: Sequence[Row]) -> list[RowLook]:
+def looks_of(rows: Sequence[ModelVariant]) -> list[RowLook]:
     """In the rows' order. The pipeline's models have the colours of the report."""
     others = list(dict.fromkeys(row.endpoint for row in rows if row.endpoint))
     looks = []
@@ -38,7 +38,7 @@ def looks_of(rows: Sequence[Row]) -> list[RowLook]:
     return looks
 
 
-def compared_rows(rows: Sequence[Row]) -> list[tuple[str, str]]:
+def compared_rows(rows: Sequence[ModelVariant]) -> list[tuple[str, str]]:
     """The pairs whose trajectories are shown: each model after the one before it, and each
     model after itself without operations."""
     offered = [row for row in rows if row.operations]

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pixel_core.errors import DataError
 from pixel_core.evaluation.benchmarks.facts import UNCOUNTED, BenchmarkFacts, KeyPositions
 from pixel_core.evaluation.benchmarks.registry import BENCHMARKS
-from pixel_core.evaluation.page.tables import NOTHING, Column, Table, questions
+from pixel_core.evaluation.page.tables import NOTHING, Column, PageTable, questions
 from pixel_core.evaluation.results import BenchmarkResult
 from pixel_core.report.html.wording import plain
 
@@ -26,12 +26,12 @@ class PositionBar:
 
 
 @dataclass(frozen=True)
-class Check:
+class ChecksSection:
     measures: str
     #: By others, so that a copy of it can be compared.
     published: bool
     facts: list[str]
-    counts: Table
+    counts: PageTable
     positions: list[PositionBar]
     #: The options stand in another order than published.
     shuffled: bool
@@ -90,9 +90,9 @@ def counted(result: BenchmarkResult) -> str:
     )
 
 
-def data_check(result: BenchmarkResult) -> Check:
+def data_check(result: BenchmarkResult) -> ChecksSection:
     facts = facts_of(result)
-    return Check(
+    return ChecksSection(
         facts.measures,
         _is_published(facts),
         [*_told(facts), *filter(None, [counted(result)])],
@@ -127,7 +127,7 @@ def _told(facts: BenchmarkFacts) -> list[str]:
     return told
 
 
-def _counts(facts: BenchmarkFacts) -> Table:
+def _counts(facts: BenchmarkFacts) -> PageTable:
     rows = [
         (
             plain(kind or "other"),
@@ -146,10 +146,10 @@ def _counts(facts: BenchmarkFacts) -> Table:
         Column("asked", number=True),
     )
     if _is_published(facts):
-        return Table(_unit(facts).capitalize(), columns, rows)
+        return PageTable(_unit(facts).capitalize(), columns, rows)
     # A run's own questions: there is nothing to compare them with.
     own = [(kind, asked) for kind, _, _, asked in rows]
-    return Table("Questions", (columns[0], columns[-1]), own)
+    return PageTable("Questions", (columns[0], columns[-1]), own)
 
 
 def _turned_otherwise(result: BenchmarkResult) -> list[str]:

@@ -13,17 +13,17 @@ from pixel_core.records import Query, Rollout, read_jsonl
 from pixel_core.report.episodes.episode_card import EpisodeCard, episode_card
 from pixel_core.report.episodes.gallery import Gallery
 from pixel_core.report.html.wording import plain
-from pixel_core.rewards.graders.grader import Rule
+from pixel_core.rewards.graders.grader import ReadingRule
 from pixel_core.rewards.graders.registry import GRADERS
 
 #: A score counts as right from here on; matters for ANLS alone.
 _RIGHT = 0.5
 #: Where an answer was found that was not marked.
 _READ_FROM = {
-    Rule.STATEMENT: "a statement",
-    Rule.TURN: "the whole turn",
-    Rule.LINE: "a line",
-    Rule.SENTENCE: "a sentence",
+    ReadingRule.STATEMENT: "a statement",
+    ReadingRule.TURN: "the whole turn",
+    ReadingRule.LINE: "a line",
+    ReadingRule.SENTENCE: "a sentence",
 }
 
 

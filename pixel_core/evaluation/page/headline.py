@@ -13,7 +13,7 @@ from pixel_core.report.html.wording import percent, span
 
 
 @dataclass(frozen=True)
-class Cell:
+class ScoreCell:
     score: str
     interval: str = ""
     #: Shares of a whole, to draw the interval with.
@@ -25,7 +25,7 @@ class Cell:
 @dataclass(frozen=True)
 class HeadlineRow:
     look: RowLook
-    cells: list[Cell]
+    cells: list[ScoreCell]
 
 
 def headline(results: Sequence[BenchmarkResult], looks: Sequence[RowLook]) -> list[HeadlineRow]:
@@ -35,9 +35,9 @@ def headline(results: Sequence[BenchmarkResult], looks: Sequence[RowLook]) -> li
         for result in results:
             score = next((row.score for row in result.rows if row.row == look.row), None)
             cells.append(
-                Cell(NOTHING)
+                ScoreCell(NOTHING)
                 if score is None
-                else Cell(
+                else ScoreCell(
                     percent(score.value),
                     span(score.low, score.high),
                     score.low,

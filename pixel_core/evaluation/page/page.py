@@ -18,11 +18,11 @@ from pydantic import ValidationError
 from pixel_core.errors import DataError
 from pixel_core.evaluation.page.benchmark_rows import RowLook, compared_rows, looks_of
 from pixel_core.evaluation.page.chart import score_chart
-from pixel_core.evaluation.page.checks import Check, data_check, notices
+from pixel_core.evaluation.page.checks import ChecksSection, data_check, notices
 from pixel_core.evaluation.page.examples import ExamplePair, example_pairs
 from pixel_core.evaluation.page.headline import headline, published_rows
 from pixel_core.evaluation.page.published_results import LINK, SOURCE
-from pixel_core.evaluation.page.tables import Table, kind_table, tables_of
+from pixel_core.evaluation.page.tables import PageTable, kind_table, tables_of
 from pixel_core.evaluation.results import BenchmarkResult
 from pixel_core.evaluation.settings_block import block_lines
 from pixel_core.media.archive import PictureArchive
@@ -30,7 +30,7 @@ from pixel_core.report.episodes.gallery import Embedded, Gallery
 from pixel_core.report.html.templating import page_environment
 from pixel_core.report.html.wording import percent
 from pixel_core.workflow.benchmark_stages import (
-    Row,
+    ModelVariant,
     answers_stage,
     questions_stage,
     rows_of,
@@ -44,15 +44,15 @@ _LARGE = 8_000_000
 
 
 @dataclass(frozen=True)
-class Part:
+class BenchmarkSection:
     """One benchmark's section of the page."""
 
     result: BenchmarkResult
     notices: list[str]
     chart: Markup
-    tables: list[Table]
-    kinds: Table | None
-    check: Check
+    tables: list[PageTable]
+    kinds: PageTable | None
+    check: ChecksSection
     settings: str
     pairs: list[ExamplePair]
     embedded: list[Embedded]
@@ -97,8 +97,8 @@ def run(context: StageContext) -> dict[str, Any]:
 
 
 def _part(
-    context: StageContext, name: str, rows: Sequence[Row], looks: Sequence[RowLook]
-) -> Part:
+    context: StageContext, name: str, rows: Sequence[ModelVariant], looks: Sequence[RowLook]
+) -> BenchmarkSection:
     section = context.config.benchmarks
     result = _read(context.inputs[scores_stage(name)])
     answers = {row.name: context.inputs[answers_stage(name, row)] for row in rows}
@@ -117,7 +117,7 @@ def _part(
         )
     finally:
         archive.close()
-    return Part(
+    return BenchmarkSection(
         result=result,
         notices=notices(result),
         chart=score_chart(result, looks),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pixel_core.evaluation.results import BenchmarkResult, Estimate, RowScore
 from pixel_core.report.html.wording import MODEL_NAMES, p_value, percent, plain, points, span
-from pixel_core.rewards.graders.grader import FREE_TEXT, Rule
+from pixel_core.rewards.graders.grader import FREE_TEXT, ReadingRule
 
 #: A cell of a table that has nothing to say there.
 NOTHING = "–"
@@ -24,7 +24,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     title: str
     columns: tuple[Column, ...]
     rows: Sequence[tuple[str, ...]]
@@ -46,7 +46,7 @@ def questions(n: int, asked: int) -> str:
 
 def tables_of(
     result: BenchmarkResult, confidence: float, seconds: Mapping[str, float]
-) -> list[Table]:
+) -> list[PageTable]:
     """All that is said of a benchmark in numbers; tables without a row are left out.
 
     ``confidence``: of the intervals, a share. ``seconds``: by row, what its answers took.
@@ -63,7 +63,7 @@ def tables_of(
 
 def score_table(
     result: BenchmarkResult, confidence: float, seconds: Mapping[str, float]
-) -> Table:
+) -> PageTable:
     columns = (
         Column("model"),
         Column(_score(result), number=True),
@@ -91,10 +91,10 @@ def score_table(
         )
         for row in result.rows
     ]
-    return Table("Scores", columns, rows)
+    return PageTable("Scores", columns, rows)
 
 
-def kind_table(result: BenchmarkResult, confidence: float) -> Table:
+def kind_table(result: BenchmarkResult, confidence: float) -> PageTable:
     """One row a kind and model."""
     columns = (
         Column("kind"),
@@ -119,10 +119,10 @@ def kind_table(result: BenchmarkResult, confidence: float) -> Table:
         for row in result.rows
         if (part := row.by.get(kind)) is not None
     ]
-    return Table("Scores by kind of question", columns, rows)
+    return PageTable("Scores by kind of question", columns, rows)
 
 
-def tool_table(result: BenchmarkResult, confidence: float) -> Table:
+def tool_table(result: BenchmarkResult, confidence: float) -> PageTable:
     interval = _interval(confidence)
     columns = (
         Column("model"),
@@ -149,10 +149,10 @@ def tool_table(result: BenchmarkResult, confidence: float) -> Table:
         )
         for effect in result.tools
     ]
-    return Table("What operations gain and harm", columns, rows)
+    return PageTable("What operations gain and harm", columns, rows)
 
 
-def pair_table(result: BenchmarkResult, confidence: float) -> Table:
+def pair_table(result: BenchmarkResult, confidence: float) -> PageTable:
     columns = (
         Column("from → to"),
         Column("points", number=True),
@@ -174,10 +174,10 @@ def pair_table(result: BenchmarkResult, confidence: float) -> Table:
         )
         for pair in result.pairs
     ]
-    return Table("Models compared, question by question", columns, rows)
+    return PageTable("Models compared, question by question", columns, rows)
 
 
-def probe_table(result: BenchmarkResult, confidence: float) -> Table:
+def probe_table(result: BenchmarkResult, confidence: float) -> PageTable:
     columns = (
         Column("model"),
         Column("episodes", number=True),
@@ -198,13 +198,13 @@ def probe_table(result: BenchmarkResult, confidence: float) -> Table:
         for row in result.rows
         if row.probe is not None
     ]
-    return Table("Answers before the first operation's return, and after", columns, rows)
+    return PageTable("Answers before the first operation's return, and after", columns, rows)
 
 
-def read_table(result: BenchmarkResult) -> Table:
+def read_table(result: BenchmarkResult) -> PageTable:
     """By row, the share of answers that each rule of the grader read, and how much of their
     mean score is owed to free text."""
-    rules = [rule for rule in Rule if any(rule in row.read for row in result.rows)]
+    rules = [rule for rule in ReadingRule if any(rule in row.read for row in result.rows)]
     columns = (
         Column("model"),
         *(Column(rule.value, number=True) for rule in rules),
@@ -223,7 +223,7 @@ def read_table(result: BenchmarkResult) -> Table:
                 percent(sum(part.share * part.score for part in free)),
             )
         )
-    return Table("Where the answers were read", columns, rows)
+    return PageTable("Where the answers were read", columns, rows)
 
 
 def kinds_of(result: BenchmarkResult) -> Sequence[str]:

@@ -39,14 +39,14 @@ FULL, NO_CURIOSITY, PENALTY_ONLY, NO_WARM_START = (
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ClaimVerdict:
     claim: str
     verdict: Status
     evidence: str
 
 
 @dataclass(frozen=True)
-class Ending:
+class ArmRapr:
     """An arm's RaPR, one value a run: where its runs started, and where they ended."""
 
     started: Sequence[float]
@@ -130,7 +130,7 @@ def _reaches(difference: float, threshold: float) -> bool:
 
 
 def held(
-    endings: Mapping[str, Ending],
+    endings: Mapping[str, ArmRapr],
     gain: Gain | None,
     digit_gain: Gain | None,
     config: ClaimsConfig,
@@ -159,12 +159,12 @@ def held(
 
 
 def judge(
-    endings: dict[str, Ending],
+    endings: dict[str, ArmRapr],
     gain: Gain | None,
     digit_gain: Gain | None,
     config: ClaimsConfig,
     temperature: float,
-) -> list[Verdict]:
+) -> list[ClaimVerdict]:
     """The verdicts, in the order of the claims. ``endings`` has the arms that were run; a
     gain is None unless both arms were."""
     low, high = f"{config.trapped:g}", f"{config.in_use:g}"
@@ -193,7 +193,7 @@ def judge(
         evidence = _ending_evidence(arm, ending, config)
         if ending is not None:
             evidence += _by_base_model(ending, holds, config)
-        verdicts.append(Verdict(claim, status, evidence))
+        verdicts.append(ClaimVerdict(claim, status, evidence))
     sampled = f"sampled at T={temperature:g}"
     won = [
         _judge_gain(
@@ -212,13 +212,13 @@ def judge(
     return [*verdicts[:2], *won, *verdicts[2:]]
 
 
-def _judge_gain(claim: str, gain: Gain | None, threshold: float) -> Verdict:
+def _judge_gain(claim: str, gain: Gain | None, threshold: float) -> ClaimVerdict:
     if gain is None:
         missing = (
             f"The arms {FULL} and {NO_CURIOSITY} were not both run, or no held-out question is "
             "of these kinds."
         )
-        return Verdict(claim, "not shown", missing)
+        return ClaimVerdict(claim, "not shown", missing)
     difference = 100 * (gain.with_curiosity - gain.without)
     apart = "lie apart" if gain.interval_with.low > gain.interval_without.high else "overlap"
     evidence = (
@@ -239,10 +239,10 @@ def _judge_gain(claim: str, gain: Gain | None, threshold: float) -> Verdict:
         )
     if gain.missed:
         evidence += f" {gain.missed} of the runs began at a warm start that never met its rule."
-    return Verdict(claim, wins(gain, threshold), evidence)
+    return ClaimVerdict(claim, wins(gain, threshold), evidence)
 
 
-def _ending_evidence(arm: str, ending: Ending | None, config: ClaimsConfig) -> str:
+def _ending_evidence(arm: str, ending: ArmRapr | None, config: ClaimsConfig) -> str:
     if ending is None:
         return f"The arm {arm} was not run."
     count = len(ending.ended)
@@ -262,7 +262,7 @@ def _ending_evidence(arm: str, ending: Ending | None, config: ClaimsConfig) -> s
 
 
 def _by_base_model(
-    ending: Ending,
+    ending: ArmRapr,
     holds: Callable[[Sequence[float], ClaimsConfig], Status],
     config: ClaimsConfig,
 ) -> str:
@@ -274,7 +274,7 @@ def _by_base_model(
 
 
 def _held_by(
-    ending: Ending,
+    ending: ArmRapr,
     holds: Callable[[Sequence[float], ClaimsConfig], Status],
     config: ClaimsConfig,
 ) -> dict[int, bool]:

@@ -17,7 +17,7 @@ _CLAIMED = (FULL, NO_CURIOSITY, PENALTY_ONLY, NO_WARM_START)
 
 
 @dataclass(frozen=True)
-class Panel:
+class StudyPanel:
     title: str
     note: str
     chart: Chart
@@ -30,7 +30,7 @@ def arm_colours(study: Study) -> dict[str, str]:
     }
 
 
-def curve_panels(study: Study) -> list[tuple[str, list[Panel]]]:
+def curve_panels(study: Study) -> list[tuple[str, list[StudyPanel]]]:
     """Groups of panels: the claims' arms by base model, or by warm start where there is one
     base model; the gap; the other arms."""
     claimed = [name for name in study.arms if name in _CLAIMED]
@@ -38,7 +38,7 @@ def curve_panels(study: Study) -> list[tuple[str, list[Panel]]]:
     places = {place for arm in study.arms.values() for place in arm.places}
     several = len({base for base, _ in places}) > 1
     level, word = (0, "Base model") if several else (1, "Warm start")
-    groups: list[tuple[str, list[Panel]]] = []
+    groups: list[tuple[str, list[StudyPanel]]] = []
     for seed in sorted({place[level] for place in places}) if claimed else []:
         panels = _pair(study, claimed, f"claimed-{seed}", (level, seed))
         groups.append((f"{word} {seed}", panels))
@@ -56,7 +56,7 @@ def curve_panels(study: Study) -> list[tuple[str, list[Panel]]]:
     return groups
 
 
-def use_panels(study: Study) -> list[tuple[str, list[Panel]]]:
+def use_panels(study: Study) -> list[tuple[str, list[StudyPanel]]]:
     """What operations do along training: a group of panels a base model, a curve an arm."""
     names = [name for name in study.arms if name in _CLAIMED] or list(study.arms)
     wanted: tuple[tuple[str, str, Scale], ...] = (
@@ -93,7 +93,7 @@ def kind_chart(study: Study) -> Chart | None:
 
 def _pair(
     study: Study, names: Sequence[str], chart: str, group: tuple[int, int] | None
-) -> list[Panel]:
+) -> list[StudyPanel]:
     """``group``: only runs with that seed at that level of their places."""
     wanted = (("rapr", "RaPR"), ("accuracy", "Accuracy"))
     found = (_panel(study, names, f"{chart}-{key}", key, title, group) for key, title in wanted)
@@ -108,7 +108,7 @@ def _panel(
     title: str,
     group: tuple[int, int] | None,
     scale: Scale = "share",
-) -> Panel | None:
+) -> StudyPanel | None:
     bands = []
     for name in names:
         arm = study.arms[name]
@@ -122,10 +122,10 @@ def _panel(
             bands.append(band)
     if not bands:
         return None
-    return Panel(title, "", band_chart(chart, bands, scale))
+    return StudyPanel(title, "", band_chart(chart, bands, scale))
 
 
-def _gap(study: Study, name: str) -> Panel | None:
+def _gap(study: Study, name: str) -> StudyPanel | None:
     arm: ArmSummary = study.arms[name]
     # Not the colours of the first arms: these lines are of one arm.
     bands = [
@@ -138,7 +138,7 @@ def _gap(study: Study, name: str) -> Panel | None:
     ]
     if not bands:
         return None
-    return Panel(plain(name), "", band_chart(f"gap-{name}", bands))
+    return StudyPanel(plain(name), "", band_chart(f"gap-{name}", bands))
 
 
 def _colour(study: Study, name: str) -> str:

@@ -18,7 +18,7 @@ from pixel_core.records import Rollout
 from pixel_core.statistics.answer_sets import AnswerSet, read_answers, same_questions
 from pixel_core.statistics.intervals import Interval
 from pixel_core.statistics.metrics import (
-    Sampling,
+    IntervalSettings,
     accuracy_interval,
     by_kind,
     question_means,
@@ -30,7 +30,7 @@ Row = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Answered:
+class ModelAnswers:
     """One model on the held-out questions; accuracies a question are (q,), in one order."""
 
     sampled_q: Floats
@@ -55,7 +55,7 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Place:
+class RunMachine:
     """What a run was computed on: its CPU, and the instructions of its arithmetic."""
 
     machine: str = ""
@@ -74,8 +74,8 @@ class RunResult:
 
     arm: str
     seeds: CellSeeds
-    start: Answered
-    end: Answered
+    start: ModelAnswers
+    end: ModelAnswers
     #: Of the rl artifact. Cells share one where their seeds came to the same: without a
     #: warm start, say, all warm-start seeds that leave the base model alone.
     key: str
@@ -83,14 +83,14 @@ class RunResult:
     curve: list[Row]
     #: Whether instruction tuning ended by its rule; None where it had none.
     selected: bool | None = None
-    place: Place = Place()
+    place: RunMachine = RunMachine()
 
     def __str__(self) -> str:
         return f"{self.arm}, {self.seeds}"
 
 
 def read_runs(
-    rows: Sequence[Mapping[str, Any]], inputs: Mapping[str, Path], sampling: Sampling
+    rows: Sequence[Mapping[str, Any]], inputs: Mapping[str, Path], sampling: IntervalSettings
 ) -> list[RunResult]:
     """``rows`` say for each cell which inputs are its ``rl``, ``answers`` and ``start``; the
     input ``ingest`` has the questions.
@@ -98,7 +98,7 @@ def read_runs(
     Raises ``DataError`` when cells answered different questions.
     """
     sets: dict[Path, AnswerSet] = {}
-    answered: dict[Path, Answered] = {}
+    answered: dict[Path, ModelAnswers] = {}
     places = evidence(inputs["ingest"])
     for row in rows:
         for part in ("start", "answers"):
@@ -116,17 +116,19 @@ def read_runs(
             key=row["rl_key"],
             curve=_curve(inputs[row["rl"]] / "curve.jsonl"),
             selected=row["warm_start_metrics"].get("selected"),
-            place=Place(**row["place"]),
+            place=RunMachine(**row["place"]),
         )
         for row in rows
     ]
 
 
-def _answered(found: AnswerSet, sampling: Sampling, places: Mapping[str, Evidence]) -> Answered:
+def _answered(
+    found: AnswerSet, sampling: IntervalSettings, places: Mapping[str, Evidence]
+) -> ModelAnswers:
     sampled, greedy = found.answers["sampled"], found.answers["greedy"]
     rollouts = [rollout for group in sampled.values() for rollout in group]
     summary = summarize(rollouts)
-    return Answered(
+    return ModelAnswers(
         sampled_q=question_means(sampled),
         greedy_q=question_means(greedy),
         kinds_q=tuple(query.kind or "other" for query in found.queries),

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pixel_core.statistics.intervals import Interval, equal_values
+from pixel_core.statistics.metrics import IntervalSettings
 from pixel_core.statistics.paired import compare_sampled
 
 Floats = NDArray[np.float64]
@@ -27,15 +28,6 @@ Place = tuple[int, int]
 
 #: Up to this many runs every choice of signs is tried.
 _EXACT = 14
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How intervals are computed."""
-
-    confidence: float
-    resamples: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -69,7 +61,9 @@ class Difference:
     by_base_model: dict[int, float]
 
 
-def mean_over_runs(values_rq: ArrayLike, places: Sequence[Place], how: Sampling) -> Mean:
+def mean_over_runs(
+    values_rq: ArrayLike, places: Sequence[Place], how: IntervalSettings
+) -> Mean:
     """Of each run's share of right answers a question, in [0, 1]; (r, q)."""
     values = _matrix(values_rq, places)
     runs = values.mean(axis=1)
@@ -78,7 +72,7 @@ def mean_over_runs(values_rq: ArrayLike, places: Sequence[Place], how: Sampling)
 
 
 def paired_difference(
-    a_rq: ArrayLike, b_rq: ArrayLike, places: Sequence[Place], how: Sampling
+    a_rq: ArrayLike, b_rq: ArrayLike, places: Sequence[Place], how: IntervalSettings
 ) -> Difference:
     """``b`` minus ``a``; row r of both is one pair of seeds, column q one question."""
     a, b = _matrix(a_rq, places), _matrix(b_rq, places)
@@ -109,7 +103,11 @@ def paired_difference(
 
 
 def _interval(
-    values_rq: Floats, lowest: float, highest: float, places: Sequence[Place], how: Sampling
+    values_rq: Floats,
+    lowest: float,
+    highest: float,
+    places: Sequence[Place],
+    how: IntervalSettings,
 ) -> Interval:
     if float(np.ptp(values_rq)) == 0.0:
         # Resampling equal values would give an interval of no width.
@@ -118,7 +116,9 @@ def _interval(
     return nested_bootstrap(values_rq, places, how)
 
 
-def nested_bootstrap(values_rq: ArrayLike, places: Sequence[Place], how: Sampling) -> Interval:
+def nested_bootstrap(
+    values_rq: ArrayLike, places: Sequence[Place], how: IntervalSettings
+) -> Interval:
     """Percentile interval of the mean over runs and questions.
 
     ``places`` has what each run stands on. A resample draws base models, then warm starts of

@@ -18,7 +18,7 @@ from pixel_core.evaluation.study.results import RunResult, read_runs
 from pixel_core.evaluation.study.sentences import against_full, costs
 from pixel_core.evaluation.study.stage import FILE, PAGE
 from pixel_core.evaluation.study.summary import DIGITS, ArmSummary, Study, summarise
-from pixel_core.statistics.metrics import Sampling
+from pixel_core.statistics.metrics import IntervalSettings
 from pixel_core.workflow.stage import StageContext
 
 
@@ -27,7 +27,7 @@ def run(
 ) -> dict[str, Any]:
     """``cells`` name each cell's inputs (see ``stage.study_stage``)."""
     config = context.config.study
-    sampling = Sampling(config.confidence, config.resamples, config.seed)
+    sampling = IntervalSettings(config.confidence, config.resamples, config.seed)
     runs = read_runs(cells, context.inputs, sampling)
     context.progress.update(1, 3)
     study = summarise(runs, config, context.config.answers.sampling.temperature)

@@ -11,19 +11,19 @@ from pixel_core.config.study import StudyConfig
 from pixel_core.evaluation.study.claims import (
     FULL,
     NO_CURIOSITY,
-    Ending,
+    ArmRapr,
+    ClaimVerdict,
     Gain,
     Held,
-    Verdict,
     held,
     judge,
 )
-from pixel_core.evaluation.study.results import Answered, Floats, RunResult
+from pixel_core.evaluation.study.results import Floats, ModelAnswers, RunResult
 from pixel_core.evaluation.study.statistics import (
     Difference,
+    IntervalSettings,
     Mean,
     Place,
-    Sampling,
     mean_over_runs,
     paired_difference,
 )
@@ -70,7 +70,7 @@ class Study:
     kinds: list[str]
     #: ``full`` minus each other arm, by arm and measure; empty when ``full`` was not run.
     differences: dict[str, dict[str, Difference]]
-    verdicts: list[Verdict]
+    verdicts: list[ClaimVerdict]
     #: On which base models the trap and the rescue are seen.
     held: list[Held]
 
@@ -86,7 +86,7 @@ class Study:
 
 def summarise(runs: Sequence[RunResult], config: StudyConfig, temperature: float) -> Study:
     """``temperature`` is the answers' own, for the claims' words."""
-    how = Sampling(config.confidence, config.resamples, config.seed)
+    how = IntervalSettings(config.confidence, config.resamples, config.seed)
     names = list(dict.fromkeys(run.arm for run in runs))
     kinds = sorted(set(runs[0].end.kinds_q))
     measures = [ALL, GREEDY]
@@ -120,7 +120,7 @@ def summarise(runs: Sequence[RunResult], config: StudyConfig, temperature: float
             if name != FULL
         }
     endings = {
-        name: Ending(
+        name: ArmRapr(
             [run.start.rapr for run in arm.runs],
             arm.raprs,
             [run.seeds.base_model for run in arm.runs],
@@ -139,7 +139,7 @@ def summarise(runs: Sequence[RunResult], config: StudyConfig, temperature: float
     )
 
 
-def _values(answered: Answered, measure: str, config: StudyConfig) -> Floats:
+def _values(answered: ModelAnswers, measure: str, config: StudyConfig) -> Floats:
     """Each question's share of right answers, over the questions of the measure."""
     if measure == ALL:
         return answered.sampled_q

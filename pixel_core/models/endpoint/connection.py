@@ -32,7 +32,7 @@ _LEAST_WAIT = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EndpointReply:
     """A body, and the seconds from its request to it."""
 
     body: bytes
@@ -90,7 +90,7 @@ class Connection:
         before: Callable[[], None],
         say: Callable[[str], None],
         terms: Terms | None = None,
-    ) -> Answer:
+    ) -> EndpointReply:
         """The endpoint's answer to a chat completion's JSON ``body``, the key taken out.
 
         A content refusal that came as an HTTP error is an answer too. What is transient,
@@ -123,7 +123,9 @@ class Connection:
             except openai.APIError as error:
                 if code := failures.refusal_code(error):
                     throttle.answered()
-                    return Answer(refusal_body(code), time.monotonic() - began, sent.changes)
+                    return EndpointReply(
+                        refusal_body(code), time.monotonic() - began, sent.changes
+                    )
                 if failures.was_lost(error):
                     terms.unanswered(None)
                 if self._learned.learn(error, sent, body):
@@ -142,7 +144,7 @@ class Connection:
                 received = failures.redacted(received, self._key)
                 if terms.is_answer(received):
                     throttle.answered()
-                    return Answer(received, time.monotonic() - began, sent.changes)
+                    return EndpointReply(received, time.monotonic() - began, sent.changes)
                 terms.unanswered(received)
                 if number == self._endpoint.retries:
                     throttle.stop()

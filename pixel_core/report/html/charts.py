@@ -21,7 +21,7 @@ _LINE_COLOURS = (SERIES[2], SERIES[1], SERIES[3], SERIES[4], SERIES[5], SERIES[6
 
 
 @dataclass(frozen=True)
-class Line:
+class ChartLine:
     """One curve; ``sparse`` ones (a point now and then) are drawn as marks on a line."""
 
     label: str
@@ -50,7 +50,7 @@ class Chart:
 
 def line_chart(
     name: str,
-    lines: Sequence[Line],
+    lines: Sequence[ChartLine],
     *,
     share: bool = False,
     points: bool = False,
@@ -158,7 +158,7 @@ def running_mean(values: Sequence[float], window: int) -> np.ndarray:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _draw_line(axes: Axes, line: Line, colour: str) -> None:
+def _draw_line(axes: Axes, line: ChartLine, colour: str) -> None:
     if line.sparse:
         axes.plot(line.x, line.y, "o--", color=colour, markersize=3.5, linewidth=1.2)
     elif len(line.y) < SMOOTH_FROM:
@@ -169,14 +169,14 @@ def _draw_line(axes: Axes, line: Line, colour: str) -> None:
         axes.plot(line.x, running_mean(line.y, window), color=colour, linewidth=1.9)
 
 
-def _share_limits(lines: Sequence[Line]) -> tuple[float, float]:
+def _share_limits(lines: Sequence[ChartLine]) -> tuple[float, float]:
     """All of 0..100 % unless the values need less than half of it."""
     top = max((y for line in lines for y in line.y if isfinite(y)), default=1.0)
     top = 1.02 if top > 0.5 else max(0.05, 1.15 * top)
     return -0.02 * top, top
 
 
-def _in_words(lines: Sequence[Line], warnings: Sequence[float]) -> str:
+def _in_words(lines: Sequence[ChartLine], warnings: Sequence[float]) -> str:
     parts = []
     for line in lines:
         known = [(x, y) for x, y in zip(line.x, line.y, strict=True) if isfinite(y)]

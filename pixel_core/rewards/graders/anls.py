@@ -27,7 +27,7 @@ from functools import lru_cache
 from pixel_core.records import Query, Rollout
 from pixel_core.rewards.graders.claim import claim_of, plain
 from pixel_core.rewards.graders.edit_distance import edit_distance
-from pixel_core.rewards.graders.grader import UNREAD, Rule, Score
+from pixel_core.rewards.graders.grader import UNREAD, Grade, ReadingRule
 from pixel_core.rewards.graders.statements import stated, unemphasised
 
 THRESHOLD = 0.5
@@ -39,17 +39,17 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])|(?<=[。！？])")
 _QUOTED = re.compile(r"\"[^\"]+\"[.。]?|“[^“”]+”[.。]?")
 
 
-def anls(query: Query, rollout: Rollout) -> Score:
+def anls(query: Query, rollout: Rollout) -> Grade:
     """The similarity to the nearest of ``query.answers``; 0 for an empty answer."""
     claim = claim_of(rollout)
     if claim.marks:
         # Box and tags are one answer each: the worst counts, so that two are no two tries.
         worst = min(similarity(plain(mark), query.answers) for mark in claim.marks)
-        return Score(worst, claim.rule)
+        return Grade(worst, claim.rule)
     if not claim.text:
         return UNREAD
     readings, rule = _readings(claim.text)
-    return Score(max(similarity(answer, query.answers) for answer in readings), rule)
+    return Grade(max(similarity(answer, query.answers) for answer in readings), rule)
 
 
 def similarity(answer: str, references: tuple[str, ...]) -> float:
@@ -81,7 +81,7 @@ def _normalised(references: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(normalised, references))
 
 
-def _readings(text: str) -> tuple[list[str], Rule]:
+def _readings(text: str) -> tuple[list[str], ReadingRule]:
     """What a turn without a box may have meant by its answer: a full stop can end the sentence
     or an abbreviation, and an answer's sentence can have others after it."""
     said = {rest for line in stated(text)[:1] for rest in line}
@@ -89,10 +89,10 @@ def _readings(text: str) -> tuple[list[str], Rule]:
         text = unemphasised(text)
         quoted = _QUOTED.fullmatch(text.strip())
         inside = plain(text.strip().rstrip(".。")[1:-1] if quoted else text)
-        return [text, inside], Rule.TURN
+        return [text, inside], ReadingRule.TURN
     whole = said.pop().strip()
     if _QUOTED.fullmatch(whole):
-        return [plain(whole.rstrip(". 。")[1:-1])], Rule.STATEMENT
+        return [plain(whole.rstrip(". 。")[1:-1])], ReadingRule.STATEMENT
     first = _SENTENCE_END.split(whole, maxsplit=1)[0]
     found = {whole, whole.rstrip(". 。"), first, first.rstrip(".。")}
-    return [plain(reading) for reading in found], Rule.STATEMENT
+    return [plain(reading) for reading in found], ReadingRule.STATEMENT

@@ -23,7 +23,7 @@ import re
 
 from pixel_core.records import Query, Rollout
 from pixel_core.rewards.graders.claim import claim_of
-from pixel_core.rewards.graders.grader import UNREAD, Rule, Score
+from pixel_core.rewards.graders.grader import UNREAD, Grade, ReadingRule
 from pixel_core.rewards.graders.option_words import (
     REASON,
     deny,
@@ -55,20 +55,20 @@ _SENTENCE = re.compile(r"(?<=[.!?;])\s+")
 _LINES = 40
 
 
-def choice(query: Query, rollout: Rollout) -> Score:
+def choice(query: Query, rollout: Rollout) -> Grade:
     """1 where the right option is named, else 0; without options as ``strict``."""
     claim = claim_of(rollout)
     key = key_of(query)
     if claim.marks:
         if any(len(mark) > MAX_ANSWER for mark in claim.marks):
-            return Score(0.0, claim.rule)
+            return Grade(0.0, claim.rule)
         if not query.choices:
-            return Score(all(map(key.accepts, claim.marks)), claim.rule)
-        return Score(all(_right(key, _marked(mark, query)) for mark in claim.marks), claim.rule)
+            return Grade(all(map(key.accepts, claim.marks)), claim.rule)
+        return Grade(all(_right(key, _marked(mark, query)) for mark in claim.marks), claim.rule)
     if not query.choices or not claim.text:
         return UNREAD
     named, rule = _said(widened(claim.text), query)
-    return Score(_right(key, named), rule) if named else UNREAD
+    return Grade(_right(key, named), rule) if named else UNREAD
 
 
 def _right(key: Key, named: frozenset[int]) -> bool:
@@ -80,7 +80,7 @@ def _marked(text: str, query: Query) -> frozenset[int]:
     return named or _stated(widened(text), query) or _first_sentence(text, query)
 
 
-def _said(text: str, query: Query) -> tuple[frozenset[int], Rule]:
+def _said(text: str, query: Query) -> tuple[frozenset[int], ReadingRule]:
     """What a turn without a mark names, and the rule that found it."""
     if (kept := after_retraction(text)) != text:
         # What a line still says after "Wait" is half a thought; the lines below count.
@@ -89,35 +89,35 @@ def _said(text: str, query: Query) -> tuple[frozenset[int], Rule]:
             rest = after_retraction(text)[said.end() :]
             if not named_by(text, query, words=True):  # as in a box: "B. No, it is the dog"
                 if claimed := _stated(text, query):
-                    return claimed, Rule.STATEMENT
-                return said_in_words(rest, query), Rule.SENTENCE
+                    return claimed, ReadingRule.STATEMENT
+                return said_in_words(rest, query), ReadingRule.SENTENCE
     lines = lines_of(kept)
     if not lines:
-        return _stated(text, query), Rule.STATEMENT
+        return _stated(text, query), ReadingRule.STATEMENT
     shown = lines if len(lines) <= _LINES else [*lines[: _LINES // 2], *lines[-_LINES // 2 :]]
     bare = [named_by(line, query) for line in shown]
     if claimed := _stated(text, query):
         others = {named for named in bare if named and not named & claimed}
         # Options that are listed again speak for none of them.
         if len(others) == 1 and (bare[-1] in others or bare[0] in others):
-            return CONTRADICTION, Rule.STATEMENT
-        return claimed, Rule.STATEMENT
+            return CONTRADICTION, ReadingRule.STATEMENT
+        return claimed, ReadingRule.STATEMENT
     if len(lines) == 1:
         if bare[0]:
-            return bare[0], Rule.TURN
+            return bare[0], ReadingRule.TURN
         named = (
             named_by(lines[0], query, words=True)
             or _first_sentence(lines[0], query)
             or said_in_words(lines[0], query)
         )
-        return named, Rule.SENTENCE
+        return named, ReadingRule.SENTENCE
     ends = bare[-1] or bare[0]
-    rule = Rule.LINE if ends else Rule.SENTENCE
+    rule = ReadingRule.LINE if ends else ReadingRule.SENTENCE
     ends = ends or named_by(lines[0], query, words=True)
     all_named = {*bare, ends} - {NONE}
     all_named |= {named_by(line, query, words=True) for line in shown} - {NONE}
     if not all_named:
-        return said_in_words("\n".join(lines), query), Rule.SENTENCE
+        return said_in_words("\n".join(lines), query), ReadingRule.SENTENCE
     return (ends if len(all_named) == 1 else NONE), rule
 
 

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from pixel_core.records import Rollout, StopReason
 from pixel_core.rewards.answer_marks import after_thought, marked
-from pixel_core.rewards.graders.grader import Rule
+from pixel_core.rewards.graders.grader import ReadingRule
 from pixel_core.rewards.unwrapping import unwrapped
 
-__all__ = ["MAX_TEXT", "Claim", "claim_of", "plain"]
+__all__ = ["MAX_TEXT", "ClaimedAnswer", "claim_of", "plain"]
 
 #: Characters of a turn's end that are read where there is no box; of a longer turn its first
 #: line is not its first.
@@ -25,28 +25,30 @@ MAX_TEXT = 4000
 plain = unwrapped
 
 
-class Claim(NamedTuple):
+class ClaimedAnswer(NamedTuple):
     """``marks``: () where there are none; then ``text`` is the last turn's end. ``rule``: BOX
     or TAG of marks; of a text it is for the grader to say."""
 
     marks: tuple[str, ...] = ()
     text: str = ""
-    rule: Rule = Rule.NONE
+    rule: ReadingRule = ReadingRule.NONE
 
 
-def claim_of(rollout: Rollout) -> Claim:
+def claim_of(rollout: Rollout) -> ClaimedAnswer:
     """What the episode claims; nothing at all is an empty text."""
     if rollout.stop not in (StopReason.ANSWERED, StopReason.NO_ANSWER):
-        return Claim()
+        return ClaimedAnswer()
     text = rollout.steps[-1].text if rollout.steps else ""
     if rollout.stop is StopReason.ANSWERED and "<" not in text and "◁" not in text:
         if not rollout.answer:
-            return Claim()
-        return Claim((rollout.answer[:MAX_TEXT],), "", Rule.BOX)
+            return ClaimedAnswer()
+        return ClaimedAnswer((rollout.answer[:MAX_TEXT],), "", ReadingRule.BOX)
     text = after_thought(text)
     marks = marked(text)
     if marks is None:
-        return Claim()
+        return ClaimedAnswer()
     if marks:
-        return Claim(marks, rule=Rule.BOX if "\\boxed" in text else Rule.TAG)
-    return Claim((), text[-MAX_TEXT:].strip())
+        return ClaimedAnswer(
+            marks, rule=ReadingRule.BOX if "\\boxed" in text else ReadingRule.TAG
+        )
+    return ClaimedAnswer((), text[-MAX_TEXT:].strip())

@@ -24,7 +24,7 @@ from pixel_core.rewards.graders.whole_numbers import (
     MAX_CHARACTERS,
     NO_COUNT,
     UNSURE,
-    Found,
+    NumberInText,
     is_number,
     number_in,
     phrase,
@@ -170,7 +170,7 @@ def corrected_count(text: str, taken_back: str) -> int | None:
     return found.value if not noun or noun[-1].rstrip("s") in taken_back.lower() else None
 
 
-def _noun_alone(found: Found) -> list[str] | None:
+def _noun_alone(found: NumberInText) -> list[str] | None:
     """What a number counts, where nothing else follows: "3", "3 dogs", "3 in total"."""
     after = found.after
     if after[-2:] in (["in", "total"], ["in", "all"]):
@@ -210,7 +210,7 @@ def _without_noun(text: str) -> str:
     return text[found.end() :]
 
 
-def _says_of_them(found: Found, whole: bool) -> bool:
+def _says_of_them(found: NumberInText, whole: bool) -> bool:
     """Whether the words behind the number are what it counts, and what is said of that."""
     after = found.after
     if not _OTHERWISE.isdisjoint(after):

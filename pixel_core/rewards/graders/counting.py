@@ -19,7 +19,7 @@ from functools import lru_cache
 from pixel_core.records import Query, Rollout
 from pixel_core.rewards.graders.claim import claim_of, plain
 from pixel_core.rewards.graders.count_sentences import Count, corrected_count, count_of
-from pixel_core.rewards.graders.grader import UNREAD, Rule, Score
+from pixel_core.rewards.graders.grader import UNREAD, Grade, ReadingRule
 from pixel_core.rewards.graders.statements import after_retraction, lines_of, stated
 from pixel_core.rewards.graders.whole_numbers import whole_number
 
@@ -42,15 +42,15 @@ _ONE_MORE = re.compile(
 _SENTENCES = 60
 
 
-def counting(query: Query, rollout: Rollout) -> Score:
+def counting(query: Query, rollout: Rollout) -> Grade:
     """1 where the claimed number is one of the reference counts, else 0."""
     claim = claim_of(rollout)
     if claim.marks:
         counts = {_marked(mark) for mark in claim.marks}
         count = counts.pop() if len(counts) == 1 else None
-        return Score(count is not None and count in _references(query.answers), claim.rule)
+        return Grade(count is not None and count in _references(query.answers), claim.rule)
     said = _said(claim.text) if claim.text else None
-    return UNREAD if said is None else Score(said[0] in _references(query.answers), said[1])
+    return UNREAD if said is None else Grade(said[0] in _references(query.answers), said[1])
 
 
 def _marked(text: str) -> int | None:
@@ -58,28 +58,28 @@ def _marked(text: str) -> int | None:
     return _stated(text[:4096]) if count is None else count
 
 
-def _said(text: str) -> tuple[int, Rule] | None:
+def _said(text: str) -> tuple[int, ReadingRule] | None:
     """The count of a turn without a mark, and the rule that found it."""
     if (claimed := _stated(text)) is not None:
-        return claimed, Rule.STATEMENT
+        return claimed, ReadingRule.STATEMENT
     if (kept := after_retraction(text)) != text:
         corrected, _, kept = kept.partition("\n")
         if not kept.strip():
             taken_back = text[: len(text) - len(corrected)]
             count = corrected_count(plain(corrected), taken_back)
-            return None if count is None else (count, Rule.SENTENCE)
+            return None if count is None else (count, ReadingRule.SENTENCE)
     if (whole := count_of(plain(kept))) is not None:
-        return whole.value, Rule.TURN if whole.alone else Rule.SENTENCE
+        return whole.value, ReadingRule.TURN if whole.alone else ReadingRule.SENTENCE
     if _INTENT.search(kept):
         lines = lines_of(kept) if "\n" in kept else []
         return _by_line(count_of(plain(lines[-1])) if lines else None)
     return _by_line(_agreed(kept))
 
 
-def _by_line(count: Count | None) -> tuple[int, Rule] | None:
+def _by_line(count: Count | None) -> tuple[int, ReadingRule] | None:
     if count is None:
         return None
-    return count.value, Rule.LINE if count.alone else Rule.SENTENCE
+    return count.value, ReadingRule.LINE if count.alone else ReadingRule.SENTENCE
 
 
 def _agreed(text: str) -> Count | None:

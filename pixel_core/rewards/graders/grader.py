@@ -9,7 +9,7 @@ from typing import Self
 from pixel_core.records import Query, Rollout
 
 
-class Rule(StrEnum):
+class ReadingRule(StrEnum):
     """Where the answer that was graded stood. The first two are marked by the model, the next
     four are free text."""
 
@@ -31,26 +31,26 @@ class Rule(StrEnum):
 
 
 #: Rules that read what the model did not mark as its answer.
-FREE_TEXT = (Rule.STATEMENT, Rule.TURN, Rule.LINE, Rule.SENTENCE)
+FREE_TEXT = (ReadingRule.STATEMENT, ReadingRule.TURN, ReadingRule.LINE, ReadingRule.SENTENCE)
 
 
-class Score(float):
+class Grade(float):
     """From 0 to 1, with the ``rule`` that read the answer."""
 
     __slots__ = ("rule",)
 
-    rule: Rule
+    rule: ReadingRule
 
-    def __new__(cls, value: float, rule: Rule) -> Self:
+    def __new__(cls, value: float, rule: ReadingRule) -> Self:
         score = super().__new__(cls, value)
         score.rule = rule
         return score
 
 
 #: No answer was found.
-UNREAD = Score(0.0, Rule.NONE)
+UNREAD = Grade(0.0, ReadingRule.NONE)
 
 #: From a question and a finished episode to a score. ``rollout.answer`` is what the last
 #: ``\\boxed{}`` held; ``rollout.steps[-1].text`` is the whole last turn, for definitions that
 #: look for an answer elsewhere. Pure, quick, and total: no text raises.
-Grader = Callable[[Query, Rollout], Score]
+Grader = Callable[[Query, Rollout], Grade]

@@ -16,8 +16,8 @@ import re
 
 from pixel_core.records import Query, Rollout
 from pixel_core.rewards.graders.claim import claim_of
-from pixel_core.rewards.graders.grader import UNREAD, Rule, Score
-from pixel_core.rewards.graders.maths_judge import JUDGE, Verdict
+from pixel_core.rewards.graders.grader import UNREAD, Grade, ReadingRule
+from pixel_core.rewards.graders.maths_judge import JUDGE, MathsVerdict
 from pixel_core.rewards.graders.statements import lines_of, stated
 from pixel_core.rewards.grading import MAX_ANSWER
 
@@ -28,7 +28,7 @@ _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z])|(?<=[。！？])")
 _WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}|[\u4e00-\u9fff]")
 
 
-def maths(query: Query, rollout: Rollout) -> Score:
+def maths(query: Query, rollout: Rollout) -> Grade:
     """1 where the claimed expression equals one of ``query.answers``, else 0.
 
     Raises ``StageFailed`` where math-verify is not installed, never for a text.
@@ -38,28 +38,28 @@ def maths(query: Query, rollout: Rollout) -> Score:
     if not answers:
         return UNREAD
     if any(not answer or len(answer) > MAX_ANSWER for answer in answers):
-        return Score(0.0, rule)
-    return Score(all(_right(answer, query) for answer in answers), rule)
+        return Grade(0.0, rule)
+    return Grade(all(_right(answer, query) for answer in answers), rule)
 
 
 def _right(answer: str, query: Query) -> bool:
     return any(
-        JUDGE.compare(boxed(reference), boxed(answer)) is Verdict.RIGHT
+        JUDGE.compare(boxed(reference), boxed(answer)) is MathsVerdict.RIGHT
         for reference in query.answers
     )
 
 
-def _said(text: str) -> tuple[tuple[str, ...], Rule]:
+def _said(text: str) -> tuple[tuple[str, ...], ReadingRule]:
     """What the turn states, or its only line, where that is an expression without words."""
     said = {rest for line in stated(text, turned=True)[:1] for rest in line}
     if said:
         answer = said.pop()
         answer = _SENTENCE.split(answer, maxsplit=1)[0].rstrip(".。")
-        return () if said else (answer,), Rule.STATEMENT
+        return () if said else (answer,), ReadingRule.STATEMENT
     lines = lines_of(text)
     if len(lines) == 1 and len(lines[0]) <= MAX_LINE and not _WORD.search(lines[0]):
-        return (lines[0].rstrip(".。"),), Rule.TURN
-    return (), Rule.NONE
+        return (lines[0].rstrip(".。"),), ReadingRule.TURN
+    return (), ReadingRule.NONE
 
 
 def boxed(text: str) -> str:

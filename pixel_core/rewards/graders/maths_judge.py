@@ -30,7 +30,7 @@ _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
 START_S = 120.0
 
 
-class Verdict(StrEnum):
+class MathsVerdict(StrEnum):
     """What became of a comparison; all but the first are no."""
 
     RIGHT = "right"
@@ -43,7 +43,7 @@ class Verdict(StrEnum):
 
 
 #: Verdicts that hang on the machine: another may come to an end, and to another verdict.
-UNDECIDED = (Verdict.TIMEOUT, Verdict.MEMORY, Verdict.CRASHED)
+UNDECIDED = (MathsVerdict.TIMEOUT, MathsVerdict.MEMORY, MathsVerdict.CRASHED)
 
 
 class Judge:
@@ -70,11 +70,11 @@ class Judge:
         atexit.register(self.close)
         os.register_at_fork(after_in_child=self._leave_to_parent)
 
-    def compare(self, gold: str, answer: str) -> Verdict:
+    def compare(self, gold: str, answer: str) -> MathsVerdict:
         """Whether math-verify holds them equal, ``gold`` as the right one; never raises for a
         text. Raises ``StageFailed`` where the process can't be started at all."""
         if max(len(gold), len(answer)) > self._max_characters:
-            verdict = Verdict.TOO_LONG
+            verdict = MathsVerdict.TOO_LONG
         else:
             question = json.dumps({"gold": gold, "answer": answer}).encode() + b"\n"
             with self._lock:
@@ -103,12 +103,12 @@ class Judge:
         """In a fork: the process is the parent's, and so may the lock be."""
         self._child, self._lock = None, threading.Lock()
 
-    def _answer(self, question: bytes) -> Verdict:
+    def _answer(self, question: bytes) -> MathsVerdict:
         verdict = self._ask(question)
         # A process may be lost to whatever ends processes; twice, it is the question's doing.
-        return self._ask(question) if verdict is Verdict.CRASHED else verdict
+        return self._ask(question) if verdict is MathsVerdict.CRASHED else verdict
 
-    def _ask(self, question: bytes) -> Verdict:
+    def _ask(self, question: bytes) -> MathsVerdict:
         child = self._ready(question)
         try:
             reply = _line(child, self._deadline_s)
@@ -116,11 +116,11 @@ class Judge:
             self.close()
             raise
         if reply:
-            return Verdict(json.loads(reply)["verdict"])
+            return MathsVerdict(json.loads(reply)["verdict"])
         hangs = child.poll() is None and not _ended(child)
         self.close()
         timed_out = hangs or child.returncode == -SIGPROF
-        return Verdict.TIMEOUT if timed_out else Verdict.CRASHED
+        return MathsVerdict.TIMEOUT if timed_out else MathsVerdict.CRASHED
 
     def _ready(self, question: bytes) -> subprocess.Popen[bytes]:
         """A process that was sent the question."""

@@ -34,9 +34,9 @@ from __future__ import annotations
 import re
 
 from pixel_core.records import Query, Rollout, Step, StopReason
-from pixel_core.rewards.graders.grader import Rule, Score
+from pixel_core.rewards.graders.grader import Grade, ReadingRule
 from pixel_core.rewards.graders.maths import boxed
-from pixel_core.rewards.graders.maths_judge import JUDGE, Verdict
+from pixel_core.rewards.graders.maths_judge import JUDGE, MathsVerdict
 from pixel_core.rewards.grading import key_of
 
 #: Characters of all turns together.
@@ -49,7 +49,7 @@ _SIZE = "8179x8179"
 _TAGGED = re.compile(r"<answer>(.*?)</answer>")
 
 
-def upstream_code(query: Query, rollout: Rollout) -> Score:
+def upstream_code(query: Query, rollout: Rollout) -> Grade:
     """1 where the original's evaluation would count the answer as a match, else 0.
 
     The rule of a match is what matched, of all else the first that was tried: "sentence" is the
@@ -61,10 +61,10 @@ def upstream_code(query: Query, rollout: Rollout) -> Score:
     tried = _tried(said)
     for reference in references(query):
         if (rule := _matching(tried, reference)) is not None:
-            return Score(1.0, rule)
+            return Grade(1.0, rule)
         if _parts_occur(said, reference):
-            return Score(1.0, Rule.BOX)
-    return Score(0.0, next(iter(tried)))
+            return Grade(1.0, ReadingRule.BOX)
+    return Grade(0.0, next(iter(tried)))
 
 
 def solution(rollout: Rollout) -> str:
@@ -109,22 +109,22 @@ def normalised(text: str) -> str:
     return text
 
 
-def _tried(said: str) -> dict[Rule, str]:
+def _tried(said: str) -> dict[ReadingRule, str]:
     """Its ``handle_boxed`` as it is reached, without the demand for a box: what it compares, in
     this order."""
-    tried: dict[Rule, str] = {}
+    tried: dict[ReadingRule, str] = {}
     if "\\boxed" in said:
-        tried[Rule.BOX] = said[said.rindex("\\boxed") :].strip()
+        tried[ReadingRule.BOX] = said[said.rindex("\\boxed") :].strip()
     if tagged := _TAGGED.search(said):
-        tried[Rule.TAG] = f"\\boxed{{{tagged[1]}}}"
-    tried[Rule.SENTENCE] = said
+        tried[ReadingRule.TAG] = f"\\boxed{{{tagged[1]}}}"
+    tried[ReadingRule.SENTENCE] = said
     return tried
 
 
-def _matching(tried: dict[Rule, str], reference: str) -> Rule | None:
+def _matching(tried: dict[ReadingRule, str], reference: str) -> ReadingRule | None:
     gold = normalised(reference)
     for rule, text in tried.items():
-        if JUDGE.compare(gold=normalised(text), answer=gold) is Verdict.RIGHT:
+        if JUDGE.compare(gold=normalised(text), answer=gold) is MathsVerdict.RIGHT:
             return rule
     return None
 

@@ -110,7 +110,7 @@ def without_parts(text: str) -> str:
     return found["head"]
 
 
-class Found(NamedTuple):
+class NumberInText(NamedTuple):
     """A number, the words before it and after it, in small letters, and its last word."""
 
     value: int
@@ -119,7 +119,7 @@ class Found(NamedTuple):
     word: str
 
 
-def number_in(text: str, most: int = MAX_WORDS) -> Found | None:
+def number_in(text: str, most: int = MAX_WORDS) -> NumberInText | None:
     """The one number of a text that has at most ``most`` words."""
     if len(text) > MAX_CHARACTERS:
         return None
@@ -146,7 +146,7 @@ def number_in(text: str, most: int = MAX_WORDS) -> Found | None:
     (first, value), (last, _) = values[0], values[-1]
     after = words[last + 1 :]
     if not after or _counts(words[last], after):
-        return Found(value, words[:first], after, words[last])
+        return NumberInText(value, words[:first], after, words[last])
     return None
 
 

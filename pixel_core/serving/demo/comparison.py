@@ -12,7 +12,7 @@ from pixel_core.records import Step, StopReason
 from pixel_core.serving.answer import Answer, AnswerStep
 from pixel_core.serving.media import Seen
 from pixel_core.serving.reasoner import Reasoner
-from pixel_core.serving.request_handle import Event, Ticket
+from pixel_core.serving.request_handle import Event, RequestHandle
 
 _PATIENCE_S = 1.0
 
@@ -61,7 +61,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Pair:
+class AnswerPair:
     """The two columns."""
 
     looking: Course = Course()
@@ -74,20 +74,20 @@ class Pair:
 
 def ask_both(
     reasoner: Reasoner, seen: Seen, question: str, *, seconds: float
-) -> Iterator[Pair]:
+) -> Iterator[AnswerPair]:
     """How both stand: after each turn of either, and once a second, until both are over.
 
     ``seconds``: allowed to each. Raises what ``Reasoner.submit`` raises. Whoever stops
     listening ends both.
     """
     heard: queue.SimpleQueue[tuple[str, Event]] = queue.SimpleQueue()
-    tickets: dict[str, Ticket] = {}
+    tickets: dict[str, RequestHandle] = {}
     try:
         for column, operations in (("looking", True), ("plain", False)):
             ticket = reasoner.submit(seen, question, operations=operations, seconds=seconds)
             tickets[column] = ticket
             ticket.listen(partial(_tell, heard, column))
-        pair = Pair(Course(asked=True), Course(asked=True))
+        pair = AnswerPair(Course(asked=True), Course(asked=True))
         yield pair
         while not pair.over:
             for column, event in _next(heard, tickets):
@@ -103,7 +103,7 @@ def _tell(heard: queue.SimpleQueue[tuple[str, Event]], column: str, event: Event
 
 
 def _next(
-    heard: queue.SimpleQueue[tuple[str, Event]], tickets: dict[str, Ticket]
+    heard: queue.SimpleQueue[tuple[str, Event]], tickets: dict[str, RequestHandle]
 ) -> list[tuple[str, Event]]:
     """What happened; nothing, when that takes a second; the end of tickets out of time."""
     try:

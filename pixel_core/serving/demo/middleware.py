@@ -50,7 +50,7 @@ _HEADERS = {
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?")
 
 
-class Door:
+class DemoMiddleware:
     """ASGI middleware. ``upload``: bytes of the largest upload; ``room``: of all of
     ``uploads`` together. ``only_here``: the page is asked for by this machine's own names
     alone, so that no other site can lead a browser here under its own; and by that of

@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from pixel_core.report.html.templating import page_environment
-from pixel_core.serving.demo.session import Demo, View
+from pixel_core.serving.demo.session import Demo, PageView
 
 #: Of a question, in characters; the model's own limit is in tokens.
 _QUESTION = 2000
@@ -90,7 +90,7 @@ class _Events:
         return None, chosen, example.question, *_values(self._demo.show(None, chosen))
 
 
-def _values(view: View) -> Values:
+def _values(view: PageView) -> Values:
     return tuple(
         gr.skip() if html is None else html for html in (view.looking, view.plain, view.notice)
     )

@@ -20,7 +20,7 @@ from pixel_core.report.episodes.gallery import Gallery, in_memory
 from pixel_core.report.html.templating import page_environment
 from pixel_core.rewards.grading import grade
 from pixel_core.rollout.operations import show
-from pixel_core.serving.demo.comparison import Course, Pair
+from pixel_core.serving.demo.comparison import AnswerPair, Course
 from pixel_core.serving.media import Seen
 
 
@@ -54,7 +54,7 @@ class Sheet:
         self._looking = _Column(seen.images, seen.is_video, "looking")
         self._plain = _Column(_reduced(seen, asker.dialogue), seen.is_video, "plain")
 
-    def columns(self, pair: Pair, truth: str = "") -> Columns:
+    def columns(self, pair: AnswerPair, truth: str = "") -> Columns:
         """``truth``: the right answer; "" where nobody knows it."""
         asker = self._asker
         return Columns(

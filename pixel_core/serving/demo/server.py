@@ -17,7 +17,7 @@ from types import FrameType
 import uvicorn
 
 from pixel_core.garbage import garbage_kept
-from pixel_core.serving.demo.middleware import Door
+from pixel_core.serving.demo.middleware import DemoMiddleware
 from pixel_core.serving.demo.session import Demo
 from pixel_core.serving.demo.uploads import Uploads
 from pixel_core.serving.http.free_memory import FreeMemory
@@ -84,7 +84,7 @@ class PageServer(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
-        door: Door,
+        door: DemoMiddleware,
         bound: socket.socket,
         ready: Callable[[], None],
     ) -> None:
@@ -138,7 +138,7 @@ def _door(
     hint: str,
     bounds: Bounds,
     root: RootPath,
-) -> Door:
+) -> DemoMiddleware:
     import fastapi
 
     # It reads the sources of its components with Python's own parser.
@@ -174,7 +174,7 @@ def _door(
     # What is mounted was never launched, in Gradio's words, and it checks paths only of what
     # was. A second lock behind the door's.
     page.has_launched = True
-    return Door(
+    return DemoMiddleware(
         app,
         uploads,
         # A form's borders come on top of the file in it.

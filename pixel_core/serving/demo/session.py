@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pixel_core.errors import MediaError, PixelError
 from pixel_core.media.deadline import Deadline
-from pixel_core.serving.demo.comparison import Pair, ask_both
+from pixel_core.serving.demo.comparison import AnswerPair, ask_both
 from pixel_core.serving.demo.examples import Example
 from pixel_core.serving.demo.panels import Asker, Sheet, message
 from pixel_core.serving.demo.uploads import NOT_UPLOADED, Uploads
@@ -19,7 +19,7 @@ NOTHING = "Choose a picture, or upload one, and ask something about it."
 
 
 @dataclass(frozen=True)
-class View:
+class PageView:
     """HTML of the two columns and of the line above them. None: as it was."""
 
     looking: str | None
@@ -53,28 +53,28 @@ class Demo:
         self._seconds = seconds
         self._frames = frames
 
-    def show(self, upload: str | None, chosen: int | None) -> View:
+    def show(self, upload: str | None, chosen: int | None) -> PageView:
         """The picture before it is asked about."""
         try:
             seen = self._seen(upload, chosen)
             if seen is None:
-                return View("", "", message(NOTHING))
-            columns = Sheet(self._asker, seen).columns(Pair())
+                return PageView("", "", message(NOTHING))
+            columns = Sheet(self._asker, seen).columns(AnswerPair())
         except PixelError as error:
-            return View("", "", message(_of_the_visitor(error, upload), bad=True))
+            return PageView("", "", message(_of_the_visitor(error, upload), bad=True))
         finally:
             self.ended()
-        return View(columns.looking, columns.plain, "")
+        return PageView(columns.looking, columns.plain, "")
 
     def ask(
         self, upload: str | None, chosen: int | None, question: str
-    ) -> Generator[View, None, None]:
+    ) -> Generator[PageView, None, None]:
         """Each step as it is taken; at the end the right answer, where one is known."""
         try:
             deadline = Deadline.within(self._seconds)
             seen = self._seen(upload, chosen)
             if seen is None:
-                yield View(None, None, message(NOTHING, bad=True))
+                yield PageView(None, None, message(NOTHING, bad=True))
                 return
             example = self._asked_as_drawn(upload, chosen, question)
             truth = example.answer if example else ""
@@ -84,9 +84,9 @@ class Demo:
             for pair in ask_both(self._reasoner, seen, question, seconds=left):
                 columns = sheet.columns(pair, truth)
                 notice = _told(example) if example and pair.over else ""
-                yield View(columns.looking, columns.plain, message(notice))
+                yield PageView(columns.looking, columns.plain, message(notice))
         except PixelError as error:
-            yield View(None, None, message(_of_the_visitor(error, upload), bad=True))
+            yield PageView(None, None, message(_of_the_visitor(error, upload), bad=True))
         finally:
             self.ended()
 

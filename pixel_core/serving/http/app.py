@@ -10,10 +10,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from pixel_core.serving.http.admission import Limits
-from pixel_core.serving.http.completions import Answering
+from pixel_core.serving.http.completions import Completions
 from pixel_core.serving.http.errors import Refusal
-from pixel_core.serving.http.front import Front, refused
-from pixel_core.serving.http.gate import Gate
+from pixel_core.serving.http.front import HttpMiddleware, refused
+from pixel_core.serving.http.gate import AdmissionControl
 from pixel_core.serving.http.metrics import CONTENT_TYPE, Metrics
 from pixel_core.serving.http.middleware import Access
 from pixel_core.serving.http.origins import Origins, RootPath
@@ -33,15 +33,15 @@ def build_app(
     model: Served,
     limits: Limits,
     access: Access,
-    gate: Gate,
+    gate: AdmissionControl,
     metrics: Metrics,
     origins: Origins,
     root: RootPath,
-) -> Front:
+) -> HttpMiddleware:
     """The whole endpoint as an ASGI application. ``gate``: closing it stops the serving."""
     # Pages of documentation would fetch scripts from elsewhere.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    answering = Answering(model, gate, limits, metrics)
+    answering = Completions(model, gate, limits, metrics)
     began = int(time.time())
     metrics.watch("requests_reading", "Requests that are being sent", lambda: gate.reading)
     metrics.watch("requests_inside", "Requests with a place", lambda: gate.inside)
@@ -103,4 +103,4 @@ def build_app(
         return refused(Refusal(500, text, code="internal_error"))
 
     paths = frozenset(getattr(route, "path", "") for route in app.routes)
-    return Front(app, access, metrics, paths, origins, root)
+    return HttpMiddleware(app, access, metrics, paths, origins, root)

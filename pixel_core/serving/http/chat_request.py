@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from pixel_core.serving.http.admission import Limits
 from pixel_core.serving.http.errors import Refusal, bad_request
-from pixel_core.serving.http.messages import MediaPart, Message, read_messages
+from pixel_core.serving.http.messages import MediaPart, UserMessage, read_messages
 from pixel_core.serving.http.parameters import has_no_effect
 
 #: A whole number, also as JSON of languages that know no other numbers than float64 has it.
@@ -138,7 +138,7 @@ def _sorted_out(body: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...
     return honoured, tuple(sorted(ignored))
 
 
-def _check_choices(message: Message, options: PixelOptions, limits: Limits) -> None:
+def _check_choices(message: UserMessage, options: PixelOptions, limits: Limits) -> None:
     if len(options.choices) == 1 or any(not choice.strip() for choice in options.choices):
         raise bad_request("choices are two texts or more, none of them empty", "pixel.choices")
     if len(message.question) + sum(map(len, options.choices)) > limits.max_text:

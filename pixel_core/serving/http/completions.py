@@ -15,11 +15,11 @@ from starlette.types import Receive, Scope, Send
 from pixel_core.serving.http.admission import Limits
 from pixel_core.serving.http.chat_request import ChatRequest, read_request
 from pixel_core.serving.http.errors import refusal_of
-from pixel_core.serving.http.gate import Gate, Place, stopping
+from pixel_core.serving.http.gate import AdmissionControl, Slot, stopping
 from pixel_core.serving.http.json_body import parse, read_body
 from pixel_core.serving.http.metrics import Metrics
-from pixel_core.serving.http.reply import STILL_HERE, Writer, event
-from pixel_core.serving.http.work import Ended, Model, Told, Work, too_late
+from pixel_core.serving.http.reply import STILL_HERE, ReplyWriter, event
+from pixel_core.serving.http.work import CompletionTask, Ended, Model, Told, too_late
 
 T = TypeVar("T")
 
@@ -31,9 +31,9 @@ _SILENCE_S = 15.0
 
 
 @dataclass(frozen=True)
-class Answering:
+class Completions:
     model: Model
-    gate: Gate
+    gate: AdmissionControl
     limits: Limits
     metrics: Metrics
 
@@ -45,8 +45,8 @@ class Answering:
         try:
             asked = await self._read(request, place)
             seed = asked.seed if asked.temperature > 0 else None
-            writer, stream = Writer(self.model.name, asked.ignored, seed), asked.stream
-            work = Work(self.model, place, self.metrics, deadline)
+            writer, stream = ReplyWriter(self.model.name, asked.ignored, seed), asked.stream
+            work = CompletionTask(self.model, place, self.metrics, deadline)
             work.start(asked, writer)
         except BaseException:
             place.leave()
@@ -63,7 +63,7 @@ class Answering:
             work.stop()
             raise
 
-    async def _read(self, request: Request, place: Place) -> ChatRequest:
+    async def _read(self, request: Request, place: Slot) -> ChatRequest:
         limits, name = self.limits, self.model.name
         place.task = reading = asyncio.current_task()
         try:
@@ -80,7 +80,7 @@ class Answering:
             raise stopping() from None
 
 
-async def _body(work: Work) -> object:
+async def _body(work: CompletionTask) -> object:
     told = await work.next()
     assert isinstance(told, Ended)
     if told.refusal is not None:
@@ -88,7 +88,9 @@ async def _body(work: Work) -> object:
     return told.body
 
 
-async def _pieces(work: Work, writer: Writer, told: Told | None) -> AsyncIterator[bytes]:
+async def _pieces(
+    work: CompletionTask, writer: ReplyWriter, told: Told | None
+) -> AsyncIterator[bytes]:
     """The stream, from what was told first on."""
     yield event(writer.first())
     while True:
@@ -103,7 +105,7 @@ async def _pieces(work: Work, writer: Writer, told: Told | None) -> AsyncIterato
 class _Stream(StreamingResponse):
     """Server-sent events. When it ends early (the client went away), so does the work."""
 
-    def __init__(self, pieces: AsyncIterator[bytes], work: Work) -> None:
+    def __init__(self, pieces: AsyncIterator[bytes], work: CompletionTask) -> None:
         # Proxies shall pass on each turn when it comes.
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         super().__init__(pieces, media_type="text/event-stream", headers=headers)

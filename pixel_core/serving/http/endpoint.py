@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pixel_core.config import DialogueConfig
-from pixel_core.serving.conductor import Conductor
+from pixel_core.serving.conductor import Scheduler
 from pixel_core.serving.http.admission import Limits
 from pixel_core.serving.http.app import build_app
 from pixel_core.serving.http.free_memory import FreeMemory
-from pixel_core.serving.http.gate import Gate
-from pixel_core.serving.http.hosted import Hosted
+from pixel_core.serving.http.gate import AdmissionControl
+from pixel_core.serving.http.hosted import ServedModel
 from pixel_core.serving.http.metrics import Metrics
 from pixel_core.serving.http.middleware import Access
 from pixel_core.serving.http.origins import Origins, RootPath
@@ -18,7 +18,7 @@ from pixel_core.serving.http.server import Server
 from pixel_core.serving.url_fetch import UrlLimits
 
 
-class Endpoint:
+class ChatEndpoint:
     """``name``: what clients call the model. ``dialogue``: how it is asked. ``origins``: of
     pages that may ask. ``root``: where a proxy puts it. ``say`` hears how the server stops.
     The conductor is the caller's to close, after the server has ended.
@@ -29,7 +29,7 @@ class Endpoint:
     def __init__(
         self,
         name: str,
-        conductor: Conductor,
+        conductor: Scheduler,
         dialogue: DialogueConfig,
         access: Access,
         *,
@@ -41,8 +41,8 @@ class Endpoint:
     ) -> None:
         limits = limits or Limits()
         self._memory = FreeMemory()
-        self.gate = Gate(limits, self._memory.look)
-        self.hosted = Hosted(name, conductor, dialogue, limits, urls or UrlLimits())
+        self.gate = AdmissionControl(limits, self._memory.look)
+        self.hosted = ServedModel(name, conductor, dialogue, limits, urls or UrlLimits())
         app = build_app(
             self.hosted,
             limits,

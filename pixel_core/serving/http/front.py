@@ -29,7 +29,7 @@ CLIENT_GONE = 499
 _AT_ONCE = frozenset({408, 503})
 
 
-class Front:
+class HttpMiddleware:
     """``routes``: the paths there are; ``origins``: of pages that may ask; ``root``: what a
     proxy puts before the paths."""
 

@@ -16,7 +16,7 @@ from pixel_core.serving.http.admission import Limits
 from pixel_core.serving.http.errors import Refusal
 
 
-class Gate:
+class AdmissionControl:
     """Belongs to one event loop. Places to run are given in the order of asking. ``freed`` is
     called when a request has ended and no thread works for it any more."""
 
@@ -26,9 +26,9 @@ class Gate:
         self._max_reading = limits.max_reading
         self._max_reading_bytes = limits.max_reading_bytes
         self._to_run = asyncio.Semaphore(limits.max_running)
-        self._reading: set[Place] = set()
+        self._reading: set[Slot] = set()
         self._reading_bytes = 0
-        self._inside: set[Place] = set()
+        self._inside: set[Slot] = set()
         self._running = 0
         #: Whether nobody else is let in; those who came before go on.
         self.closed = False
@@ -64,7 +64,7 @@ class Gate:
         """Requests inside that do not run."""
         return self.inside - self.running
 
-    def admit(self) -> Place:
+    def admit(self) -> Slot:
         """Let a request be sent. ``Refusal`` 429 when all places are taken, or too many are
         being sent; 503 when the server is stopping."""
         if self.closed:
@@ -72,7 +72,7 @@ class Gate:
         self._check_room()
         if self.reading >= self._max_reading:
             raise _too_much_sent()
-        place = Place(self)
+        place = Slot(self)
         self._reading.add(place)
         return place
 
@@ -80,7 +80,7 @@ class Gate:
         self.closed = True
 
     def clear(self) -> None:
-        """Cancel what those do who are not answered (``Place.task``)."""
+        """Cancel what those do who are not answered (``Slot.task``)."""
         self.closed = self.cleared = True
         for place in [*self._reading, *self._inside]:
             if place.task is not None:
@@ -96,11 +96,11 @@ class Gate:
             )
 
 
-class Place:
+class Slot:
     """A request's place, from its being sent on. ``leave`` must be called, and may be called
     twice."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: AdmissionControl) -> None:
         self._gate = gate
         self._bytes = 0
         self._runs = False

@@ -10,23 +10,23 @@ from functools import partial
 
 from pixel_core.config import DialogueConfig, SamplingConfig
 from pixel_core.media.deadline import Deadline
-from pixel_core.rollout.episode import Opening
-from pixel_core.serving.conductor import Conductor
+from pixel_core.rollout.episode import RenderedPrompt
+from pixel_core.serving.conductor import Scheduler
 from pixel_core.serving.http.admission import Limits
 from pixel_core.serving.http.chat_request import ChatRequest
 from pixel_core.serving.http.errors import bad_request
-from pixel_core.serving.http.gate import Place
+from pixel_core.serving.http.gate import Slot
 from pixel_core.serving.http.media_parts import bytes_of, images_of
 from pixel_core.serving.http.model import Threads
 from pixel_core.serving.question import Question, open_question
-from pixel_core.serving.request_handle import Ticket
+from pixel_core.serving.request_handle import RequestHandle
 from pixel_core.serving.url_fetch import UrlLimits, is_url
 
 #: Threads that wait for other hosts; they do nothing else.
 _FETCHERS = 8
 
 
-class Hosted:
+class ServedModel:
     """``name``: what the model is called here. ``dialogue``: as it is asked; with
     ``operations`` "none" no request gets any. ``urls``: which hosts may be fetched from.
 
@@ -36,7 +36,7 @@ class Hosted:
     def __init__(
         self,
         name: str,
-        conductor: Conductor,
+        conductor: Scheduler,
         dialogue: DialogueConfig,
         limits: Limits,
         urls: UrlLimits,
@@ -53,14 +53,14 @@ class Hosted:
     def alive(self) -> bool:
         return self._conductor.alive
 
-    def submit(self, question: Question) -> Ticket:
+    def submit(self, question: Question) -> RequestHandle:
         return self._conductor.submit(question)
 
     def close(self) -> None:
         for threads in (self._decoding, self._fetching):
             threads.close()
 
-    async def open(self, asked: ChatRequest, seconds: float, place: Place) -> Question:
+    async def open(self, asked: ChatRequest, seconds: float, place: Slot) -> Question:
         """The question with its pictures ready to be shown. Raises ``Refusal``, ``DataError``
         for what can't be shown or put, and ``TimedOut``."""
         deadline = Deadline.within(seconds)
@@ -83,7 +83,7 @@ class Hosted:
         files: list[bytes],
         dialogue: DialogueConfig,
         deadline: Deadline,
-    ) -> Opening:
+    ) -> RenderedPrompt:
         return open_question(
             images_of(asked.media, files, self._limits, deadline),
             asked.question,

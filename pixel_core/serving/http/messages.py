@@ -31,13 +31,13 @@ class MediaPart:
 
 
 @dataclass(frozen=True)
-class Message:
+class UserMessage:
     question: str
     media: tuple[MediaPart, ...]
     ignored: tuple[str, ...]
 
 
-def read_messages(messages: Sequence[Any], limits: Limits) -> Message:
+def read_messages(messages: Sequence[Any], limits: Limits) -> UserMessage:
     """The question and its pictures. Raises ``Refusal`` 400 for what has no meaning here."""
     before: list[str] = []
     found: _Content | None = None
@@ -68,7 +68,7 @@ def read_messages(messages: Sequence[Any], limits: Limits) -> Message:
     text = "\n\n".join([*(one for one in before if one.strip()), question])
     _check_text(text, limits)
     _check_media(found.media, limits)
-    return Message(text, tuple(found.media), tuple(sorted(ignored)))
+    return UserMessage(text, tuple(found.media), tuple(sorted(ignored)))
 
 
 def _role(message: Any, place: str) -> str:

@@ -27,7 +27,7 @@ def _new_id() -> str:
 
 
 @dataclass(frozen=True)
-class Writer:
+class ReplyWriter:
     """Writes one completion's objects. ``ignored``: parameters without effect. ``seed``: what
     was drawn from; None where nothing was."""
 

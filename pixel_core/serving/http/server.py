@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from pixel_core.errors import ConfigError
 from pixel_core.serving.http.admission import Limits
 from pixel_core.serving.http.connections import bounded
-from pixel_core.serving.http.gate import Gate
+from pixel_core.serving.http.gate import AdmissionControl
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds for replies that are written, once nobody is inside any more.
@@ -35,7 +35,7 @@ class Server(uvicorn.Server):
     """``say`` hears how it stops. ``interrupted``: it was Ctrl-C that ended it."""
 
     def __init__(
-        self, app: ASGIApp, gate: Gate, limits: Limits, say: Callable[[str], None]
+        self, app: ASGIApp, gate: AdmissionControl, limits: Limits, say: Callable[[str], None]
     ) -> None:
         super().__init__(
             uvicorn.Config(

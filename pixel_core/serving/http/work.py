@@ -16,11 +16,11 @@ from pixel_core.errors import PixelError, TimedOut
 from pixel_core.serving.answer import Answer
 from pixel_core.serving.http.chat_request import ChatRequest
 from pixel_core.serving.http.errors import Refusal, refusal_of
-from pixel_core.serving.http.gate import Place, stopping
+from pixel_core.serving.http.gate import Slot, stopping
 from pixel_core.serving.http.metrics import Metrics
-from pixel_core.serving.http.reply import DONE, Writer, event
+from pixel_core.serving.http.reply import DONE, ReplyWriter, event
 from pixel_core.serving.question import Question
-from pixel_core.serving.request_handle import Ticket
+from pixel_core.serving.request_handle import RequestHandle
 
 log = logging.getLogger("pixel.serving")
 
@@ -31,11 +31,11 @@ class Model(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def open(self, asked: ChatRequest, seconds: float, place: Place) -> Question:
+    async def open(self, asked: ChatRequest, seconds: float, place: Slot) -> Question:
         """Decode, and make ready to be shown, off the event loop, in work that the place
         holds. Raises ``MediaError``, and ``TimedOut`` where that takes over ``seconds``."""
 
-    def submit(self, question: Question) -> Ticket: ...
+    def submit(self, question: Question) -> RequestHandle: ...
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class Ended:
 Told = bytes | Ended
 
 
-class Work:
+class CompletionTask:
     """``deadline``: of ``time.monotonic``. Leaves ``place`` when it ends, however it ends."""
 
-    def __init__(self, model: Model, place: Place, metrics: Metrics, deadline: float) -> None:
+    def __init__(self, model: Model, place: Slot, metrics: Metrics, deadline: float) -> None:
         self._model = model
         self._place = place
         self._metrics = metrics
@@ -62,7 +62,7 @@ class Work:
         self._told: asyncio.Queue[Told] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, asked: ChatRequest, writer: Writer) -> None:
+    def start(self, asked: ChatRequest, writer: ReplyWriter) -> None:
         self._task = self._place.task = asyncio.create_task(self._run(asked, writer))
         self._task.add_done_callback(self._over)
 
@@ -79,7 +79,7 @@ class Work:
         except TimeoutError:
             return None
 
-    async def _run(self, asked: ChatRequest, writer: Writer) -> None:
+    async def _run(self, asked: ChatRequest, writer: ReplyWriter) -> None:
         try:
             async with asyncio.timeout(self._left()):
                 await self._place.run()
@@ -96,7 +96,9 @@ class Work:
             log.exception("%s: a mistake of the server's own", writer.id)
             self._refuse(our_fault())
 
-    async def _ask(self, question: Question, writer: Writer, stream: bool, usage: bool) -> None:
+    async def _ask(
+        self, question: Question, writer: ReplyWriter, stream: bool, usage: bool
+    ) -> None:
         ticket = self._model.submit(question)
         try:
             async for happening in ticket.events_async():

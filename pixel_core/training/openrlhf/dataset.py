@@ -19,7 +19,7 @@ from pixel_core.errors import ConfigError
 from pixel_core.media.budget import fit
 from pixel_core.records import Box, Query
 from pixel_core.rollout.operations import ShownPicture
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Visual
 from pixel_core.training.batching import Order
 
@@ -36,7 +36,7 @@ class Fitting:
     left_out: int
 
     @classmethod
-    def of(cls, queries: Sequence[Query], prompts: Prompts) -> Fitting:
+    def of(cls, queries: Sequence[Query], prompts: Renderer) -> Fitting:
         """``ConfigError`` when none fits."""
         fitting = [query for query in queries if _fits(query, prompts)]
         if not fitting:
@@ -78,7 +78,7 @@ def most_pictures(queries: Iterable[Query], dialogue: DialogueConfig) -> int:
     return dialogue.max_pictures - 1 + frames
 
 
-def _fits(query: Query, prompts: Prompts) -> bool:
+def _fits(query: Query, prompts: Renderer) -> bool:
     dialogue = prompts.dialogue
     if not query.is_video and len(query.pictures) > dialogue.max_pictures:
         return False
@@ -86,7 +86,7 @@ def _fits(query: Query, prompts: Prompts) -> bool:
     return length + dialogue.max_new_tokens <= dialogue.max_tokens
 
 
-def prompt_length(query: Query, prompts: Prompts) -> int:
+def prompt_length(query: Query, prompts: Renderer) -> int:
     """Tokens of the query's prompt, from its pictures' sizes alone."""
     dialogue = prompts.dialogue
     budget = dialogue.frames.frame if query.is_video else dialogue.picture

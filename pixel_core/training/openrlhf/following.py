@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pixel_core.config import RlConfig
 from pixel_core.errors import StageFailed
-from pixel_core.training.guards import Event, Guards
+from pixel_core.training.guards import GuardEvent, Guards
 from pixel_core.training.openrlhf.logs import Row, diverged, parse
 from pixel_core.workflow.stage import Progress, SilentProgress
 
@@ -27,7 +27,7 @@ class Curve:
         self.rows: list[Row] = []
 
     @property
-    def events(self) -> list[Event]:
+    def events(self) -> list[GuardEvent]:
         return self._guards.events
 
     def recall(self, lines: Iterable[str]) -> None:

@@ -26,14 +26,14 @@ from pixel_core.errors import DataError, StageFailed
 from pixel_core.models.vllm_folder import largest_area
 from pixel_core.records import Query
 from pixel_core.rollout.episode import Episode, advance, begin
-from pixel_core.rollout.queries import Questions
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.queries import QueryReader
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.turns import TurnReader
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.training.openrlhf.played import Played
 from pixel_core.training.openrlhf.scoring import evaluated, scored
 from pixel_core.training.openrlhf.settings import AgentSettings
-from pixel_core.training.openrlhf.turns import Sampler, completion_of, request, turn_params
+from pixel_core.training.openrlhf.turns import EngineActor, completion_of, request, turn_params
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ T = TypeVar("T")
 class _Group:
     """The rollouts of one prompt."""
 
-    def __init__(self, params: Any, query: Query, size: int, prompts: Prompts) -> None:
+    def __init__(self, params: Any, query: Query, size: int, prompts: Renderer) -> None:
         #: Held, so that its id stays its own.
         self.params = params
         self.query = query
@@ -73,13 +73,13 @@ class Rollouts:
         self.settings = AgentSettings.read(folder)
         tokenizer = AutoTokenizer.from_pretrained(self.settings.model)
         self.vocabulary = Vocabulary.of(tokenizer, rows=self.settings.rows)
-        self.prompts = Prompts(self.settings.dialogue, self.vocabulary)
-        self._questions = Questions(Path(self.settings.pictures), self.prompts)
+        self.prompts = Renderer(self.settings.dialogue, self.vocabulary)
+        self._questions = QueryReader(Path(self.settings.pictures), self.prompts)
         self._largest = largest_area(self.settings.dialogue)
         self._groups: dict[int, _Group] = {}
         self._words = ThreadPoolExecutor(1, "tokenizer")
 
-    async def play(self, label: str, params: Any, sampler: Sampler) -> dict[str, Any]:
+    async def play(self, label: str, params: Any, sampler: EngineActor) -> dict[str, Any]:
         """One rollout of the query in ``label``; OpenRLHF's response without its echoes.
 
         A temperature of 0 is evaluation (training never samples so): a group of its own.
@@ -124,7 +124,7 @@ class Rollouts:
         if self._groups.get(id(group.params)) is group:
             del self._groups[id(group.params)]
 
-    async def _episode(self, group: _Group, place: int, sampler: Sampler) -> None:
+    async def _episode(self, group: _Group, place: int, sampler: EngineActor) -> None:
         if group.episodes is None:
             group.episodes = asyncio.create_task(self._begin(group))
         # Shielded: one rollout that is cancelled must not take the others' pictures away.

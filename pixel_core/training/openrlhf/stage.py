@@ -17,7 +17,7 @@ from pixel_core.models.loading import FOLDER, load_vocabulary
 from pixel_core.models.vllm_folder import check_folder, head_rows
 from pixel_core.records import Annotation, Query, Split, read_jsonl
 from pixel_core.rollout.queries import queries_of
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.training.curve import write_curve
 from pixel_core.training.guards import write_health
 from pixel_core.training.openrlhf.arguments import build_arguments
@@ -63,7 +63,7 @@ def prepare(context: StageContext, folder: RunFolder) -> tuple[Fitting, list[str
     annotations = context.inputs["annotate"] / "annotations.jsonl"
     seeds = [a.seed for a in read_jsonl(annotations, Annotation)]
     vocabulary = load_vocabulary(warm_start)
-    prompts = Prompts(dialogue, vocabulary)
+    prompts = Renderer(dialogue, vocabulary)
     fitting = Fitting.of(queries_of(seeds, Split.TRAIN, "the annotate stage"), prompts)
     if fitting.left_out:
         context.progress.note(

@@ -21,7 +21,7 @@ _NEVER = -100.0
 _ENDINGS = frozenset({"stop", "length"})
 
 
-class Sampler(Protocol):
+class EngineActor(Protocol):
     """The actor that holds an engine (OpenRLHF's ``RolloutRayActor``)."""
 
     async def generate(

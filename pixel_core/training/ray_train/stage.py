@@ -136,7 +136,7 @@ def ray_worker(settings: dict[str, Any]) -> None:
     from ray.train.torch import get_device
 
     from pixel_core.training.ray_train.mailbox import MailboxLine
-    from pixel_core.training.ray_train.worker import Job, train
+    from pixel_core.training.ray_train.worker import WorkerJob, train
 
     line = MailboxLine(settings["mailbox"])
     if line.stopping():
@@ -152,7 +152,7 @@ def ray_worker(settings: dict[str, Any]) -> None:
             if first == (get_context().get_local_rank() == 0):
                 inputs = {name: one.local() for name, one in settings["inputs"].items()}
             dist.barrier()
-        train(Job(config, settings["dialogue"], inputs, settings["work"]), line, device)
+        train(WorkerJob(config, settings["dialogue"], inputs, settings["work"]), line, device)
     except PixelError as error:
         line.refuse(error)
         raise

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pixel_core.config import DialogueConfig, SftConfig
 from pixel_core.models.batch import collate
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Transcript
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.training.batching import Order
@@ -25,7 +25,7 @@ from pixel_core.training.ray_train.forward import Scorer, inputs_of
 from pixel_core.training.ray_train.loading import load_for_training
 from pixel_core.training.ray_train.passes import passes_of, silent, trained_tokens
 from pixel_core.training.ray_train.sharding import FullySharded, Replicated, Sharding
-from pixel_core.training.sft import Lessons
+from pixel_core.training.sft import SftDataset
 from pixel_core.workflow.stage import Workspace
 
 PHASE = "sft"
@@ -33,7 +33,7 @@ PHASE = "sft"
 _WATCHED: tuple[str, ...] = ("loss", "token_accuracy")
 
 
-class Line(Protocol):
+class DriverChannel(Protocol):
     """To whoever started the training; only the first worker uses it."""
 
     def update(self, done: int, total: int, metrics: Row) -> None: ...
@@ -45,7 +45,7 @@ class Line(Protocol):
 
 
 @dataclass(frozen=True)
-class Job:
+class WorkerJob:
     """What all workers are told; picklable."""
 
     config: SftConfig
@@ -54,7 +54,7 @@ class Job:
     work: Workspace
 
 
-def train(job: Job, line: Line, device: torch.device) -> None:
+def train(job: WorkerJob, line: DriverChannel, device: torch.device) -> None:
     """Train to the end, or until asked to stop; the result is the last checkpoint.
 
     Called by every process of an initialised process group.
@@ -65,7 +65,7 @@ def train(job: Job, line: Line, device: torch.device) -> None:
     model, vocabulary = load_for_training(job.inputs["base_model"], config.ray_train)
     if config.freeze_vision:
         freeze_vision(model)
-    lessons = Lessons(dict(job.inputs), Prompts(job.dialogue, vocabulary))
+    lessons = SftDataset(dict(job.inputs), Renderer(job.dialogue, vocabulary))
     order = Order(len(lessons), config.batch, f"sft/{config.seed}")
     sharding = sharding_of(Scorer(model, vocabulary.banned), config, device)
     learner = _Learner(sharding, config, vocabulary, device)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pixel_core.config import ClusterConfig
 from pixel_core.errors import ClusterError, PixelError, StageFailed
 from pixel_core.workflow.cluster.following import Followed, Follower, Listener
-from pixel_core.workflow.cluster.job_file import FINAL, Ending, JobFile, forget_ending
-from pixel_core.workflow.cluster.jobs_api import Job, JobsApi, Unreachable
+from pixel_core.workflow.cluster.job_file import FINAL, JobFailure, JobFile, forget_ending
+from pixel_core.workflow.cluster.jobs_api import ClusterUnreachable, JobsApi, RayJob
 from pixel_core.workflow.cluster.submission import job_command, job_id, store_address, submit
 from pixel_core.workflow.store import Artifact, Store, StoredWorkspace
 from pixel_core.workflow.store.redaction import without_credentials
@@ -77,13 +77,13 @@ class Computation:
                 "another one goes on from its checkpoints"
             )
 
-    def _find(self, job: str) -> Job | None:
+    def _find(self, job: str) -> RayJob | None:
         """A cluster that was met once is waited for, when it does not answer."""
         began = time.monotonic()
         while True:
             try:
                 found = self.api.find(job)
-            except Unreachable:
+            except ClusterUnreachable:
                 if not self._met or time.monotonic() - began > self.cluster.outage_s:
                     raise
                 self.listener.patience()
@@ -157,7 +157,7 @@ class Computation:
 
     def _failure(self, job: str, attempt: int, followed: Followed) -> PixelError:
         """The error as it was raised there, or what is known of the job's end."""
-        ending = Ending.get(self.work, attempt) or _told(followed.ending)
+        ending = JobFailure.get(self.work, attempt) or _told(followed.ending)
         error = ending.error() if ending else None
         if error is not None:
             return error
@@ -173,11 +173,11 @@ class Computation:
         )
 
 
-def _told(text: str | None) -> Ending | None:
+def _told(text: str | None) -> JobFailure | None:
     """An ending from the log, where the store could not be reached to keep it."""
     if not text or not text.startswith("{"):
         return None
-    return Ending.read(text.encode())
+    return JobFailure.read(text.encode())
 
 
 def _shortly(error: PixelError) -> str:

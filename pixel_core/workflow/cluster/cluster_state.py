@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pixel_core.errors import ClusterError
 from pixel_core.nesting import loads
-from pixel_core.workflow.cluster.jobs_api import Job, JobsApi
+from pixel_core.workflow.cluster.jobs_api import JobsApi, RayJob
 from pixel_core.workflow.cluster.room import Room
 
 
-class ListedJob(Job):
+class ListedJob(RayJob):
     """A job in the list. ``submission_id`` is None for one that was not submitted."""
 
     submission_id: str | None = None

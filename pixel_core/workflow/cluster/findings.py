@@ -11,13 +11,13 @@ from typing import Literal
 from pixel_core.config import ClusterConfig, PipelineConfig
 from pixel_core.workflow.cluster.layout import engine_of
 from pixel_core.workflow.cluster.submission import store_address
-from pixel_core.workflow.cluster.survey import NodeAnswer, Survey
+from pixel_core.workflow.cluster.survey import ClusterSurvey, NodeAnswer
 from pixel_core.workflow.cluster.versions import differences, wanted_versions
 from pixel_core.workflow.stage import Stage
 
 
 @dataclass(frozen=True)
-class Finding:
+class ClusterFinding:
     """An error stops what would run; a warning is worth a look."""
 
     level: Literal["error", "warning"]
@@ -34,8 +34,8 @@ _Found = tuple[Literal["error", "warning"], str, str]
 
 
 def findings(
-    survey: Survey, config: PipelineConfig, stages: Sequence[Stage], store: str
-) -> tuple[Finding, ...]:
+    survey: ClusterSurvey, config: PipelineConfig, stages: Sequence[Stage], store: str
+) -> tuple[ClusterFinding, ...]:
     """All that the nodes' answers speak against running ``stages``; errors first.
 
     ``store``: its address here. What several nodes have alike is told once.
@@ -53,7 +53,7 @@ def findings(
             for found in check(node):
                 by_finding[found].append(node)
     told = [
-        Finding(level, _where(nodes, survey), what, remedy)
+        ClusterFinding(level, _where(nodes, survey), what, remedy)
         for (level, what, remedy), nodes in by_finding.items()
     ]
     told += _disagreements(survey, needed_variables(stages, config))
@@ -161,7 +161,7 @@ def _needed(node: NodeAnswer, variables: Mapping[str, str]) -> Iterator[_Found]:
             )
 
 
-def _disagreements(survey: Survey, told: Collection[str]) -> list[Finding]:
+def _disagreements(survey: ClusterSurvey, told: Collection[str]) -> list[ClusterFinding]:
     """What differs between nodes that work, without being wrong on any of them; except
     variables that were ``told`` already."""
     nodes = [node for node in survey.nodes if node.works and not node.failed]
@@ -169,14 +169,16 @@ def _disagreements(survey: Survey, told: Collection[str]) -> list[Finding]:
     by_python = _grouped(nodes, lambda node: node.python.rpartition(".")[0])
     if len(by_python) > 1:
         # Ray sends functions between nodes as byte code.
-        found.append(Finding("error", "Python", _each(by_python), "give all nodes one image"))
+        found.append(
+            ClusterFinding("error", "Python", _each(by_python), "give all nodes one image")
+        )
     for name in sorted({name for node in nodes for name in node.variables}.difference(told)):
         by_value = _grouped(nodes, partial(_value, name))
         if len(by_value) > 1:
             plain = all(name in node.plain or name not in node.variables for node in nodes)
             places = "all nodes, or in cluster.environment" if plain else "all nodes"
             remedy = f"set it alike on {places}"
-            found.append(Finding("warning", name, _each(by_value), remedy))
+            found.append(ClusterFinding("warning", name, _each(by_value), remedy))
     return found
 
 
@@ -199,7 +201,7 @@ def _each(groups: Mapping[str, Sequence[NodeAnswer]]) -> str:
     return "; ".join(f"{value} on {_names(nodes)}" for value, nodes in groups.items())
 
 
-def _where(nodes: Sequence[NodeAnswer], survey: Survey) -> str:
+def _where(nodes: Sequence[NodeAnswer], survey: ClusterSurvey) -> str:
     if len(nodes) == len(survey.nodes) > 1:
         return f"all {len(nodes)} nodes"
     return _names(nodes)

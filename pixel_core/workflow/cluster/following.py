@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pixel_core.workflow.cluster.job_events import Event
-from pixel_core.workflow.cluster.jobs_api import Job, JobsApi, Unreachable
+from pixel_core.workflow.cluster.job_events import JobEvent
+from pixel_core.workflow.cluster.jobs_api import ClusterUnreachable, JobsApi, RayJob
 from pixel_core.workflow.cluster.log_lines import LogLines, clean
 from pixel_core.workflow.cluster.log_reader import Connected, LogReader, Refused
 from pixel_core.workflow.stage import Progress, SilentProgress
@@ -47,7 +47,7 @@ class Followed:
     """How a job ended."""
 
     #: None: the cluster no longer knows it.
-    job: Job | None
+    job: RayJob | None
     #: The text of its last event, if that was its ``end``.
     ending: str | None
     #: Bytes of its log that were fetched.
@@ -83,8 +83,8 @@ class Follower:
     def follow(self, *, whole: bool) -> Followed:
         """Until the job has ended. ``whole``: its log from the start, else its last lines on.
 
-        Raises ``Unreachable`` when nothing answered for ``outage_s`` seconds; the job itself
-        goes on.
+        Raises ``ClusterUnreachable`` when nothing answered for ``outage_s`` seconds; the job
+        itself goes on.
         """
         began = self._clock()
         look_at = began
@@ -101,11 +101,11 @@ class Follower:
                 self._listener.patience()
                 self._hear(reader, _SOON)
 
-    def _look(self, reader: LogReader) -> tuple[Job | None, bool]:
+    def _look(self, reader: LogReader) -> tuple[RayJob | None, bool]:
         """The job's state now, and whether anybody answered."""
         try:
             job = self._api.find(self._job_id)
-        except Unreachable as error:
+        except ClusterUnreachable as error:
             self._note_outage(error)
             return None, False
         if self._unanswered_since is not None:
@@ -119,13 +119,13 @@ class Follower:
             self._listener.say(f"{self._job_id} waits: {clean(job.message or job.status)}")
         return job, True
 
-    def _note_outage(self, error: Unreachable) -> None:
+    def _note_outage(self, error: ClusterUnreachable) -> None:
         now = self._clock()
         if self._unanswered_since is None:
             self._unanswered_since, self._told_at = now, float("-inf")
         silent = now - self._unanswered_since
         if silent > self._outage_s:
-            raise Unreachable(
+            raise ClusterUnreachable(
                 f"{error}\nNothing answered for {silent:.0f} s. The job {self._job_id} goes on "
                 "if its cluster does; the same command follows it again"
             ) from error
@@ -136,7 +136,7 @@ class Follower:
                 "itself, and is asked about again and again"
             )
 
-    def _drain(self, reader: LogReader, job: Job | None) -> None:
+    def _drain(self, reader: LogReader, job: RayJob | None) -> None:
         """Hear the last words of a job that has ended."""
         last = self._clock()
         while job is not None and self._ending is None and self._clock() - last < _DRAIN_S:
@@ -170,7 +170,7 @@ class Follower:
             self._refused = True
             self._listener.log(f"the job's log cannot be read now: {clean(refused.why)}")
 
-    def _event(self, event: Event) -> None:
+    def _event(self, event: JobEvent) -> None:
         if event.kind == "update":
             metrics = {
                 name: value

@@ -18,7 +18,7 @@ from types import FrameType
 
 from pixel_core.errors import ClusterError, PixelError
 from pixel_core.workflow.cluster.job_events import EventWriter
-from pixel_core.workflow.cluster.job_file import Ending, JobFile
+from pixel_core.workflow.cluster.job_file import JobFailure, JobFile
 from pixel_core.workflow.runner import run_stage
 from pixel_core.workflow.store import Artifact, Store, StoredWorkspace
 from pixel_core.workflow.store.identity import identity, key_of
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         events.end("stopped; what was saved is kept in the store")
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the border of a process: the text must get across
-        ending = Ending.of(error)
+        ending = JobFailure.of(error)
         if not isinstance(error, PixelError):
             traceback.print_exc()
         try:

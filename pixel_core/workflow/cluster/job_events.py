@@ -21,7 +21,7 @@ INTERVAL_S = 0.5
 Number = int | float
 
 
-class Event(BaseModel):
+class JobEvent(BaseModel):
     """``number`` counts through a job's events from 1."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,7 +35,7 @@ class Event(BaseModel):
     text: str = ""
 
 
-def read_event(line: str) -> Event | None:
+def read_event(line: str) -> JobEvent | None:
     """The event in a line of the log; None for any other line.
 
     A progress bar of a library, which ends no line, may stand before it.
@@ -44,7 +44,7 @@ def read_event(line: str) -> Event | None:
     if not mark:
         return None
     try:
-        return Event.model_validate_json(rest)
+        return JobEvent.model_validate_json(rest)
     except ValidationError:
         return None
 

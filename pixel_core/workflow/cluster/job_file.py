@@ -60,7 +60,7 @@ class JobFile(BaseModel):
             ) from error
 
 
-class Ending(BaseModel):
+class JobFailure(BaseModel):
     """How a job failed. ``kinds``: the error's classes, the nearest first."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -69,7 +69,7 @@ class Ending(BaseModel):
     text: str
 
     @classmethod
-    def of(cls, error: Exception) -> Ending:
+    def of(cls, error: Exception) -> JobFailure:
         """A bug's traceback is its text; an error for a user has one of its own."""
         typed = isinstance(error, PixelError)
         text = str(error) if typed else "".join(traceback.format_exception(error))
@@ -88,13 +88,13 @@ class Ending(BaseModel):
         work.put(_ending(attempt), self.model_dump_json().encode())
 
     @classmethod
-    def get(cls, work: Workspace, attempt: int) -> Ending | None:
+    def get(cls, work: Workspace, attempt: int) -> JobFailure | None:
         """None where the job was killed before it could say."""
         data = work.get(_ending(attempt))
         return cls.read(data) if data else None
 
     @classmethod
-    def read(cls, data: bytes) -> Ending | None:
+    def read(cls, data: bytes) -> JobFailure | None:
         """None for what is no ending."""
         try:
             return cls.model_validate_json(data)

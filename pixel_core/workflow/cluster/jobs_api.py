@@ -27,11 +27,11 @@ ALIVE: frozenset[JobStatus] = frozenset({"PENDING", "RUNNING"})
 _SHOWN = 1500
 
 
-class Unreachable(ClusterError):
+class ClusterUnreachable(ClusterError):
     """The cluster's address does not answer, or only with an error of its own."""
 
 
-class Job(BaseModel):
+class RayJob(BaseModel):
     """What Ray says of a job. Times are milliseconds since the epoch."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -50,8 +50,8 @@ class Job(BaseModel):
 class JobsApi:
     """The Jobs API at ``http(s)://host:port``; ``timeout_s`` is a request's limit.
 
-    Raises ``Unreachable`` where nothing (or only an error) answers, ``ClusterError`` where
-    the cluster refuses or answers what this does not understand. A cluster with token
+    Raises ``ClusterUnreachable`` where nothing (or only an error) answers, ``ClusterError``
+    where the cluster refuses or answers what this does not understand. A cluster with token
     authentication is given the token of Ray's own settings.
     """
 
@@ -72,13 +72,13 @@ class JobsApi:
             raise ClusterError(f"{self.address} does not say which Ray it is; is it Ray's?")
         return version
 
-    def find(self, job_id: str) -> Job | None:
+    def find(self, job_id: str) -> RayJob | None:
         """None for a job that this cluster does not know."""
         answer = self._answer("GET", f"/api/jobs/{quote(job_id, safe='')}")
         if answer.status_code == 404 and "does not exist" in answer.text:
             return None
         try:
-            return Job.model_validate_json(self._sound(answer).content)
+            return RayJob.model_validate_json(self._sound(answer).content)
         except ValidationError as error:
             raise ClusterError(
                 f"{self.address} answered about the job {job_id} in a form that is not "
@@ -152,7 +152,7 @@ class JobsApi:
                 "as for Ray's own commands"
             )
         if answer.status_code >= 500:
-            raise Unreachable(said)
+            raise ClusterUnreachable(said)
         raise ClusterError(f"{said}\nIs cluster.address that of Ray's dashboard?")
 
     def _strange(self, answer: httpx.Response) -> str:
@@ -161,8 +161,8 @@ class JobsApi:
             "cluster.address is the dashboard's, as in http://host:8265"
         )
 
-    def _unreachable(self, error: httpx.HTTPError) -> Unreachable:
-        return Unreachable(
+    def _unreachable(self, error: httpx.HTTPError) -> ClusterUnreachable:
+        return ClusterUnreachable(
             f"no Ray cluster answers at {self.address} ({type(error).__name__}: {error}). "
             "Start it, or name another: --set cluster.address=http://host:8265"
         )
@@ -175,11 +175,11 @@ class LogStream:
         self._response = response
 
     def chunks(self) -> Iterator[bytes]:
-        """Raises ``Unreachable`` when the connection breaks."""
+        """Raises ``ClusterUnreachable`` when the connection breaks."""
         try:
             yield from self._response.iter_raw()
         except (httpx.HTTPError, httpx.StreamError) as error:
-            raise Unreachable(f"the log's connection broke: {error}") from error
+            raise ClusterUnreachable(f"the log's connection broke: {error}") from error
 
     def wake(self) -> None:
         connection = self._response.extensions["network_stream"].get_extra_info("socket")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from pixel_core.workflow.cluster.job_events import Event, read_event
+from pixel_core.workflow.cluster.job_events import JobEvent, read_event
 
 #: Characters of one line that are kept; a library may write megabytes without an end.
 _LONGEST = 2000
@@ -20,7 +20,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class LogLines:
-    def __init__(self, event: Callable[[Event], None], line: Callable[[str], None]) -> None:
+    def __init__(self, event: Callable[[JobEvent], None], line: Callable[[str], None]) -> None:
         self._event = event
         self._line = line
         self._rest = b""

@@ -15,7 +15,7 @@ from pixel_core.errors import ClusterError, StorageError
 from pixel_core.workflow.cluster.cluster_state import ClusterState
 from pixel_core.workflow.cluster.room import Room
 from pixel_core.workflow.cluster.submission import runtime_env, store_address
-from pixel_core.workflow.cluster.survey import NodeAnswer, Survey, read_node
+from pixel_core.workflow.cluster.survey import ClusterSurvey, NodeAnswer, read_node
 from pixel_core.workflow.store import Store, layout
 
 MODULE = "pixel_core.workflow.cluster.probe_job"
@@ -57,7 +57,7 @@ def ask_nodes(
     packages: Sequence[str],
     variables: Sequence[str],
     say: Callable[[str], None],
-) -> Survey:
+) -> ClusterSurvey:
     """Every node that is up, with what it said. ``variables``: further names to look for,
     whose values stay there.
 
@@ -86,7 +86,7 @@ def ask_nodes(
         answers = [_settled(read_node(line), store, folder) for line in lines]
         answers += _silent(rooms, answers, state.address)
     answers.sort(key=lambda node: (-node.gpus, -node.cpus, node.name))
-    return Survey(address=state.address, ray=state.ray_version(), nodes=tuple(answers))
+    return ClusterSurvey(address=state.address, ray=state.ray_version(), nodes=tuple(answers))
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pixel_core.config import ClusterConfig, PipelineConfig
 from pixel_core.errors import ClusterError, ConfigError
 from pixel_core.workflow.cluster.cluster_state import ClusterState
-from pixel_core.workflow.cluster.findings import Finding, findings, needed_variables
+from pixel_core.workflow.cluster.findings import ClusterFinding, findings, needed_variables
 from pixel_core.workflow.cluster.layout import check_layout
 from pixel_core.workflow.cluster.probe import ask_nodes
 from pixel_core.workflow.cluster.room import no_room
-from pixel_core.workflow.cluster.survey import Survey
+from pixel_core.workflow.cluster.survey import ClusterSurvey
 from pixel_core.workflow.cluster.versions import SHARED, gpu_plane_pins, installed
 from pixel_core.workflow.stage import Stage
 from pixel_core.workflow.store import Store
@@ -26,11 +26,11 @@ _sound: set[str] = set()
 class Examination:
     """What the nodes said, and what speaks against running on them."""
 
-    survey: Survey
-    findings: tuple[Finding, ...]
+    survey: ClusterSurvey
+    findings: tuple[ClusterFinding, ...]
 
     @property
-    def errors(self) -> tuple[Finding, ...]:
+    def errors(self) -> tuple[ClusterFinding, ...]:
         return tuple(finding for finding in self.findings if finding.level == "error")
 
 
@@ -94,10 +94,12 @@ def reach(cluster: ClusterConfig) -> ClusterState:
 
 def _short(
     state: ClusterState, config: PipelineConfig, stages: Sequence[Stage]
-) -> tuple[Finding, ...]:
+) -> tuple[ClusterFinding, ...]:
     rooms = tuple(state.rooms().values())
     lines = dict.fromkeys(line for stage in stages for line in no_room(stage, config, rooms))
-    return tuple(Finding("error", "too little room", *line.rsplit(": ", 1)) for line in lines)
+    return tuple(
+        ClusterFinding("error", "too little room", *line.rsplit(": ", 1)) for line in lines
+    )
 
 
 def _asked(
@@ -121,7 +123,7 @@ def _question(config: PipelineConfig, store: Store, stages: Sequence[Stage]) -> 
     return f"{config.cluster.model_dump_json()} {store.uri} {variables}"
 
 
-def _refusal(state: ClusterState, found: Sequence[Finding]) -> str:
+def _refusal(state: ClusterState, found: Sequence[ClusterFinding]) -> str:
     return f"the cluster at {state.address} can't run this:" + "".join(
         f"\n  {finding}" for finding in found
     )

@@ -16,7 +16,7 @@ from pixel_core.workflow.cluster.following import Listener
 from pixel_core.workflow.cluster.job_file import JobFile
 from pixel_core.workflow.cluster.jobs_api import JobsApi
 from pixel_core.workflow.planning import decide
-from pixel_core.workflow.runner import Outcome, is_done, is_newer, reused, waiting_for
+from pixel_core.workflow.runner import StageOutcome, is_done, is_newer, reused, waiting_for
 from pixel_core.workflow.stage import Progress, SilentProgress, Stage
 from pixel_core.workflow.store import Artifact, Store
 from pixel_core.workflow.store.identity import identity, key_of
@@ -37,7 +37,7 @@ def run_on_cluster(
     patience: Callable[[], None] = lambda: None,
     log: Callable[[str], None] = lambda line: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Outcome:
+) -> StageOutcome:
     """As ``runner.run_stage``, with the work done by a job on ``config.cluster``.
 
     ``log`` hears the lines of the job's log that are no events. When the call is interrupted
@@ -92,7 +92,7 @@ def run_on_cluster(
         finally:
             api.close()
     store.remember(artifact)
-    return Outcome(artifact, "built", again.reason, time.monotonic() - started)
+    return StageOutcome(artifact, "built", again.reason, time.monotonic() - started)
 
 
 def _goes_on(unfinished: str | None, forced: bool, generation: str | None) -> bool:

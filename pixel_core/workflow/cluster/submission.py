@@ -11,7 +11,7 @@ from pixel_core.config import ClusterConfig, PlaceConfig
 from pixel_core.errors import ClusterError
 from pixel_core.workflow.cluster import worker_python
 from pixel_core.workflow.cluster.code_package import code_package, upload
-from pixel_core.workflow.cluster.jobs_api import JobsApi, Unreachable
+from pixel_core.workflow.cluster.jobs_api import ClusterUnreachable, JobsApi
 from pixel_core.workflow.store.environment import code_version
 
 MODULE = "pixel_core.workflow.cluster.job"
@@ -75,7 +75,7 @@ def submit(
     }
     try:
         api.submit(job, body)
-    except Unreachable:
+    except ClusterUnreachable:
         if api.find(job) is None:
             raise
     except ClusterError as error:

@@ -78,7 +78,7 @@ class NodeAnswer(Record):
         return frozenset(self.plain) | frozenset(self.hidden)
 
 
-class Survey(Record):
+class ClusterSurvey(Record):
     """All nodes that were up, those with GPUs first."""
 
     address: str

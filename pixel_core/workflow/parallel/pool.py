@@ -57,7 +57,7 @@ def share_out(
     source = iter(items)
     for first in source:  # without any, no Ray is needed
         with ray_here(pool.actors):
-            crew: _Crew[T, R] = _Crew(pool, opener, arguments, progress)
+            crew: _ActorCrew[T, R] = _ActorCrew(pool, opener, arguments, progress)
             try:
                 yield from crew.results(chain([first], source))
             finally:
@@ -92,7 +92,7 @@ class _Task(Generic[T]):
     item: T
 
 
-class _Crew(Generic[T, R]):
+class _ActorCrew(Generic[T, R]):
     """The actors, and what each is on."""
 
     def __init__(

@@ -44,7 +44,7 @@ class Interrupted(Exception):
 
 
 @dataclass
-class Team:
+class WorkerGroup:
     """One worker's view: which shards it computes, and how it agrees with the others."""
 
     rank: int
@@ -265,7 +265,7 @@ def _work(
                 timeout=_PATIENCE,
             )
         share = shards // size
-        team = Team(
+        team = WorkerGroup(
             rank=rank,
             size=size,
             shards=tuple(range(rank * share, (rank + 1) * share)),

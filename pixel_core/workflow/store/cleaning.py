@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pixel_core.workflow.store import layout
 from pixel_core.workflow.store.local_storage import TEMPORARY
 from pixel_core.workflow.store.manifest import ManifestError, parse
-from pixel_core.workflow.store.storage import Entry, Storage
+from pixel_core.workflow.store.storage import Storage, StoredObject
 
 WEEK = 7 * 24 * 3600.0
 
@@ -29,7 +29,7 @@ def clean(storage: Storage, *, older_than: float = WEEK, dry_run: bool = False) 
     must be longer than any stage stays silent: a running stage's files are young.
     """
     limit = time.time() - older_than
-    things: dict[str, list[Entry]] = defaultdict(list)
+    things: dict[str, list[StoredObject]] = defaultdict(list)
     for top, depth in (
         (layout.ARTIFACTS, 4),
         (layout.WORK, 3),

@@ -33,7 +33,7 @@ class LeaseLost(StageFailed):
     """Another process took over while this one was stalled; its result must stand."""
 
 
-class Claim(BaseModel):
+class LeaseRecord(BaseModel):
     """What a lease object holds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,7 +48,7 @@ class Lease:
     """A held lease; use as a context manager, ask ``check()`` before anything final."""
 
     def __init__(
-        self, storage: Storage, folder: str, number: int, claim: Claim, ttl: float
+        self, storage: Storage, folder: str, number: int, claim: LeaseRecord, ttl: float
     ) -> None:
         self._storage = storage
         self._folder = folder
@@ -151,7 +151,7 @@ def acquire(
 
 
 def _take(storage: Storage, folder: str, number: int, ttl: float) -> Lease | None:
-    claim = Claim(token=secrets.token_hex(16), process=this_process())
+    claim = LeaseRecord(token=secrets.token_hex(16), process=this_process())
     if not storage.create(_path(folder, number), claim.model_dump_json().encode()):
         return None
     lease = Lease(storage, folder, number, claim, ttl)
@@ -184,8 +184,8 @@ def _newest(storage: Storage, folder: str) -> tuple[int, bytes] | None:
     return None
 
 
-def _parse(data: bytes) -> Claim | None:
+def _parse(data: bytes) -> LeaseRecord | None:
     try:
-        return Claim.model_validate_json(data)
+        return LeaseRecord.model_validate_json(data)
     except ValidationError:
         return None

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pixel_core.errors import StorageError
-from pixel_core.workflow.store.storage import CHUNK, Content, Entry, Stamp, Storage
+from pixel_core.workflow.store.storage import CHUNK, Content, Stamp, Storage, StoredObject
 
 #: Half-written files are kept here, apart from what readers list.
 TEMPORARY = "tmp"
@@ -98,7 +98,7 @@ class LocalStorage(Storage):
                 return False
             return True
 
-    def entries(self, folder: str) -> list[Entry]:
+    def entries(self, folder: str) -> list[StoredObject]:
         found = []
         with self._errors("list", folder):
             self._refuse_other_root()
@@ -109,7 +109,7 @@ class LocalStorage(Storage):
                     continue  # another run removed it while we looked
                 if not path.is_dir():
                     name = path.relative_to(self.root).as_posix()
-                    found.append(Entry(name, status.st_size, status.st_mtime))
+                    found.append(StoredObject(name, status.st_size, status.st_mtime))
         return sorted(found, key=lambda entry: entry.path)
 
     def delete(self, path: str) -> None:

@@ -19,11 +19,13 @@ class ManifestError(Exception):
     """The manifest's bytes are not a manifest, or contradict themselves."""
 
 
-class _Value(BaseModel):
+class StoredValue(BaseModel):
+    """What is written in the store: unknown fields are damage."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class FileEntry(_Value):
+class FileEntry(StoredValue):
     """One file of an artifact; the path is relative to the artifact's folder."""
 
     path: str
@@ -36,14 +38,14 @@ class FileEntry(_Value):
         return checked_name(path)
 
 
-class InputRef(_Value):
+class InputRef(StoredValue):
     """Which artifact of a needed stage was read."""
 
     key: Sha256
     digest: Sha256
 
 
-class Manifest(_Value):
+class Manifest(StoredValue):
     stage: str
     version: int
     key: Sha256
@@ -98,7 +100,7 @@ def parse(data: bytes, stage: str, key: str) -> Manifest:
     return manifest
 
 
-class _Envelope(_Value):
+class _Envelope(StoredValue):
     checksum: Sha256
     manifest: dict[str, Any]
 

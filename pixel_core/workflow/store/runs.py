@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import StorageError
 from pixel_core.workflow.store import layout
+from pixel_core.workflow.store.manifest import StoredValue
 from pixel_core.workflow.store.process import ProcessId, this_process
 from pixel_core.workflow.store.redaction import without_credentials
 from pixel_core.workflow.store.storage import Storage
@@ -22,11 +23,7 @@ StageStatus = Literal["running", "reused", "built", "failed", "interrupted"]
 _UPDATING = threading.Lock()
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StageRun(_Value):
+class StageRun(StoredValue):
     """What became of one stage; ``reason`` is the decision's, or the error's text."""
 
     stage: str
@@ -37,10 +34,10 @@ class StageRun(_Value):
     digest: str | None = None
     generation: str | None = None
     seconds: float = 0.0
-    metrics: dict[str, Any] = {}
+    metrics: dict[str, Any] = Field(default={})
 
 
-class RunRecord(_Value):
+class RunRecord(StoredValue):
     id: str
     profile: str
     config: dict[str, Any]
@@ -48,7 +45,7 @@ class RunRecord(_Value):
     process: ProcessId
     started: str
     ended: str | None = None
-    stages: dict[str, StageRun] = {}
+    stages: dict[str, StageRun] = Field(default={})
 
     @property
     def was_killed(self) -> bool:

@@ -23,7 +23,7 @@ from fsspec.exceptions import FSTimeoutError
 from pixel_core.errors import StorageError
 from pixel_core.workflow.store.local_storage import file_content
 from pixel_core.workflow.store.redaction import without_credentials
-from pixel_core.workflow.store.storage import CHUNK, Content, Entry, Storage
+from pixel_core.workflow.store.storage import CHUNK, Content, Storage, StoredObject
 
 #: Seconds and tries that bound how long a service which is down keeps a run waiting.
 CONNECT_TIMEOUT = 3
@@ -142,7 +142,7 @@ class S3Storage(Storage):
                 return False
         return True
 
-    def entries(self, folder: str) -> list[Entry]:
+    def entries(self, folder: str) -> list[StoredObject]:
         root = self._full("")
         with self._errors("list", folder):
             try:
@@ -151,7 +151,7 @@ class S3Storage(Storage):
                 self._refuse_missing_bucket(error)
                 return []
             return [
-                Entry(
+                StoredObject(
                     path.removeprefix(root).lstrip("/"),
                     info["size"],
                     info["LastModified"].timestamp(),
@@ -160,7 +160,7 @@ class S3Storage(Storage):
                 if info["type"] == "file"
             ]
 
-    def walk(self, folder: str, starting: str = "") -> Iterator[tuple[Entry, str]]:
+    def walk(self, folder: str, starting: str = "") -> Iterator[tuple[StoredObject, str]]:
         """As ``entries``, each with its ETag, and held a page of them at a time; only
         those whose name in the folder begins with ``starting``."""
         root = self._full("").removeprefix(self.bucket).lstrip("/")
@@ -172,7 +172,7 @@ class S3Storage(Storage):
             for item in page.get("Contents", ()):
                 path = item["Key"].removeprefix(f"{root}/" if root else "")
                 if not path.endswith("/"):  # a marker that some tools leave for a folder
-                    entry = Entry(path, item["Size"], item["LastModified"].timestamp())
+                    entry = StoredObject(path, item["Size"], item["LastModified"].timestamp())
                     yield entry, item["ETag"].strip('"')
             if not page.get("IsTruncated"):
                 return

@@ -15,7 +15,7 @@ CHUNK = 8 << 20  #: bytes read at a time when hashing
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoredObject:
     """A stored object: its path from the root, its bytes, seconds since the epoch."""
 
     path: str
@@ -78,7 +78,7 @@ class Storage(ABC):
         """Write an object to a local file; False when there is no such object."""
 
     @abstractmethod
-    def entries(self, folder: str) -> list[Entry]:
+    def entries(self, folder: str) -> list[StoredObject]:
         """Every object below a folder, at any depth, sorted by path."""
 
     @abstractmethod

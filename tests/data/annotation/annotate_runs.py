@@ -12,7 +12,7 @@ from drawn_seeds import context_on, write_ingest
 from pixel_core.config import DrawnConfig, IngestConfig, PipelineConfig
 from pixel_core.data.annotation import stage as annotate
 from pixel_core.data.sources import ingest
-from pixel_core.dev.annotator.script import Rule, Script
+from pixel_core.dev.annotator.script import Script, ScriptRule
 from pixel_core.dev.annotator.server import AnnotatorServer
 from pixel_core.records import Annotation, Box, Cue, Split, read_jsonl, write_jsonl
 from pixel_core.workflow.stage import SilentProgress, StageContext
@@ -101,5 +101,5 @@ def asked(server: AnnotatorServer) -> Counter[str]:
     return Counter(entry.schema for entry in server.journal.entries("chat"))
 
 
-def behave(server: AnnotatorServer, *rules: Rule) -> None:
+def behave(server: AnnotatorServer, *rules: ScriptRule) -> None:
     server.behave(Script(rules=rules))

@@ -12,8 +12,13 @@ from PIL import Image
 
 from pixel_core.config import AnnotateConfig, OpenAIConfig, PipelineConfig
 from pixel_core.data.annotation.live import drive
-from pixel_core.data.annotation.requests import Procedure, Request, Task, View
-from pixel_core.data.annotation.till import Till, open_till
+from pixel_core.data.annotation.requests import (
+    AnnotationRequest,
+    PictureView,
+    Procedure,
+    RequestTask,
+)
+from pixel_core.data.annotation.till import BudgetAccount, open_till
 from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.models.endpoint.completion import Reply
 from pixel_core.records import Picture
@@ -34,10 +39,10 @@ class Told(SilentProgress):
         self.notes.append(text)
 
 
-def request(text: str, *views: View, **changes: Any) -> Request:
+def request(text: str, *views: PictureView, **changes: Any) -> AnnotationRequest:
     """A question; ``text`` tells it from others."""
     values: dict[str, Any] = {
-        "task": Task.LOOK,
+        "task": RequestTask.LOOK,
         "messages": (
             {"role": "system", "content": "answer"},
             {
@@ -52,7 +57,7 @@ def request(text: str, *views: View, **changes: Any) -> Request:
         "response_format": {"type": "json_object"},
         "max_tokens": 100,
     }
-    return Request(**{**values, **changes})
+    return AnnotationRequest(**{**values, **changes})
 
 
 def ask(*texts: str) -> Callable[[], Procedure[list[str | None]]]:
@@ -106,7 +111,7 @@ def context(folder: Path, url: str, owner: str = "first", **openai: Any) -> Stag
 
 def drive_all(
     run: StageContext, procedures: Iterator[Any] | list[Any]
-) -> tuple[dict[int, Any], Till]:
+) -> tuple[dict[int, Any], BudgetAccount]:
     """Drive to the end; results by position, and the till as it was then."""
     with open_till(run) as till, closing(drive(procedures, run, till)) as results:
         return dict(results), till

@@ -15,7 +15,7 @@ from typing import Any
 from drawn_seeds import context_on
 
 from pixel_core.data.annotation.batch import driver as batch
-from pixel_core.data.annotation.outcome import Outcome
+from pixel_core.data.annotation.outcome import AnnotationOutcome
 from pixel_core.data.annotation.procedure import annotate_seed
 from pixel_core.data.annotation.requests import Procedure
 from pixel_core.data.annotation.till import open_till
@@ -68,7 +68,9 @@ class Runs:
         settings = {"verify": {"votes": 0}, **openai}  # one round, unless more are wanted
         return context_on(self.ingest, self.store, url, progress or self.heard, **settings)
 
-    def __call__(self, url: str, drive: Any = batch.drive, **openai: Any) -> dict[int, Outcome]:
+    def __call__(
+        self, url: str, drive: Any = batch.drive, **openai: Any
+    ) -> dict[int, AnnotationOutcome]:
         context = self.context(url, **openai)
         with open_till(context) as till:
             try:
@@ -76,7 +78,9 @@ class Runs:
             finally:
                 self.usd, self.remembered = till.spent_usd, till.counters.remembered
 
-    def procedures(self, context: StageContext) -> list[Callable[[], Procedure[Outcome]]]:
+    def procedures(
+        self, context: StageContext
+    ) -> list[Callable[[], Procedure[AnnotationOutcome]]]:
         config = context.config.annotate.openai
         return [partial(annotate_seed, seed, config) for seed in self.seeds]
 

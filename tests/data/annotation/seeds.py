@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from pixel_core.data.annotation.requests import Procedure, Request
+from pixel_core.data.annotation.requests import AnnotationRequest, Procedure
 from pixel_core.models.endpoint.completion import Reply as ModelReply
 from pixel_core.records import Picture, Provenance, Seed, Split
 
@@ -49,10 +49,10 @@ def said(content: Any, **fields: Any) -> ModelReply:
 
 
 def carry_out(
-    procedure: Procedure[T], answer: Callable[[Request], ModelReply]
-) -> tuple[T, list[Request]]:
+    procedure: Procedure[T], answer: Callable[[AnnotationRequest], ModelReply]
+) -> tuple[T, list[AnnotationRequest]]:
     """Drive a procedure to its end; what it returned, and what it asked."""
-    asked: list[Request] = []
+    asked: list[AnnotationRequest] = []
     try:
         request = next(procedure)
         while True:
@@ -62,13 +62,13 @@ def carry_out(
         return end.value, asked
 
 
-def in_turn(*replies: ModelReply) -> Callable[[Request], ModelReply]:
+def in_turn(*replies: ModelReply) -> Callable[[AnnotationRequest], ModelReply]:
     """The replies one after the other; the test fails when more are asked for."""
     left = iter(replies)
     return lambda request: next(left)
 
 
-def words_of(request: Request) -> str:
+def words_of(request: AnnotationRequest) -> str:
     """All text of a request's messages."""
     parts: list[str] = []
     for message in request.messages:

@@ -10,36 +10,38 @@ from hypothesis import strategies as st
 from seeds import said, seed
 
 from pixel_core.data.annotation.in_order import InOrder
-from pixel_core.data.annotation.outcome import Outcome, Reason, Tally
-from pixel_core.data.annotation.requests import Task
-from pixel_core.data.annotation.summary import MAX_KINDS, Summary
+from pixel_core.data.annotation.outcome import AnnotationFault, AnnotationOutcome, ReplyTally
+from pixel_core.data.annotation.requests import RequestTask
+from pixel_core.data.annotation.summary import MAX_KINDS, OutcomeCounts
 from pixel_core.data.annotation.train_seeds import numbered_train, survey
 from pixel_core.errors import DataError
 from pixel_core.records import Annotation, SecondLook, Split, write_jsonl
 
 
-def kept(look: SecondLook | None, kind: str = "sign") -> Outcome:
-    tally = Tally()
-    tally.count(Task.LOCATE, said("x"))
-    tally.count(Task.LOOK, said("x"))
-    return Outcome(kind, Annotation(seed=seed(), cue=None, author="x", look=look), None, tally)
+def kept(look: SecondLook | None, kind: str = "sign") -> AnnotationOutcome:
+    tally = ReplyTally()
+    tally.count(RequestTask.LOCATE, said("x"))
+    tally.count(RequestTask.LOOK, said("x"))
+    return AnnotationOutcome(
+        kind, Annotation(seed=seed(), cue=None, author="x", look=look), None, tally
+    )
 
 
-def dropped(reason: Reason, kind: str = "sign") -> Outcome:
-    tally = Tally(repaired=1)
-    tally.count(Task.LOCATE, said("x"))
-    tally.asked_again[Reason.LEAK] += 1
-    return Outcome(kind, None, reason, tally)
+def dropped(reason: AnnotationFault, kind: str = "sign") -> AnnotationOutcome:
+    tally = ReplyTally(repaired=1)
+    tally.count(RequestTask.LOCATE, said("x"))
+    tally.asked_again[AnnotationFault.LEAK] += 1
+    return AnnotationOutcome(kind, None, reason, tally)
 
 
 def test_every_seed_is_counted_by_what_became_of_it() -> None:
-    summary = Summary()
+    summary = OutcomeCounts()
     for outcome in (
         *[kept(SecondLook.NEEDS_ZOOM)] * 6,
         *[kept(SecondLook.EASY, "count")] * 2,
         kept(None, ""),
-        *[dropped(Reason.LOOK_FAILED)] * 2,
-        dropped(Reason.REFUSED, "count"),
+        *[dropped(AnnotationFault.LOOK_FAILED)] * 2,
+        dropped(AnnotationFault.REFUSED, "count"),
     ):
         summary.add(outcome)
     metrics = summary.metrics()
@@ -61,13 +63,13 @@ def test_every_seed_is_counted_by_what_became_of_it() -> None:
 
 
 def test_without_a_second_look_there_are_no_shares() -> None:
-    summary = Summary()
+    summary = OutcomeCounts()
     summary.add(kept(None))
     assert summary.metrics()["looks"] == {}
 
 
 def test_very_many_kinds_are_summed_up() -> None:
-    summary = Summary()
+    summary = OutcomeCounts()
     for number in range(MAX_KINDS + 60):
         summary.add(kept(None, f"kind-{number:03}"))
     by_kind = summary.metrics()["by_kind"]

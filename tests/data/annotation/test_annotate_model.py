@@ -18,7 +18,7 @@ from annotate_runs import (
 )
 
 from pixel_core.data.annotation import stage as annotate
-from pixel_core.dev.annotator.script import Fault, Rule
+from pixel_core.dev.annotator.script import ScriptedFault, ScriptRule
 from pixel_core.dev.annotator.server import AnnotatorServer
 from pixel_core.errors import EndpointError
 from pixel_core.records import SecondLook, Seed, Split, read_jsonl, write_jsonl
@@ -128,7 +128,7 @@ def test_an_annotator_that_finds_the_wrong_place_is_caught_by_the_second_look(
     make: Make, server: AnnotatorServer
 ) -> None:
     # Every other seed, about, gets a box somewhere else.
-    behave(server, Rule(do=Fault.WRONG, schema_name="locate_box", rate=0.5))
+    behave(server, ScriptRule(do=ScriptedFault.WRONG, schema_name="locate_box", rate=0.5))
     context = make()
     metrics = annotate.run(context)
     wrong = sum(e.fault == "wrong" for e in server.journal.entries("chat"))
@@ -143,11 +143,11 @@ def test_useless_answers_are_counted_by_their_reason_and_drop_only_their_seed(
 ) -> None:
     seeds = [s for s in read_jsonl(drawn / "seeds.jsonl", Seed) if s.split is Split.TRAIN]
     faults = [
-        (Fault.REFUSAL, "refused"),
-        (Fault.CONTENT_POLICY, "refused"),
-        (Fault.LENGTH, "truncated"),
-        (Fault.SAY, "not_json"),
-        (Fault.BOX_OUTSIDE, "place"),
+        (ScriptedFault.REFUSAL, "refused"),
+        (ScriptedFault.CONTENT_POLICY, "refused"),
+        (ScriptedFault.LENGTH, "truncated"),
+        (ScriptedFault.SAY, "not_json"),
+        (ScriptedFault.BOX_OUTSIDE, "place"),
     ]
     # Questions repeat between scenes: a fault befalls every seed with that question.
     questions = list(dict.fromkeys(seed.question for seed in seeds))[: len(faults)]
@@ -155,10 +155,10 @@ def test_useless_answers_are_counted_by_their_reason_and_drop_only_their_seed(
     behave(
         server,
         *(
-            Rule(do=fault, schema_name="locate", containing=question, content="well,")
+            ScriptRule(do=fault, schema_name="locate", containing=question, content="well,")
             for question, (fault, _) in chosen.items()
         ),
-        Rule(do=Fault.BOX_SWAPPED, schema_name="locate"),
+        ScriptRule(do=ScriptedFault.BOX_SWAPPED, schema_name="locate"),
     )
     context = make()
     metrics = annotate.run(context)
@@ -174,7 +174,7 @@ def test_useless_answers_are_counted_by_their_reason_and_drop_only_their_seed(
 def test_an_answer_that_is_useless_once_is_asked_for_again(
     make: Make, server: AnnotatorServer
 ) -> None:
-    behave(server, Rule(do=Fault.LENGTH, schema_name="locate", times=1))
+    behave(server, ScriptRule(do=ScriptedFault.LENGTH, schema_name="locate", times=1))
     metrics = annotate.run(make())
     assert metrics["dropped"] == 0
     assert metrics["asked_again_by"] == {"truncated": 1}
@@ -182,7 +182,7 @@ def test_an_answer_that_is_useless_once_is_asked_for_again(
 
 
 def test_nothing_usable_at_all_is_an_error(make: Make, server: AnnotatorServer) -> None:
-    behave(server, Rule(do=Fault.REFUSAL))
+    behave(server, ScriptRule(do=ScriptedFault.REFUSAL))
     with pytest.raises(EndpointError, match=r"none of 10 train seeds.*'refused': 10"):
         annotate.run(make())
 
@@ -194,7 +194,9 @@ def test_a_share_of_dropped_seeds_stops_and_a_smaller_one_is_told(
     question = seeds[0].question
     lost = sum(seed.question == question for seed in seeds)
     assert lost < len(seeds)
-    behave(server, Rule(do=Fault.REFUSAL, schema_name="locate", containing=question))
+    behave(
+        server, ScriptRule(do=ScriptedFault.REFUSAL, schema_name="locate", containing=question)
+    )
     with pytest.raises(EndpointError, match=r"max_dropped_share \(0\) of all 10"):
         annotate.run(make(max_dropped_share=0.0))
     # Nothing is lost: with another bound the rest is asked.
@@ -206,7 +208,7 @@ def test_a_share_of_dropped_seeds_stops_and_a_smaller_one_is_told(
 
 
 def test_seeds_that_are_rejected_are_no_outage(make: Make, server: AnnotatorServer) -> None:
-    behave(server, Rule(do=Fault.WRONG, schema_name="locate", rate=0.5))
+    behave(server, ScriptRule(do=ScriptedFault.WRONG, schema_name="locate", rate=0.5))
     metrics = annotate.run(make(max_dropped_share=0.0))
     assert metrics["dropped"] > 0
     assert "warning" not in metrics

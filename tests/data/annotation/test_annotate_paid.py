@@ -21,7 +21,7 @@ from drawn_seeds import write_ingest
 
 from pixel_core.data.annotation import prompt_files
 from pixel_core.data.annotation import stage as annotate
-from pixel_core.dev.annotator.script import Fault, Rule
+from pixel_core.dev.annotator.script import ScriptedFault, ScriptRule
 from pixel_core.dev.annotator.server import AnnotatorServer
 from pixel_core.errors import BudgetSpent, ConfigError, DataError
 from pixel_core.records import Seed, Split, read_jsonl, write_jsonl
@@ -170,7 +170,9 @@ def test_the_key_is_in_nothing_that_is_written_or_said(
         "whole_view": f"I see Bearer {KEY} and cards.",
         "local_view": f"Here is {KEY} again.",
     }
-    behave(server, Rule(do=Fault.SAY, content=json.dumps(text), schema_name="locate"))
+    behave(
+        server, ScriptRule(do=ScriptedFault.SAY, content=json.dumps(text), schema_name="locate")
+    )
     context = make(verify={"votes": 0})
     annotate.run(context)
     assert "again." in written(context)[0].local_view

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.request import Request
+from flows.request import RunRequest
 from flows.run import running
 from pixel_core.config import PipelineConfig, PromptVersions
 from pixel_core.data.annotation.ready import check
@@ -23,7 +23,7 @@ def settings(**openai: object) -> PipelineConfig:
 
 
 def test_a_deployed_flow_meets_a_missing_key_before_its_first_stage(tmp_path: Path) -> None:
-    request = Request("tiny", OVERRIDES, str(tmp_path / "store"))
+    request = RunRequest("tiny", OVERRIDES, str(tmp_path / "store"))
     with (
         pytest.raises(EndpointError, match="PIXEL_TEST_NO_SUCH_KEY is not set"),
         running(request),
@@ -33,7 +33,7 @@ def test_a_deployed_flow_meets_a_missing_key_before_its_first_stage(tmp_path: Pa
 
 
 def test_until_ingest_no_key_is_needed(tmp_path: Path) -> None:
-    with running(Request("tiny", OVERRIDES, str(tmp_path / "store"), until="ingest")) as run:
+    with running(RunRequest("tiny", OVERRIDES, str(tmp_path / "store"), until="ingest")) as run:
         assert run.wanted == {"ingest"}
 
 

@@ -16,9 +16,9 @@ from pixel_core.data.annotation import live
 from pixel_core.data.annotation import stage as annotate
 from pixel_core.data.annotation.batch import submit as batch_office
 from pixel_core.data.annotation.locate import locate_request
-from pixel_core.data.annotation.outcome import Outcome
+from pixel_core.data.annotation.outcome import AnnotationOutcome
 from pixel_core.data.annotation.pricing import dollars, most_price
-from pixel_core.dev.annotator import AnnotatorServer, Rule, Script
+from pixel_core.dev.annotator import AnnotatorServer, Script, ScriptRule
 from pixel_core.errors import BudgetSpent, ConfigError, EndpointError, StorageError
 from pixel_core.records import SecondLook
 
@@ -51,7 +51,7 @@ def runs(ingest: Path, tmp_path: Path) -> Runs:
 @pytest.fixture(scope="module")
 def lived(
     ingest: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[dict[int, Outcome], float]:
+) -> tuple[dict[int, AnnotationOutcome], float]:
     """What the same questions give live, and what that costs."""
     with pytest.MonkeyPatch.context() as patch, AnnotatorServer() as server:
         patch.setenv("TEST_ANNOTATOR_KEY", KEY)
@@ -60,7 +60,7 @@ def lived(
 
 
 def script(*rules: dict[str, Any]) -> Script:
-    return Script(rules=tuple(Rule(**rule) for rule in rules))
+    return Script(rules=tuple(ScriptRule(**rule) for rule in rules))
 
 
 def test_batches_give_what_live_requests_give_at_half_the_price(
@@ -136,7 +136,7 @@ def test_a_batch_has_no_more_bytes_than_it_may(runs: Runs, ingest: Path) -> None
     ids=lambda rule: f"{rule['route']}-{rule['do']}",
 )
 def test_what_passes_is_ridden_out_and_nothing_is_paid_twice(
-    runs: Runs, lived: tuple[dict[int, Outcome], float], rule: dict[str, Any]
+    runs: Runs, lived: tuple[dict[int, AnnotationOutcome], float], rule: dict[str, Any]
 ) -> None:
     with AnnotatorServer(script=script(rule)) as server:
         assert runs(server.url) == lived[0]
@@ -205,7 +205,10 @@ def test_what_never_passes_is_an_error_after_three_batches(runs: Runs) -> None:
     ids=lambda value: f"{value['route']}-{value['do']}" if isinstance(value, dict) else "",
 )
 def test_what_waiting_does_not_mend_is_one_error_and_the_next_run_goes_on(
-    runs: Runs, lived: tuple[dict[int, Outcome], float], rule: dict[str, Any], said: str
+    runs: Runs,
+    lived: tuple[dict[int, AnnotationOutcome], float],
+    rule: dict[str, Any],
+    said: str,
 ) -> None:
     with AnnotatorServer(script=script(rule)) as server:
         with pytest.raises(EndpointError, match=said):
@@ -229,7 +232,7 @@ def test_a_refused_picture_is_an_answer(runs: Runs) -> None:
 
 
 def test_the_budget_stops_before_it_is_exceeded_and_goes_on_when_raised(
-    runs: Runs, lived: tuple[dict[int, Outcome], float]
+    runs: Runs, lived: tuple[dict[int, AnnotationOutcome], float]
 ) -> None:
     half = lived[1] / 2
     config = runs.context("http://127.0.0.1").config.annotate.openai

@@ -8,17 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_core.data.annotation.batch.batch_requests import KeptRequests, RequestPacker
-from pixel_core.data.annotation.batch.collect import Ending, read_results
+from pixel_core.data.annotation.batch.collect import RequestOutcome, read_results
 from pixel_core.data.annotation.request_digest import request_digest
-from pixel_core.data.annotation.requests import Request, Task, View
+from pixel_core.data.annotation.requests import AnnotationRequest, PictureView, RequestTask
 from pixel_core.records import Box, Picture
 
 PICTURE = Picture(member="a/ü.png", width=100, height=80, sha256="ab" * 32)
 WORDS = st.text(max_size=40)
 
 REQUESTS = st.builds(
-    Request,
-    task=st.sampled_from(Task),
+    AnnotationRequest,
+    task=st.sampled_from(RequestTask),
     messages=st.lists(
         st.fixed_dictionaries(
             {
@@ -30,7 +30,7 @@ REQUESTS = st.builds(
     ).map(tuple),
     views=st.lists(
         st.builds(
-            View,
+            PictureView,
             picture=st.just(PICTURE),
             max_pixels=st.integers(1, 10**7),
             region=st.none() | st.just(Box(x1=1, y1=2, x2=30, y2=40)),
@@ -61,7 +61,7 @@ JSON = st.recursive(
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(REQUESTS, max_size=6))
-def test_requests_are_kept_as_they_were(requests: list[Request]) -> None:
+def test_requests_are_kept_as_they_were(requests: list[AnnotationRequest]) -> None:
     packer = RequestPacker()
     for request in requests:
         packer.add(request)
@@ -77,7 +77,11 @@ def test_many_requests_take_little_and_come_back_in_any_order() -> None:
     text = "a long prompt that all of them share. " * 100
     for number in range(2000):
         message = {"role": "user", "content": f"{text}{number}"}
-        packer.add(Request(Task.LOOK, (message,), (View(PICTURE, 99),), {}, 100))
+        packer.add(
+            AnnotationRequest(
+                RequestTask.LOOK, (message,), (PictureView(PICTURE, 99),), {}, 100
+            )
+        )
     packed = packer.packed()
     assert len(packed) < 2000 * 200
     with KeptRequests(packed) as kept:
@@ -91,4 +95,4 @@ def test_whatever_a_file_says_only_a_completion_is_an_answer(lines: list[object]
     results = list(read_results(raw))
     assert len(results) == len(raw)  # one for each, and nothing raised
     # None of these lines holds a list of choices.
-    assert not [one for one in results if one and one.ending is Ending.ANSWERED]
+    assert not [one for one in results if one and one.ending is RequestOutcome.ANSWERED]

@@ -12,7 +12,7 @@ from batch_runs import KEY, Runs, paid_twice, until
 from drawn_seeds import write_ingest
 
 from pixel_core.data.annotation.batch import submit as batch_office
-from pixel_core.dev.annotator import AnnotatorServer, Rule, Script
+from pixel_core.dev.annotator import AnnotatorServer, Script, ScriptRule
 
 pytestmark = pytest.mark.ci
 
@@ -58,7 +58,7 @@ MOMENTS = {
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_run_is_taken_up_and_nothing_is_sent_twice(runs: Runs, moment: str) -> None:
     do, route, count, first = MOMENTS[moment]
-    rule = Rule(do=do, route=route, first=first, seconds=60.0)
+    rule = ScriptRule(do=do, route=route, first=first, seconds=60.0)
     with AnnotatorServer(script=Script(rules=(rule,))) as server:
         with runs.in_process(server.url, **SETTINGS) as process:
             until(lambda: server.journal.count(route) >= count, process, runs)

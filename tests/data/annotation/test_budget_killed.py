@@ -17,7 +17,7 @@ import pytest
 from asking import KEY, VARIABLE, Told, ask, context, drive_all, request
 from endpoint import FakeEndpoint, Reply, Seen, chat
 
-from pixel_core.config import Prices
+from pixel_core.config import TokenPrices
 from pixel_core.data.annotation.batch.collect import garbled_digest
 from pixel_core.data.annotation.ledger import compaction
 from pixel_core.data.annotation.ledger.index import SEGMENTS
@@ -29,7 +29,7 @@ from pixel_core.workflow.store.shared_notes import StoredNotes
 
 #: What an answer of the fake endpoint costs.
 EACH = 0.00045
-MOST = dollars(most_price(Prices(), "test", request("000")))
+MOST = dollars(most_price(TokenPrices(), "test", request("000")))
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +89,7 @@ def test_what_a_killed_run_had_sent_counts_until_it_is_known(tmp_path: Path) -> 
             till.commit(request("a"))
     with open_till(run) as till:
         assert till.unsettled_usd == pytest.approx(
-            3 * dollars(most_price(Prices(), "test", request("a")))
+            3 * dollars(most_price(TokenPrices(), "test", request("a")))
         )
         assert till.spent_usd == 0
         till.reserve(request("b"))  # and nothing is sent

@@ -20,7 +20,13 @@ from hypothesis import strategies as st
 from pixel_core.data.annotation.ledger import compaction
 from pixel_core.data.annotation.ledger.index import INDEX, SEGMENTS, peek
 from pixel_core.data.annotation.ledger.ledger import Ledger, open_ledger
-from pixel_core.data.annotation.ledger.segments import Entry, Facts, pack, pack_all, unpack
+from pixel_core.data.annotation.ledger.segments import (
+    Facts,
+    LedgerEntry,
+    pack,
+    pack_all,
+    unpack,
+)
 from pixel_core.errors import StorageError
 from pixel_core.workflow.store import LeaseLost, Store
 
@@ -142,7 +148,9 @@ def test_a_damaged_segment_is_named_and_the_rest_of_it_saved(
     store = Store.open(str(tmp_path))
     notes = store.notes("annotate", "first")
     with open_ledger(notes, store.cache("annotate")) as ledger:
-        ledger.submit([Entry(digest(n), b"body %d" % n, FACTS) for n in range(10)]).result()
+        ledger.submit(
+            [LedgerEntry(digest(n), b"body %d" % n, FACTS) for n in range(10)]
+        ).result()
         ledger.record(digest(10), b"body 10", FACTS)
     first = segments(tmp_path)[0]
     data = first.read_bytes()
@@ -292,7 +300,7 @@ def test_kill_9_loses_nothing_that_was_recorded(tmp_path: Path) -> None:
 
 
 entries = st.builds(
-    Entry,
+    LedgerEntry,
     st.binary(min_size=32, max_size=32),
     st.binary(max_size=60),
     st.builds(Facts, st.text(max_size=5), st.just("m"), st.just("t"), price=st.integers(0, 9)),
@@ -300,13 +308,13 @@ entries = st.builds(
 
 
 @given(st.lists(entries, max_size=6))
-def test_entries_come_back_as_they_were(kept: list[Entry]) -> None:
+def test_entries_come_back_as_they_were(kept: list[LedgerEntry]) -> None:
     assert list(unpack(pack_all(kept))) == kept
 
 
 @given(st.lists(entries, min_size=1, max_size=5), st.data())
 def test_whatever_byte_changes_the_other_entries_are_saved(
-    kept: list[Entry], data: st.DataObject
+    kept: list[LedgerEntry], data: st.DataObject
 ) -> None:
     packed = bytearray(pack_all(kept))
     place = data.draw(st.integers(0, len(packed) - 1))

@@ -11,7 +11,7 @@ from asking import KEY, VARIABLE, context, drive_all, picture, request
 from endpoint import FakeEndpoint, Reply, Seen, chat
 from PIL import Image
 
-from pixel_core.data.annotation.requests import Procedure, View
+from pixel_core.data.annotation.requests import PictureView, Procedure
 from pixel_core.records import Box
 
 
@@ -24,10 +24,12 @@ def echo(seen: Seen, number: int) -> Reply:
     return chat(f"said {seen.question}")
 
 
-def views(tmp_path: Path, image: Image.Image, *shown: tuple[int, Box | None]) -> list[View]:
+def views(
+    tmp_path: Path, image: Image.Image, *shown: tuple[int, Box | None]
+) -> list[PictureView]:
     (tmp_path / "ingest").mkdir()
     kept = picture(tmp_path / "ingest", image)
-    return [View(kept, pixels, box) for pixels, box in shown]
+    return [PictureView(kept, pixels, box) for pixels, box in shown]
 
 
 def sent(seen: Seen) -> list[tuple[str, Image.Image]]:
@@ -46,7 +48,7 @@ def test_views_are_cut_shrunk_and_legible(tmp_path: Path) -> None:
     page.paste((200, 0, 0), (300, 100, 330, 140))
     box = Box(x1=300, y1=100, x2=330, y2=140)
 
-    def procedure(shown: list[View]) -> Procedure[None]:
+    def procedure(shown: list[PictureView]) -> Procedure[None]:
         yield request("q", *shown)
 
     with FakeEndpoint(echo) as endpoint:

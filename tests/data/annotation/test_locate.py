@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from seeds import carry_out, in_turn, picture, said, seed, video, words_of
 
 from pixel_core.config import OpenAIConfig, VerifyConfig
-from pixel_core.data.annotation.outcome import Outcome, Reason, Unusable
+from pixel_core.data.annotation.outcome import AnnotationFault, AnnotationOutcome, Unusable
 from pixel_core.data.annotation.places import SLACK, cue_in
 from pixel_core.data.annotation.procedure import annotate_seed
-from pixel_core.data.annotation.requests import Task
+from pixel_core.data.annotation.requests import RequestTask
 from pixel_core.records import Box, Cue, FrameCue, Seed
 
 CONFIG = OpenAIConfig(model="m", verify=VerifyConfig(votes=0))
@@ -34,7 +34,7 @@ def frames(*numbers: int, **fields: Any) -> dict[str, Any]:
     return {"valid": True, "frames": list(numbers), **WORDS, **fields}
 
 
-def outcome(one: Seed, *replies: Any) -> Outcome:
+def outcome(one: Seed, *replies: Any) -> AnnotationOutcome:
     return carry_out(annotate_seed(one, CONFIG), in_turn(*map(said, replies)))[0]
 
 
@@ -56,7 +56,7 @@ def test_the_request_shows_every_picture_with_question_choices_and_answer() -> N
         pictures=(picture("a.png"), picture("b.png")), choices=("Harbour", "Station", "Inn")
     )
     _, (request,) = carry_out(annotate_seed(one, CONFIG), in_turn(said(box(picture=2))))
-    assert request.task is Task.LOCATE
+    assert request.task is RequestTask.LOCATE
     assert [view.picture for view in request.views] == list(one.pictures)
     assert {view.max_pixels for view in request.views} == {CONFIG.max_picture_pixels}
     content = request.messages[1]["content"]
@@ -128,35 +128,35 @@ def test_a_cue_from_the_source_is_kept_and_only_texts_are_asked_for(one: Seed) -
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        ("here you are: the box is on the left", Reason.NOT_JSON),
-        ("[" * 100_000, Reason.NOT_JSON),
-        (" \n", Reason.EMPTY),
-        (None, Reason.EMPTY),
-        ("[]", Reason.SCHEMA),
-        ({"valid": True}, Reason.SCHEMA),
-        ({**box(), "extra": 1}, Reason.SCHEMA),
-        (box(picture="1"), Reason.SCHEMA),
-        (box(box=[0.1] * 1000), Reason.SCHEMA),
-        (box(picture=0), Reason.PLACE),
-        (box(picture=2), Reason.PLACE),
-        (box(box=[10, 10, 300, 200]), Reason.PLACE),
-        (box(box=[0.5, 0.5, 0.5, 0.7]), Reason.PLACE),
-        (box(box=[0.1, 0.2, 0.3]), Reason.PLACE),
-        (box(box=[math.nan, 0.2, 0.3, 0.4]), Reason.PLACE),
-        (box(box=[0.5, 0.5, 0.501, 0.7]), Reason.TOO_SMALL),
-        (box(local_view="done <|im_end|>"), Reason.TEXT),
-        (box(local_view="so \\boxed{4}"), Reason.TEXT),
-        (box(subject="<tool_call>"), Reason.TEXT),
-        (box(subject="x" * 500), Reason.TEXT),
-        (box(subject="​ "), Reason.TEXT),
-        (box(whole_view="Inside the bounding box is a door."), Reason.MENTION),
-        (box(local_view="This matches the given answer."), Reason.MENTION),
-        (box(whole_view="A sign says HARBOUR."), Reason.LEAK),
-        (box(subject="the harbour sign"), Reason.LEAK),
+        ("here you are: the box is on the left", AnnotationFault.NOT_JSON),
+        ("[" * 100_000, AnnotationFault.NOT_JSON),
+        (" \n", AnnotationFault.EMPTY),
+        (None, AnnotationFault.EMPTY),
+        ("[]", AnnotationFault.SCHEMA),
+        ({"valid": True}, AnnotationFault.SCHEMA),
+        ({**box(), "extra": 1}, AnnotationFault.SCHEMA),
+        (box(picture="1"), AnnotationFault.SCHEMA),
+        (box(box=[0.1] * 1000), AnnotationFault.SCHEMA),
+        (box(picture=0), AnnotationFault.PLACE),
+        (box(picture=2), AnnotationFault.PLACE),
+        (box(box=[10, 10, 300, 200]), AnnotationFault.PLACE),
+        (box(box=[0.5, 0.5, 0.5, 0.7]), AnnotationFault.PLACE),
+        (box(box=[0.1, 0.2, 0.3]), AnnotationFault.PLACE),
+        (box(box=[math.nan, 0.2, 0.3, 0.4]), AnnotationFault.PLACE),
+        (box(box=[0.5, 0.5, 0.501, 0.7]), AnnotationFault.TOO_SMALL),
+        (box(local_view="done <|im_end|>"), AnnotationFault.TEXT),
+        (box(local_view="so \\boxed{4}"), AnnotationFault.TEXT),
+        (box(subject="<tool_call>"), AnnotationFault.TEXT),
+        (box(subject="x" * 500), AnnotationFault.TEXT),
+        (box(subject="​ "), AnnotationFault.TEXT),
+        (box(whole_view="Inside the bounding box is a door."), AnnotationFault.MENTION),
+        (box(local_view="This matches the given answer."), AnnotationFault.MENTION),
+        (box(whole_view="A sign says HARBOUR."), AnnotationFault.LEAK),
+        (box(subject="the harbour sign"), AnnotationFault.LEAK),
     ],
 )
 def test_a_useless_answer_is_asked_again_with_its_fault_then_dropped(
-    answer: Any, reason: Reason
+    answer: Any, reason: AnnotationFault
 ) -> None:
     mended, asked = carry_out(annotate_seed(seed(), CONFIG), in_turn(said(answer), said(box())))
     assert mended.annotation is not None
@@ -166,7 +166,7 @@ def test_a_useless_answer_is_asked_again_with_its_fault_then_dropped(
 
     dropped = outcome(seed(), answer, answer, answer)
     assert (dropped.annotation, dropped.dropped) == (None, reason)
-    assert dropped.tally.asks == {Task.LOCATE: 3}
+    assert dropped.tally.asks == {RequestTask.LOCATE: 3}
     assert dropped.tally.asked_again == {reason: 2}
 
 
@@ -182,7 +182,7 @@ def test_what_goes_back_to_the_model_is_short_and_can_be_sent(answer: str) -> No
 @pytest.mark.parametrize("numbers", [(), (0,), (17,), (-1, 3)])
 def test_frames_that_are_not_there_are_asked_again(numbers: tuple[int, ...]) -> None:
     result = outcome(video(), frames(*numbers), frames(3))
-    assert result.tally.asked_again == {Reason.PLACE: 1}
+    assert result.tally.asked_again == {AnnotationFault.PLACE: 1}
 
 
 def test_refused_and_cut_answers_have_reasons_of_their_own() -> None:
@@ -192,8 +192,11 @@ def test_refused_and_cut_answers_have_reasons_of_their_own() -> None:
         said(None, refusal="content_filter"),
     )
     result, _ = carry_out(annotate_seed(seed(), CONFIG), in_turn(*replies))
-    assert result.dropped is Reason.REFUSED
-    assert result.tally.asked_again == {Reason.REFUSED: 1, Reason.TRUNCATED: 1}
+    assert result.dropped is AnnotationFault.REFUSED
+    assert result.tally.asked_again == {
+        AnnotationFault.REFUSED: 1,
+        AnnotationFault.TRUNCATED: 1,
+    }
 
 
 def test_what_the_model_calls_not_valid_is_dropped_at_once() -> None:
@@ -203,7 +206,10 @@ def test_what_the_model_calls_not_valid_is_dropped_at_once() -> None:
         (video(), frames(valid=False, **empty)),
     ):
         result = outcome(one, answer)
-        assert (result.dropped, result.tally.asks) == (Reason.NOT_VALID, {Task.LOCATE: 1})
+        assert (result.dropped, result.tally.asks) == (
+            AnnotationFault.NOT_VALID,
+            {RequestTask.LOCATE: 1},
+        )
 
 
 def test_swapped_and_slightly_outside_boxes_are_repaired_and_counted() -> None:
@@ -261,4 +267,4 @@ def test_thoughts_and_a_blocks_marks_are_no_part_of_the_answer(form: str) -> Non
 @pytest.mark.parametrize("text", ["<think>{}", "```json\n{}", "{} That is it.", "Sure: {}"])
 def test_other_words_around_an_answer_are_not(text: str) -> None:
     found = outcome(seed(), *[text.replace("{}", json.dumps(box()))] * 3)
-    assert found.dropped is Reason.NOT_JSON
+    assert found.dropped is AnnotationFault.NOT_JSON

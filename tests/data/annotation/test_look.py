@@ -11,9 +11,9 @@ from test_propose import proposal
 
 from pixel_core.config import OpenAIConfig, VerifyConfig
 from pixel_core.data.annotation.expected import expected_requests
-from pixel_core.data.annotation.outcome import Outcome, Reason
+from pixel_core.data.annotation.outcome import AnnotationFault, AnnotationOutcome
 from pixel_core.data.annotation.procedure import annotate_seed
-from pixel_core.data.annotation.requests import Request, Task
+from pixel_core.data.annotation.requests import AnnotationRequest, RequestTask
 from pixel_core.models.endpoint.completion import Reply
 from pixel_core.records import Box, Cue, SecondLook, Seed
 
@@ -22,7 +22,7 @@ def config(votes: int = 1) -> OpenAIConfig:
     return OpenAIConfig(model="m", verify=VerifyConfig(votes=votes))
 
 
-def is_whole(one: Seed, request: Request) -> bool:
+def is_whole(one: Seed, request: AnnotationRequest) -> bool:
     return [view.picture for view in request.views] == list(one.pictures) and not any(
         view.region for view in request.views
     )
@@ -34,13 +34,13 @@ def looked(
     crop: list[str | None],
     whole: list[str | None],
     votes: int = 1,
-) -> tuple[Outcome, list[Request]]:
+) -> tuple[AnnotationOutcome, list[AnnotationRequest]]:
     """Locate (or propose) with ``first``; then the answers read from crop and whole, in
     turn, None where it can't be read."""
     left = {False: iter(crop), True: iter(whole)}
 
-    def answer(request: Request) -> Reply:
-        if request.task is not Task.LOOK:
+    def answer(request: AnnotationRequest) -> Reply:
+        if request.task is not RequestTask.LOOK:
             return said(first)
         read = next(left[is_whole(one, request)])
         return said({"readable": read is not None, "answer": read or ""})
@@ -63,12 +63,12 @@ def test_what_follows_from_the_two_looks(
 ) -> None:
     result, asked = looked(seed(), box(), crop, whole)
     if look is None:
-        assert (result.annotation, result.dropped) == (None, Reason.LOOK_FAILED)
+        assert (result.annotation, result.dropped) == (None, AnnotationFault.LOOK_FAILED)
     else:
         assert result.annotation is not None
         assert result.annotation.look is look
         assert result.annotation.author == "openai:m@locate-1,look-1"
-    assert result.tally.asks[Task.LOOK] == len(crop) + len(whole)
+    assert result.tally.asks[RequestTask.LOOK] == len(crop) + len(whole)
     assert len(asked) == 1 + len(crop) + len(whole)
 
 
@@ -121,7 +121,7 @@ def test_the_majority_decides_and_votes_that_change_nothing_are_not_paid(
 ) -> None:
     result, asked = looked(seed(), box(), crop, whole, votes=3)
     assert (result.annotation.look if result.annotation else None) is look
-    looks = [request for request in asked if request.task is Task.LOOK]
+    looks = [request for request in asked if request.task is RequestTask.LOOK]
     assert len(looks) == len(crop) + len(whole)
     assert [r.vote for r in looks] == [*range(len(crop)), *range(len(whole))]
     assert all(request.temperature > 0 for request in looks)
@@ -137,19 +137,19 @@ def test_a_question_about_the_whole_needs_an_answer_that_shows_at_its_small_size
         assert result.annotation is not None
         assert (result.annotation.cue, result.annotation.look) == (None, SecondLook.EASY)
     else:
-        assert result.dropped is Reason.LOOK_FAILED
+        assert result.dropped is AnnotationFault.LOOK_FAILED
 
 
 def test_a_look_without_an_answer_decides_nothing_and_drops_the_seed_for_that() -> None:
-    def answer(request: Request) -> Reply:
-        if request.task is Task.LOCATE:
+    def answer(request: AnnotationRequest) -> Reply:
+        if request.task is RequestTask.LOCATE:
             return said(box())
         if is_whole(seed(), request):
             return said(None, refusal="no")
         return said({"readable": True, "answer": "Harbour"})
 
     result, asked = carry_out(annotate_seed(seed(), config()), answer)
-    assert result.dropped is Reason.REFUSED
+    assert result.dropped is AnnotationFault.REFUSED
     assert len(asked) == 1 + 1 + 3
 
 

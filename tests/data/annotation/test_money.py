@@ -13,7 +13,7 @@ from endpoint import FakeEndpoint, Reply, Seen, chat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_core.config import Prices
+from pixel_core.config import TokenPrices
 from pixel_core.data.annotation.picture_tokens import picture_tokens, view_size
 from pixel_core.data.annotation.pricing import (
     PICO,
@@ -24,7 +24,7 @@ from pixel_core.data.annotation.pricing import (
     picodollars,
     price,
 )
-from pixel_core.data.annotation.requests import View
+from pixel_core.data.annotation.requests import PictureView
 from pixel_core.data.annotation.till import open_till
 from pixel_core.data.annotation.wire import request_json
 from pixel_core.errors import BudgetSpent
@@ -44,9 +44,9 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_reply_at_list_price() -> None:
     # 1,000 prompt tokens, 400 of them cached, and 200 of completion, at gpt-4o's prices.
-    cost = price(Prices(), prompt=1000, cached=400, completion=200)
+    cost = price(TokenPrices(), prompt=1000, cached=400, completion=200)
     assert dollars(cost) == pytest.approx(0.0015 + 0.0005 + 0.002)
-    assert 2 * price(Prices(), prompt=1000, cached=400, completion=200, batch=True) == cost
+    assert 2 * price(TokenPrices(), prompt=1000, cached=400, completion=200, batch=True) == cost
 
 
 @few
@@ -54,7 +54,7 @@ def test_a_reply_at_list_price() -> None:
 def test_prices_are_exact(
     each: float, cached_each: float, said_each: float, prompt: int, cached: int, said: int
 ) -> None:
-    prices = Prices(prompt=each, cached_prompt=cached_each, completion=said_each)
+    prices = TokenPrices(prompt=each, cached_prompt=cached_each, completion=said_each)
     cached = min(cached, prompt)
     exact = (
         Decimal(repr(each)) * (prompt - cached)
@@ -68,7 +68,7 @@ def test_prices_are_exact(
 @few
 @given(st.lists(tokens, max_size=20))
 def test_sums_do_not_drift(prompts: list[int]) -> None:
-    prices = Prices(prompt=0.15, cached_prompt=0.075, completion=0.6)
+    prices = TokenPrices(prompt=0.15, cached_prompt=0.075, completion=0.6)
     each = sum(price(prices, prompt=prompt, completion=0, batch=True) for prompt in prompts)
     assert each == price(prices, prompt=sum(prompts), completion=0, batch=True)
 
@@ -108,8 +108,10 @@ def test_no_picture_counts_more_than_eight_tiles(width: int, height: int) -> Non
     assert picture_tokens("gpt-4o", width, height) == picture_tokens("gpt-4o", height, width)
 
 
-def view(width: int, height: int, pixels: int, region: Box | None = None) -> View:
-    return View(Picture(member="a", width=width, height=height, sha256="0"), pixels, region)
+def view(width: int, height: int, pixels: int, region: Box | None = None) -> PictureView:
+    return PictureView(
+        Picture(member="a", width=width, height=height, sha256="0"), pixels, region
+    )
 
 
 @few
@@ -126,8 +128,8 @@ def test_views_keep_their_shape_within_the_budget(width: int, height: int, most:
 def test_the_bound_is_above_the_expectation(text: str, side: int) -> None:
     asked = request(text, view(side, side, 10**6))
     assert expected_tokens("gpt-4o", asked) <= most_tokens("gpt-4o", asked)
-    small = most_price(Prices(), "gpt-4o", asked, batch=True)
-    assert 0 < small < most_price(Prices(), "gpt-4o", asked)
+    small = most_price(TokenPrices(), "gpt-4o", asked, batch=True)
+    assert 0 < small < most_price(TokenPrices(), "gpt-4o", asked)
 
 
 def metered(prompt: int, completion: int, cached: int = 0) -> Callable[[Seen, int], Reply]:

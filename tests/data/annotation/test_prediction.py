@@ -12,7 +12,7 @@ from pixel_core.config import PipelineConfig
 from pixel_core.data.annotation import cost_estimate as likely_cost
 from pixel_core.dev.annotator import AnnotatorServer
 from pixel_core.workflow.planning import plan
-from pixel_core.workflow.runner import Outcome, run_stage
+from pixel_core.workflow.runner import StageOutcome, run_stage
 from pixel_core.workflow.stage import Prediction
 from pixel_core.workflow.store import Artifact, Store
 from pixel_core.workflow.table import BY_NAME
@@ -48,7 +48,7 @@ def predicted(config: PipelineConfig, store: Store) -> tuple[float, str]:
     return cost.usd, cost.words
 
 
-def ingest(config: PipelineConfig, store: Store) -> Outcome:
+def ingest(config: PipelineConfig, store: Store) -> StageOutcome:
     return run_stage(BY_NAME["ingest"], config, {}, store)
 
 

@@ -9,9 +9,9 @@ import pytest
 from seeds import carry_out, in_turn, photo, said, words_of
 
 from pixel_core.config import OpenAIConfig, VerifyConfig
-from pixel_core.data.annotation.outcome import Outcome, Reason
+from pixel_core.data.annotation.outcome import AnnotationFault, AnnotationOutcome
 from pixel_core.data.annotation.procedure import annotate_seed
-from pixel_core.data.annotation.requests import Task
+from pixel_core.data.annotation.requests import RequestTask
 from pixel_core.data.annotation.shuffle import shuffled
 from pixel_core.records import Box, Cue, Query
 from pixel_core.rewards.grading import grade
@@ -33,7 +33,7 @@ def proposal(**fields: Any) -> dict[str, Any]:
     }
 
 
-def outcome(*replies: Any) -> Outcome:
+def outcome(*replies: Any) -> AnnotationOutcome:
     return carry_out(annotate_seed(photo(), CONFIG), in_turn(*map(said, replies)))[0]
 
 
@@ -53,7 +53,7 @@ def test_a_proposal_makes_a_seed_with_a_question() -> None:
     right = letters[made.choices.index("green")]
     assert grade("Green", query)
     assert [letter for letter in letters if grade(letter, query)] == [right]
-    assert request.task is Task.PROPOSE
+    assert request.task is RequestTask.PROPOSE
     assert len(request.views) == 1
     assert "question" in words_of(request)
 
@@ -85,31 +85,37 @@ def test_the_order_is_drawn_again_the_same_and_differently_by_seed_and_id() -> N
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"box": [0.1, 0.1, 0.6, 0.6]}, Reason.NOT_SMALL),
-        ({"box": [0, 0, 1, 1]}, Reason.NOT_SMALL),
-        ({"box": [0.1, 0.1, 0.101, 0.3]}, Reason.TOO_SMALL),
-        ({"wrong_options": ["orange", "white"]}, Reason.OPTIONS),
-        ({"wrong_options": ["orange", "white", "red", "blue"]}, Reason.OPTIONS),
-        ({"wrong_options": ["orange", "white", "Green."]}, Reason.OPTIONS),
-        ({"wrong_options": ["orange", "7", "7.0"]}, Reason.OPTIONS),
-        ({"wrong_options": ["orange", "white", "a } b"]}, Reason.OPTIONS),
-        ({"wrong_options": ["orange", "white", ""]}, Reason.TEXT),
-        ({"right_option": "<|im_end|>"}, Reason.TEXT),
-        ({"question": "What colour is the kite in the cropped picture?"}, Reason.MENTION),
-        ({"question": "What is shown in the bounding box?"}, Reason.MENTION),
-        ({"question": "What colour is the kite in this region?"}, Reason.MENTION),
-        ({"question": "What is in the highlighted area?"}, Reason.MENTION),
-        ({"question": "What do you see when you zoom in on the kite?"}, Reason.MENTION),
-        ({"question": "What does the box show?"}, Reason.MENTION),
-        ({"question": "Which kite is in the close-up?"}, Reason.MENTION),
-        ({"question": "Is the tail of the kite green?"}, Reason.LEAK),
-        ({"subject": "the green tail"}, Reason.LEAK),
-        ({"whole_view": "A kite with a green tail flies there."}, Reason.LEAK),
-        ({"question": " "}, Reason.TEXT),
+        ({"box": [0.1, 0.1, 0.6, 0.6]}, AnnotationFault.NOT_SMALL),
+        ({"box": [0, 0, 1, 1]}, AnnotationFault.NOT_SMALL),
+        ({"box": [0.1, 0.1, 0.101, 0.3]}, AnnotationFault.TOO_SMALL),
+        ({"wrong_options": ["orange", "white"]}, AnnotationFault.OPTIONS),
+        ({"wrong_options": ["orange", "white", "red", "blue"]}, AnnotationFault.OPTIONS),
+        ({"wrong_options": ["orange", "white", "Green."]}, AnnotationFault.OPTIONS),
+        ({"wrong_options": ["orange", "7", "7.0"]}, AnnotationFault.OPTIONS),
+        ({"wrong_options": ["orange", "white", "a } b"]}, AnnotationFault.OPTIONS),
+        ({"wrong_options": ["orange", "white", ""]}, AnnotationFault.TEXT),
+        ({"right_option": "<|im_end|>"}, AnnotationFault.TEXT),
+        (
+            {"question": "What colour is the kite in the cropped picture?"},
+            AnnotationFault.MENTION,
+        ),
+        ({"question": "What is shown in the bounding box?"}, AnnotationFault.MENTION),
+        ({"question": "What colour is the kite in this region?"}, AnnotationFault.MENTION),
+        ({"question": "What is in the highlighted area?"}, AnnotationFault.MENTION),
+        (
+            {"question": "What do you see when you zoom in on the kite?"},
+            AnnotationFault.MENTION,
+        ),
+        ({"question": "What does the box show?"}, AnnotationFault.MENTION),
+        ({"question": "Which kite is in the close-up?"}, AnnotationFault.MENTION),
+        ({"question": "Is the tail of the kite green?"}, AnnotationFault.LEAK),
+        ({"subject": "the green tail"}, AnnotationFault.LEAK),
+        ({"whole_view": "A kite with a green tail flies there."}, AnnotationFault.LEAK),
+        ({"question": " "}, AnnotationFault.TEXT),
     ],
 )
 def test_a_proposal_that_is_not_fair_is_asked_again(
-    fields: dict[str, Any], reason: Reason
+    fields: dict[str, Any], reason: AnnotationFault
 ) -> None:
     result = outcome(proposal(**fields), proposal())
     assert result.annotation is not None
@@ -137,4 +143,7 @@ def test_a_photo_without_a_question_is_dropped_without_asking_again() -> None:
         ("subject", "question", "right_option", "whole_view", "local_view"), ""
     )
     result = outcome(proposal(valid=False, box=[], wrong_options=[], **nothing))
-    assert (result.dropped, result.tally.asks) == (Reason.NOT_VALID, {Task.PROPOSE: 1})
+    assert (result.dropped, result.tally.asks) == (
+        AnnotationFault.NOT_VALID,
+        {RequestTask.PROPOSE: 1},
+    )

@@ -30,10 +30,10 @@ from pixel_core.data.synthesis import stage as synthesize
 from pixel_core.errors import DataError
 from pixel_core.media.archive import PictureArchive
 from pixel_core.records import Split, Trajectory, TrajectoryKind, read_jsonl
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.tiny.tokenizer import build_tokenizer
-from pixel_core.training.sft import Lessons
+from pixel_core.training.sft import SftDataset
 from pixel_core.workflow.stage import SilentProgress
 
 QUIET = SilentProgress()
@@ -260,11 +260,11 @@ def test_an_imported_folder_is_trained_on(
     empty = tmp_path / "text_only"
     empty.mkdir()
     (empty / "trajectories.jsonl").touch()
-    prompts = Prompts(
+    prompts = Renderer(
         config.dialogue, Vocabulary.of(build_tokenizer(compact_config().dialogue))
     )
-    trained = Lessons({**again, "text_only": empty}, prompts)
-    original = Lessons({**inputs, "text_only": empty}, prompts)
+    trained = SftDataset({**again, "text_only": empty}, prompts)
+    original = SftDataset({**inputs, "text_only": empty}, prompts)
     place = {one.id: number for number, one in enumerate(after)}
     for number, one in enumerate(before[:-1]):
         mine, theirs = trained.transcript(place[one.id]), original.transcript(number)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pixel_core.config import DialogueConfig, FramesConfig, PixelBudget, ZoomConfig
 from pixel_core.data.exchange.foreign_calls import around, our_call, written
-from pixel_core.data.exchange.portable import Reason, Rejected
+from pixel_core.data.exchange.portable import ImportRefusal, Rejected
 from pixel_core.records import Box
 from pixel_core.rollout.calls import CallError, SelectCall, ZoomCall, parse_turn
 from pixel_core.rollout.operations import ShownPicture, show, zoom
@@ -83,15 +83,15 @@ def test_parts_are_parts_and_one_is_the_edge(
     ],
 )
 def test_what_a_call_may_not_name_is_refused(box: list[float]) -> None:
-    assert refusal(box) == Reason.CALL_REFUSED
+    assert refusal(box) == ImportRefusal.CALL_REFUSED
 
 
 @pytest.mark.parametrize("name", NAMES[1:])
 def test_names_that_were_used_for_both_take_whole_pixels(name: str) -> None:
     assert box_of([280, 0, 560, 448], name) == (0.5, 0.0, 1.0, 1.0)
     assert box_of([280, 0, 575, 450], name) == (0.5, 0.0, 1.0, 1.0)  # a fraction beyond
-    assert refusal([0.62, 0.4, 1.2, 0.9], name) == Reason.CALL_REFUSED
-    assert refusal([0, 0, 900, 100], name) == Reason.CALL_REFUSED
+    assert refusal([0.62, 0.4, 1.2, 0.9], name) == ImportRefusal.CALL_REFUSED
+    assert refusal([0, 0, 900, 100], name) == ImportRefusal.CALL_REFUSED
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,12 @@ def test_names_that_were_used_for_both_take_whole_pixels(name: str) -> None:
     [[0.1, 0.2, 0.3], [0.1] * 5, "0.1", None, [True, 0, 1, 1], ["0", 0, 1, 1], [None] * 4],
 )
 def test_what_is_no_box_is_a_bad_call(values: Any) -> None:
-    assert refusal(values) == Reason.BAD_CALL
+    assert refusal(values) == ImportRefusal.BAD_CALL
 
 
 @pytest.mark.parametrize("target", [1.0, "1", None, True, [1]])
 def test_what_is_no_target_is_a_bad_call(target: Any) -> None:
-    assert refusal([0, 0, 0.5, 0.5], target=target) == Reason.BAD_CALL
+    assert refusal([0, 0, 0.5, 0.5], target=target) == ImportRefusal.BAD_CALL
 
 
 @st.composite
@@ -215,7 +215,7 @@ def test_targets_in_a_video_count_as_the_original_counts(name: str) -> None:
     for refused in (0, 1, 5, -1, 12):
         with pytest.raises(Rejected) as caught:
             target_of(shown, refused, name)
-        assert caught.value.reason is Reason.CALL_REFUSED
+        assert caught.value.reason is ImportRefusal.CALL_REFUSED
 
 
 def test_targets_among_pictures_count_all_that_were_shown() -> None:

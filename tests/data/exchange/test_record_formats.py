@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pixel_core.data.exchange import records_chat, records_original
 from pixel_core.data.exchange.portable import (
     Files,
+    ImportRefusal,
     PortableMessage,
     PortableRecord,
-    Reason,
     Rejected,
     pack,
     unpack,
@@ -108,25 +108,33 @@ def test_what_the_messages_lack_travels_beside_them(
 @pytest.mark.parametrize(
     ("format", "values", "reason"),
     [
-        (records_original, [], Reason.NOT_A_RECORD),
-        (records_original, {"message_list": [{"role": 1}]}, Reason.NOT_A_RECORD),
+        (records_original, [], ImportRefusal.NOT_A_RECORD),
+        (records_original, {"message_list": [{"role": 1}]}, ImportRefusal.NOT_A_RECORD),
         (
             records_original,
             {"message_list": [{"role": "user", "content": [{"text": "a", "image": "b"}]}]},
-            Reason.NOT_A_RECORD,
+            ImportRefusal.NOT_A_RECORD,
         ),
-        (records_original, {"message_list": [], "pixel_reasoner": 7}, Reason.EXTRA_DIFFERS),
-        (records_chat, {"messages": [{"role": "user", "content": ["x"]}]}, Reason.NOT_A_RECORD),
-        (records_chat, {"messages": [], "images": ["a.png"]}, Reason.PICTURE_COUNT),
+        (
+            records_original,
+            {"message_list": [], "pixel_reasoner": 7},
+            ImportRefusal.EXTRA_DIFFERS,
+        ),
+        (
+            records_chat,
+            {"messages": [{"role": "user", "content": ["x"]}]},
+            ImportRefusal.NOT_A_RECORD,
+        ),
+        (records_chat, {"messages": [], "images": ["a.png"]}, ImportRefusal.PICTURE_COUNT),
         (
             records_chat,
             {"messages": [{"role": "user", "content": "<image><image>"}], "images": ["a.png"]},
-            Reason.PICTURE_COUNT,
+            ImportRefusal.PICTURE_COUNT,
         ),
     ],
 )
 def test_what_is_no_record_is_rejected_by_name(
-    format: Any, values: Any, reason: Reason
+    format: Any, values: Any, reason: ImportRefusal
 ) -> None:
     with pytest.raises(Rejected) as caught:
         format.load(values)

@@ -17,7 +17,7 @@ from PIL import Image
 from pixel_core.config import IngestConfig, PipelineConfig
 from pixel_core.data.sources import ingest
 from pixel_core.data.sources.ingest_archive import SharedArchive
-from pixel_core.data.sources.source import Found
+from pixel_core.data.sources.source import FoundSeed
 from pixel_core.data.sources.spool import Spool
 from pixel_core.errors import DataError
 from pixel_core.media import picture_facts, picture_files
@@ -272,7 +272,7 @@ def test_an_edit_between_check_and_writing_is_refused(
         list(source.seeds(archive))
 
 
-def found(id: str, split: Split = Split.TRAIN) -> Found:
+def found(id: str, split: Split = Split.TRAIN) -> FoundSeed:
     picture = Picture(member="a.png", width=1, height=1, sha256="0" * 64)
     seed = Seed(
         id=id,
@@ -282,7 +282,7 @@ def found(id: str, split: Split = Split.TRAIN) -> Found:
         pictures=(picture,),
         provenance=Provenance(source="test"),
     )
-    return Found(seed, False)
+    return FoundSeed(seed, False)
 
 
 def test_a_source_with_an_id_twice_is_refused(tmp_path: Path) -> None:

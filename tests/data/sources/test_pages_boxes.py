@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pixel_core.data.sources.pages.boxes import Wanted, place_of
-from pixel_core.media.picture_fault import Fault
+from pixel_core.data.sources.pages.boxes import AnswerToFind, place_of
+from pixel_core.media.picture_fault import PictureFault
 from pixel_core.records import Box
 
 SIDE = 60
@@ -43,8 +43,8 @@ def test_the_box_covers_the_text_and_the_ink_that_reaches_over_it(
     hidden = Image.new("RGB", (SIDE, SIDE), (paper,) * 3)
     shown = hidden.copy()
     shown.paste((255 - paper if abs(255 - 2 * paper) > 60 else 0, paper, paper), ink.as_tuple())
-    place = place_of(Wanted("x", None), found(text), shown, hidden)
-    if isinstance(place, Fault):
+    place = place_of(AnswerToFind("x", None), found(text), shown, hidden)
+    if isinstance(place, PictureFault):
         assert not ink.intersects(grown(text, 3))
         return
     assert place.contains(text)

@@ -17,12 +17,12 @@ import pytest
 from PIL import Image
 
 from pixel_core.data.sources.folder import Folder
-from pixel_core.data.sources.pages.boxes import Wanted
+from pixel_core.data.sources.pages.boxes import AnswerToFind
 from pixel_core.data.sources.pages.pages_browser import find
 from pixel_core.data.sources.pages.pages_renderer import PageRenderer
 from pixel_core.data.sources.pages.pages_rendering import MAX_HEIGHT, Rendered
 from pixel_core.errors import ConfigError
-from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_fault import PictureFault
 
 pytestmark = [
     pytest.mark.ci,
@@ -52,7 +52,9 @@ class Look:
         self, page: str, *answers: str | tuple[str, int], name: str = "page.html"
     ) -> Rendered:
         (self.root / name).write_text(page, encoding="utf-8")
-        wanted = [Wanted(a, None) if isinstance(a, str) else Wanted(*a) for a in answers]
+        wanted = [
+            AnswerToFind(a, None) if isinstance(a, str) else AnswerToFind(*a) for a in answers
+        ]
         return self._renderer.render(name, wanted)
 
 
@@ -78,12 +80,12 @@ def ink_of(rendered: Rendered, colour: tuple[int, int, int]) -> np.ndarray:
 
 
 def box(place: object) -> tuple[int, int, int, int]:
-    assert not isinstance(place, Fault), f"{place.fault}; {place.remedy}"
+    assert not isinstance(place, PictureFault), f"{place.fault}; {place.remedy}"
     return place.as_tuple()  # type: ignore[attr-defined]
 
 
 def fault(place: object) -> str:
-    assert isinstance(place, Fault)
+    assert isinstance(place, PictureFault)
     return place.fault
 
 
@@ -207,7 +209,7 @@ def test_a_page_is_as_high_as_what_is_on_it(look: Look) -> None:
     assert long.height == 2345
     wide = look("<!doctype html><div style='width:3000px;height:10px;background:#000'>")
     assert wide.width == WIDTH
-    with pytest.raises(Fault, match=f"is {MAX_HEIGHT + 1} pixels high"):
+    with pytest.raises(PictureFault, match=f"is {MAX_HEIGHT + 1} pixels high"):
         look(f"<!doctype html><body style='margin:0'><div style='height:{MAX_HEIGHT + 1}px'>")
 
 
@@ -284,10 +286,10 @@ def test_pages_in_other_encodings_read_as_they_say(look: Look) -> None:
     )
     (look.root / "bare.html").write_bytes("<p>Größe".encode())
     for name in ("latin.html", "bare.html"):
-        rendered = look._renderer.render(name, [Wanted("größe", None)])
+        rendered = look._renderer.render(name, [AnswerToFind("größe", None)])
         box(rendered.places[0])
     (look.root / "bad.md").write_bytes(b"caf\xe9")
-    with pytest.raises(Fault, match="not UTF-8"):
+    with pytest.raises(PictureFault, match="not UTF-8"):
         look._renderer.render("bad.md", [])
 
 
@@ -315,7 +317,7 @@ def test_a_browser_hears_no_secret_and_is_started_again_when_it_dies(
     known = set(browsers())
     (tmp_path / "a.html").write_text("<p>answer")
     with PageRenderer(Folder(str(tmp_path)), WIDTH) as own:
-        before = own.render("a.html", [Wanted("answer", None)])
+        before = own.render("a.html", [AnswerToFind("answer", None)])
         started = set(browsers()) - known
         assert started
         heard = []
@@ -327,7 +329,7 @@ def test_a_browser_hears_no_secret_and_is_started_again_when_it_dies(
         for pid in started:
             with suppress(ProcessLookupError):  # it went with its parent
                 os.kill(pid, signal.SIGKILL)
-        assert own.render("a.html", [Wanted("answer", None)]).png == before.png
+        assert own.render("a.html", [AnswerToFind("answer", None)]).png == before.png
 
 
 def test_no_browser_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 from pixel_core.config import IngestConfig, PagesConfig, PipelineConfig, SplitShares
 from pixel_core.data.sources.pages.pages_browser import find
 from pixel_core.data.sources.pages.source import PagesSource
-from pixel_core.data.sources.source import Found
+from pixel_core.data.sources.source import FoundSeed
 from pixel_core.errors import ConfigError, DataError
 from pixel_core.media.archive import PictureArchive, PictureArchiveWriter
 from pixel_core.records import Cue, Seed
@@ -45,7 +45,7 @@ GOOD = (
 )
 
 
-def ingest(path: object, archive: Path, **fields: Any) -> tuple[PagesSource, list[Found]]:
+def ingest(path: object, archive: Path, **fields: Any) -> tuple[PagesSource, list[FoundSeed]]:
     source = PagesSource(PagesConfig(path=str(path), width=WIDTH, **fields))
     with PictureArchiveWriter(archive) as writer:
         return source, list(source.seeds(writer))
@@ -55,13 +55,15 @@ STATED = {"licence": "CC-BY-4.0", "revision": "v2"}
 
 
 @pytest.fixture(scope="module")
-def ingested(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PagesSource, list[Found]]:
+def ingested(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, PagesSource, list[FoundSeed]]:
     """``GOOD`` from a local folder, which lies beside its archive ``p.zip``."""
     place = tmp_path_factory.mktemp("ingested")
     return place, *ingest(fill(place / "pages", *GOOD), place / "p.zip", **STATED)
 
 
-def test_records_become_seeds(ingested: tuple[Path, PagesSource, list[Found]]) -> None:
+def test_records_become_seeds(ingested: tuple[Path, PagesSource, list[FoundSeed]]) -> None:
     place, source, found = ingested
     assert source.total() == 3
     seeds: list[Seed] = [one.seed for one in found]
@@ -91,7 +93,7 @@ def test_records_become_seeds(ingested: tuple[Path, PagesSource, list[Found]]) -
 
 @pytest.mark.ci
 def test_a_copy_on_s3_makes_the_same_bytes(
-    ingested: tuple[Path, PagesSource, list[Found]], tmp_path: Path, s3_uri: str
+    ingested: tuple[Path, PagesSource, list[FoundSeed]], tmp_path: Path, s3_uri: str
 ) -> None:
     place, source, found = ingested
     bucket, _, prefix = s3_uri.removeprefix("s3://").partition("/")

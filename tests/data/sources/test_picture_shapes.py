@@ -28,7 +28,7 @@ from pixel_core.data.sources.videos import videos_facts
 from pixel_core.errors import DataError, MediaError
 from pixel_core.media.budget import check_shape, fit
 from pixel_core.media.picture_facts import Pictures, check_shown
-from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_fault import PictureFault
 from pixel_core.media.picture_files import embedded
 from pixel_core.records import Picture, Provenance, Seed, Split, write_jsonl
 from pixel_core.workflow.stage import SilentProgress, StageContext
@@ -108,7 +108,7 @@ def test_what_was_looked_at_before_is_checked_again() -> None:
         file = embedded(png(2000, 8), "strip.png")
         for _ in range(2):
             found = pictures.facts([file])[file.key]
-            assert isinstance(found, Fault)
+            assert isinstance(found, PictureFault)
 
 
 def test_photos_that_are_large_enough_to_be_taken_are_told(tmp_path: Path) -> None:
@@ -178,5 +178,5 @@ def test_a_video_of_strips_is_a_fault(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("size", NARROW)
 def test_what_draws_a_page_asks_the_same(size: tuple[int, int]) -> None:
-    with pytest.raises(Fault, match="can't be shown to a model"):
+    with pytest.raises(PictureFault, match="can't be shown to a model"):
         check_shown(*size)

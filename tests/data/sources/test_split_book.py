@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_core.config import SplitShares
-from pixel_core.data.sources.splits import SPLITS, Pair, SplitBook
+from pixel_core.data.sources.splits import SPLITS, ConflictingPair, SplitBook
 from pixel_core.records import Split
 
 
@@ -23,7 +23,9 @@ class Placed:
     split: Split | None
 
 
-def settled(records: list[Placed], shares: SplitShares) -> tuple[list[Split], list[Pair]]:
+def settled(
+    records: list[Placed], shares: SplitShares
+) -> tuple[list[Split], list[ConflictingPair]]:
     with SplitBook(shares) as book:
         for number, item in enumerate(records):
             digests = [hashlib.sha256(name.encode()).hexdigest() for name in item.pictures]

@@ -18,7 +18,7 @@ from pixel_core.config import (
     VideoKindShares,
     ZoomConfig,
 )
-from pixel_core.data.synthesis.trajectories import Writer, Written
+from pixel_core.data.synthesis.trajectories import TrajectoryWriter, Written
 from pixel_core.records import (
     Annotation,
     Box,
@@ -106,7 +106,7 @@ def only(kind: TrajectoryKind, base: PipelineConfig) -> PipelineConfig:
     return base.model_copy(update={"synthesize": settings})
 
 
-def written(writer: Writer, item: Annotation) -> Written:
+def written(writer: TrajectoryWriter, item: Annotation) -> Written:
     result = writer.write(item)
     assert isinstance(result, Written), result
     return result

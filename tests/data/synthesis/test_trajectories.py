@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pixel_core.config import DialogueConfig, PipelineConfig, PixelBudget, ZoomConfig
 from pixel_core.data.synthesis.kinds import OPERATIONS
-from pixel_core.data.synthesis.trajectories import LeftOut, Writer
+from pixel_core.data.synthesis.trajectories import LeftOut, TrajectoryWriter
 from pixel_core.errors import DataError
 from pixel_core.records import Box, Cue, SecondLook, TrajectoryKind
 from pixel_core.rollout.calls import OPEN, parse_turn
@@ -41,7 +41,7 @@ def check(item: Any, made: Any, config: PipelineConfig) -> None:
 @pytest.mark.parametrize("kind", IMAGE_KINDS)
 def test_every_kind_replays_as_designed(config: PipelineConfig, kind: TrajectoryKind) -> None:
     config = only(kind, config)
-    writer = Writer(config)
+    writer = TrajectoryWriter(config)
     for number in range(60):
         item = annotation(number)
         made = written(writer, item).trajectory
@@ -52,7 +52,7 @@ def test_every_kind_replays_as_designed(config: PipelineConfig, kind: Trajectory
 @STYLES
 def test_of_a_wrong_operation_the_call_is_masked_or_the_whole_gesture(config) -> None:
     for kind in IMAGE_KINDS:
-        writer = Writer(only(kind, config))
+        writer = TrajectoryWriter(only(kind, config))
         for number in range(20):
             turns = written(writer, annotation(number)).trajectory.turns
             wrong = max(0, OPERATIONS[kind] - 1)
@@ -94,7 +94,7 @@ def cases(draw: st.DrawFn) -> tuple[Any, PipelineConfig]:
 def test_whatever_is_made_keeps_the_rules(case) -> None:
     """Also where the drawn kind is impossible and another one is made."""
     item, config = case
-    check(item, written(Writer(config), item).trajectory, config)
+    check(item, written(TrajectoryWriter(config), item).trajectory, config)
 
 
 def test_terse_turns_have_exactly_the_taught_forms() -> None:
@@ -112,7 +112,7 @@ def test_terse_turns_have_exactly_the_taught_forms() -> None:
         ],
     }
     for kind, expected in starts.items():
-        turns = written(Writer(only(kind, TERSE)), annotation(7)).trajectory.turns
+        turns = written(TrajectoryWriter(only(kind, TERSE)), annotation(7)).trajectory.turns
         for turn, start in zip(turns, expected, strict=False):
             found = parse_turn(turn.text, TERSE.dialogue.zoom)
             at = f"{found.box[0]:g} {found.box[1]:g}" if found else ""
@@ -123,12 +123,12 @@ def test_terse_turns_have_exactly_the_taught_forms() -> None:
         else:
             assert re.fullmatch(r"focus on the red card \S+ \S+ 7 \\boxed\{7\}", turns[0].text)
     nameless = annotation(7, subject="", cue=None)
-    only_turn = written(Writer(TERSE), nameless).trajectory.turns[0]
+    only_turn = written(TrajectoryWriter(TERSE), nameless).trajectory.turns[0]
     assert only_turn.text == "focus on the picture 7 \\boxed{7}"
 
 
 def test_a_seed_without_a_cue_is_answered_directly() -> None:
-    writer = Writer(only(TrajectoryKind.RECROP_TWICE, PLAIN))
+    writer = TrajectoryWriter(only(TrajectoryKind.RECROP_TWICE, PLAIN))
     made = written(writer, annotation(1, cue=None))
     assert made.trajectory.kind is made.drawn is TrajectoryKind.DIRECT
 
@@ -137,7 +137,7 @@ def test_the_call_targets_the_picture_that_holds_the_cue() -> None:
     config = only(TrajectoryKind.FURTHER_ZOOM, TERSE)
     cue = Cue(box=Box(x1=10, y1=10, x2=60, y2=60), picture=1)
     item = annotation(1, pictures=3, cue=cue)
-    trajectory = written(Writer(config), item).trajectory
+    trajectory = written(TrajectoryWriter(config), item).trajectory
     for turn in trajectory.turns[:-1]:
         call = parse_turn(turn.text, config.dialogue.zoom)
         assert call is not None
@@ -174,7 +174,7 @@ def test_an_impossible_kind_becomes_a_simpler_one(
 ) -> None:
     config = only(kind, PLAIN)
     item = annotation(3, **changes)
-    result = written(Writer(config), item)
+    result = written(TrajectoryWriter(config), item)
     assert (result.drawn, result.trajectory.kind) == (kind, made)
     replay(item, result.trajectory, config)
 
@@ -183,7 +183,9 @@ def test_a_padding_that_always_shows_the_cue_makes_wrong_boxes_impossible() -> N
     zoom_config = ZoomConfig(coordinates="pixel", padding=0.5)
     base = PipelineConfig(dialogue=DialogueConfig(zoom=zoom_config))
     middle = Cue(box=Box(x1=200, y1=200, x2=240, y2=240))
-    result = written(Writer(only(TrajectoryKind.RECROP_ONCE, base)), annotation(1, cue=middle))
+    result = written(
+        TrajectoryWriter(only(TrajectoryKind.RECROP_ONCE, base)), annotation(1, cue=middle)
+    )
     assert result.trajectory.kind is TrajectoryKind.SINGLE_PASS
 
 
@@ -197,14 +199,14 @@ def test_a_padding_that_always_shows_the_cue_makes_wrong_boxes_impossible() -> N
 def test_a_cue_that_the_pictures_have_not_is_refused(cue: Cue, told: str) -> None:
     for kind in (TrajectoryKind.SINGLE_PASS, TrajectoryKind.DIRECT):
         with pytest.raises(DataError, match=told):
-            Writer(only(kind, PLAIN)).write(annotation(1, cue=cue))
+            TrajectoryWriter(only(kind, PLAIN)).write(annotation(1, cue=cue))
 
 
 @pytest.mark.parametrize("easy", ["same", "direct", "drop"])
 def test_what_becomes_of_easy_seeds_is_a_setting(easy: str) -> None:
     base = only(TrajectoryKind.RECROP_ONCE, PLAIN)
     settings = base.synthesize.model_copy(update={"easy": easy})
-    writer = Writer(base.model_copy(update={"synthesize": settings}))
+    writer = TrajectoryWriter(base.model_copy(update={"synthesize": settings}))
     usual = writer.write(annotation(5))
     assert writer.write(annotation(5, look=SecondLook.NEEDS_ZOOM)) == usual
     result = writer.write(annotation(5, look=SecondLook.EASY))

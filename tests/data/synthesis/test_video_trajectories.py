@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pixel_core.config import DialogueConfig, FramesConfig, PipelineConfig
 from pixel_core.data.synthesis.frames import APART, right_frames, wrong_frames
 from pixel_core.data.synthesis.kinds import OPERATIONS
-from pixel_core.data.synthesis.trajectories import Writer
+from pixel_core.data.synthesis.trajectories import TrajectoryWriter
 from pixel_core.errors import DataError
 from pixel_core.records import FrameCue, TrajectoryKind
 from pixel_core.rollout.calls import OPEN
@@ -58,7 +58,7 @@ def test_wrong_frames_keep_apart_from_the_right_ones(
 @pytest.mark.parametrize("kind", VIDEO_KINDS)
 def test_every_kind_replays_as_designed(config: PipelineConfig, kind: TrajectoryKind) -> None:
     config = only(kind, config)
-    writer = Writer(config)
+    writer = TrajectoryWriter(config)
     for number in range(60):
         item = video(number)
         made = written(writer, item).trajectory
@@ -90,7 +90,7 @@ def test_any_video_fits_the_episode(
     )
     config = only(TrajectoryKind.RESELECT, PLAIN).model_copy(update={"dialogue": dialogue})
     item = video(number, cue=cue, pictures=cue.frames[-1] + 1)
-    made = written(Writer(config), item).trajectory
+    made = written(TrajectoryWriter(config), item).trajectory
     looks = replay(item, made, config)
     if operations:
         assert set(looks.frames[-1]) <= set(cue.frames)
@@ -113,7 +113,7 @@ def test_any_video_fits_the_episode(
 def test_an_impossible_kind_becomes_a_simpler_one(cue, dialogue, made) -> None:
     config = only(TrajectoryKind.RESELECT, PLAIN).model_copy(update={"dialogue": dialogue})
     item = video(1, cue=FrameCue(frames=tuple(cue)))
-    result = written(Writer(config), item)
+    result = written(TrajectoryWriter(config), item)
     assert (result.drawn, result.trajectory.kind) == (TrajectoryKind.RESELECT, made)
     replay(item, result.trajectory, config)
 
@@ -121,13 +121,15 @@ def test_an_impossible_kind_becomes_a_simpler_one(cue, dialogue, made) -> None:
 def test_terse_video_turns_have_exactly_the_taught_forms() -> None:
     item = video(1, cue=FrameCue(frames=(4, 5)))
     first, second, last = written(
-        Writer(only(TrajectoryKind.RESELECT, TERSE)), item
+        TrajectoryWriter(only(TrajectoryKind.RESELECT, TERSE)), item
     ).trajectory.turns
     call = '<tool_call>{"name": "select_frames", "arguments": {"target_frames": [5, 6]}}'
     assert first.text.startswith("select frames on the red card ")
     assert second.text == (f"wrong frames select frames on the red card 5 {call}</tool_call>")
     assert last.text == "the frames show \\boxed{1}"
-    direct = written(Writer(only(TrajectoryKind.DIRECT, TERSE)), item).trajectory.turns
+    direct = written(
+        TrajectoryWriter(only(TrajectoryKind.DIRECT, TERSE)), item
+    ).trajectory.turns
     assert direct[0].text == "focus on the red card 5 1 \\boxed{1}"
 
 
@@ -135,4 +137,4 @@ def test_a_cue_beyond_the_video_is_refused() -> None:
     item = video(3, cue=FrameCue(frames=(2, FRAMES)))
     for kind in VIDEO_KINDS:
         with pytest.raises(DataError, match="s3: its cue names frame 16, the video has 16"):
-            Writer(only(kind, PLAIN)).write(item)
+            TrajectoryWriter(only(kind, PLAIN)).write(item)

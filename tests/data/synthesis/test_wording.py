@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pixel_core.data.leaks import leaks
 from pixel_core.data.synthesis.given_words import Replaced
-from pixel_core.data.synthesis.trajectories import Writer
+from pixel_core.data.synthesis.trajectories import TrajectoryWriter
 from pixel_core.records import TrajectoryKind
 from pixel_core.rollout.calls import OPEN
 
@@ -45,7 +45,7 @@ def test_no_sentence_dominates_its_part(make: Any) -> None:
     turns: Counter[str] = Counter()
     each = 10_000 // len(kinds)
     for name, kind in kinds.items():
-        writer = Writer(only(kind, PLAIN))
+        writer = TrajectoryWriter(only(kind, PLAIN))
         for number in range(each):
             item = make(number, answers=("seventeen",), id=f"{name}-{number}")
             made = written(writer, item).trajectory
@@ -61,7 +61,7 @@ def test_no_sentence_dominates_its_part(make: Any) -> None:
 
 
 def test_texts_use_the_annotators_words() -> None:
-    writer = Writer(only(TrajectoryKind.SINGLE_PASS, PLAIN))
+    writer = TrajectoryWriter(only(TrajectoryKind.SINGLE_PASS, PLAIN))
     items = [
         annotation(n, whole_view="A table\nwith cards", local_view="It says so!")
         for n in range(80)
@@ -89,7 +89,7 @@ def test_texts_use_the_annotators_words() -> None:
 def test_words_that_may_not_stand_there_are_replaced(changes: Any, replaced: Replaced) -> None:
     config = only(TrajectoryKind.SINGLE_PASS, PLAIN)
     item = annotation(7, **changes)
-    result = written(Writer(config), item)
+    result = written(TrajectoryWriter(config), item)
     assert result.replaced == (replaced,)
     replay(item, result.trajectory, config)
     (text,) = changes.values()
@@ -98,7 +98,7 @@ def test_words_that_may_not_stand_there_are_replaced(changes: Any, replaced: Rep
 
 
 def test_a_choice_is_given_away_by_its_text_too() -> None:
-    writer = Writer(only(TrajectoryKind.SINGLE_PASS, PLAIN))
+    writer = TrajectoryWriter(only(TrajectoryKind.SINGLE_PASS, PLAIN))
     changes: dict[str, Any] = {"choices": ("a cat", "a dog"), "answers": ("B",)}
     result = written(writer, annotation(1, whole_view="There is a dog.", **changes))
     assert result.replaced == (Replaced.LEAKY_WHOLE_VIEW,)
@@ -107,13 +107,13 @@ def test_a_choice_is_given_away_by_its_text_too() -> None:
 
 def test_an_answer_at_once_may_say_what_the_whole_shows() -> None:
     item = annotation(7, whole_view="A card shows a 7.", cue=None)
-    result = written(Writer(PLAIN), item)
+    result = written(TrajectoryWriter(PLAIN), item)
     assert not result.replaced
     assert "A card shows a 7." in result.trajectory.turns[0].text
 
 
 def test_a_bridge_worded_like_the_answer_is_drawn_again() -> None:
-    writer = Writer(only(TrajectoryKind.SINGLE_PASS, PLAIN))
+    writer = TrajectoryWriter(only(TrajectoryKind.SINGLE_PASS, PLAIN))
     replaced = Counter()
     for number in range(200):
         result = written(writer, annotation(number, answers=("detail",)))
@@ -125,7 +125,7 @@ def test_a_bridge_worded_like_the_answer_is_drawn_again() -> None:
 def test_a_bridge_that_can_only_give_it_away_is_left_out() -> None:
     config = only(TrajectoryKind.RECROP_ONCE, TERSE)
     item = annotation(1, answers=("place",))
-    result = written(Writer(config), item)
+    result = written(TrajectoryWriter(config), item)
     assert Replaced.WORDLESS in result.replaced
     replay(item, result.trajectory, config)
     assert result.trajectory.turns[1].text.startswith(OPEN)
@@ -149,7 +149,7 @@ def test_no_words_change_the_form_or_come_before_their_time(kind, given_texts, a
     config = only(kind, PLAIN)
     make = video if kind is TrajectoryKind.RESELECT else annotation
     item = make(n, **given_texts, **({"answers": (answer,)} if answer else {}))
-    result = Writer(config).write(item)
+    result = TrajectoryWriter(config).write(item)
     if result in ("unanswerable",):
         return
     made = result.trajectory

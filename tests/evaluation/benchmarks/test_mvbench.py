@@ -15,7 +15,7 @@ from pixel_core.evaluation.benchmarks.mvbench import MVBenchReader
 from pixel_core.evaluation.benchmarks.mvbench_tasks import KINDS, TASKS
 from pixel_core.evaluation.benchmarks.reading import Item
 from pixel_core.media.loading import load_picture
-from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_fault import PictureFault
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_files_linked_to_as_in_the_hubs_cache(main: Path, tmp_path: Path) -> Non
     reader = opened(snapshot, links=tmp_path)
     assert shown(reader, items(reader)["mvbench-action_sequence-1"]) == [12, 17, 22, 27]
     assert shown(reader, items(reader)["mvbench-object_existence-1"]) == [6, 18, 30, 43]
-    with pytest.raises(Fault, match="leads out of the pictures folder"):
+    with pytest.raises(PictureFault, match="leads out of the pictures folder"):
         opened(snapshot).media.find("clevrer/video_validation/video_10009.mp4")
 
 
@@ -134,7 +134,7 @@ def test_fewer_frames_than_asked_for_are_each_shown_once(tmp_path: Path) -> None
 def test_videos_that_a_licence_keeps_out_say_how_they_are_had(main: Path) -> None:
     reader = opened(main)
     [path] = items(reader)["mvbench-fine_grained_pose-1"].paths
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(PictureFault) as caught:
         reader.media.find(path)
     assert caught.value.fault == "is missing"
     for word in ("NTU RGB+D", "rose1.ntu.edu.sg", "MVBench_videos_ntu.txt", "incomplete"):
@@ -207,7 +207,7 @@ def test_a_path_from_the_root_is_one_below_the_task(tmp_path: Path) -> None:
     write_rows(tmp_path, {"state_change": [row("/etc/passwd")]})
     reader = opened(tmp_path)
     [path] = items(reader)["mvbench-state_change-1"].paths
-    with pytest.raises(Fault, match="is missing"):
+    with pytest.raises(PictureFault, match="is missing"):
         reader.media.find(path)
 
 
@@ -216,7 +216,7 @@ def test_seconds_after_the_end_of_the_video(main: Path, tmp_path: Path) -> None:
     write_rows(root, {"action_sequence": [row("ZS9XR.mp4", start=60, end=70)]})
     reader = opened(root)
     item = items(reader)["mvbench-action_sequence-1"]
-    with pytest.raises(Fault, match="60 s to 70 s has none of its frames"):
+    with pytest.raises(PictureFault, match="60 s to 70 s has none of its frames"):
         shown(reader, item)
 
 
@@ -235,7 +235,7 @@ def test_a_damaged_video_is_a_fault_of_its_question(tmp_path: Path) -> None:
     path = root / TASKS["action_localization"].cut / "EK5K1_19.5_36.4.mp4"
     path.write_bytes(path.read_bytes()[:1000])
     reader = opened(root)
-    with pytest.raises(Fault, match="is not usable"):
+    with pytest.raises(PictureFault, match="is not usable"):
         shown(reader, items(reader)["mvbench-action_localization-1"])
 
 

@@ -23,7 +23,7 @@ from pixel_core.evaluation.benchmarks.original import OriginalReader
 from pixel_core.evaluation.benchmarks.reading import Item
 from pixel_core.evaluation.benchmarks.registry import BENCHMARKS
 from pixel_core.media.loading import load_picture
-from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_fault import PictureFault
 
 LAYOUT = BENCHMARKS["vstar"].layouts["original"]
 
@@ -219,7 +219,7 @@ def test_which_table_must_be_clear(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["../secret.jpg", "/etc/passwd"])
 def test_paths_lead_nowhere_else(tmp_path: Path, path: str) -> None:
     [item] = items(write(tmp_path, [row(image=[path])]))
-    with pytest.raises(Fault, match="not a relative path"):
+    with pytest.raises(PictureFault, match="not a relative path"):
         opened(tmp_path).media.find(item.paths[0])
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from pixel_core.config.study import ClaimsConfig
 from pixel_core.evaluation.study.claims import (
-    Ending,
+    ArmRapr,
+    ClaimVerdict,
     Gain,
-    Verdict,
     in_use,
     judge,
     trapped,
@@ -114,11 +114,11 @@ def test_points_won(found: Gain, status: str) -> None:
     assert wins(found, 0.12) == status
 
 
-def ending(started: list[float], ended: list[float], **more: Any) -> Ending:
-    return Ending(started, ended, more.pop("base_models", [0] * len(ended)), **more)
+def ending(started: list[float], ended: list[float], **more: Any) -> ArmRapr:
+    return ArmRapr(started, ended, more.pop("base_models", [0] * len(ended)), **more)
 
 
-def verdicts(endings: dict[str, Ending], *gains: Gain | None) -> dict[str, Verdict]:
+def verdicts(endings: dict[str, ArmRapr], *gains: Gain | None) -> dict[str, ClaimVerdict]:
     found = judge(endings, gains[0], gains[1], CLAIMS, 1.0)
     return {verdict.claim.split(".")[0]: verdict for verdict in found}
 

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_core.config.study import ClaimsConfig
-from pixel_core.evaluation.study.claims import Ending, Held, held
+from pixel_core.evaluation.study.claims import ArmRapr, Held, held
 from pixel_core.evaluation.study.lead import drawn_anew, lead, missed_words
 from pixel_core.evaluation.study.matrix import CellSeeds
 from pixel_core.evaluation.study.panels import use_panels
-from pixel_core.evaluation.study.results import Place, RunResult
+from pixel_core.evaluation.study.results import RunMachine, RunResult
 from pixel_core.evaluation.study.summary import ArmSummary, Study
 
-AVX2 = Place("CPU 1, 2 cores", "AVX2")
-AVX512 = Place("CPU 2, 2 cores", "AVX512", "ONEDNN_MAX_CPU_ISA=AVX2")
+AVX2 = RunMachine("CPU 1, 2 cores", "AVX2")
+AVX512 = RunMachine("CPU 2, 2 cores", "AVX512", "ONEDNN_MAX_CPU_ISA=AVX2")
 
 
 def run(
@@ -25,7 +25,7 @@ def run(
     seeds: tuple[int, int, int],
     *,
     selected: bool | None = True,
-    place: Place = AVX2,
+    place: RunMachine = AVX2,
     curve: Sequence[Mapping[str, float]] = (),
 ) -> RunResult:
     rows = [dict(row) for row in curve]
@@ -96,7 +96,7 @@ def test_a_mark_says_how_many_runs_it_is_about(selected: list[bool | None]) -> N
 
 def test_each_base_model_is_judged_by_its_own_runs() -> None:
     ended = [0.0, 0.01, 0.02, 0.4]
-    ending = Ending([0.2] * 4, ended, base_models=[4, 4, 7, 7])
+    ending = ArmRapr([0.2] * 4, ended, base_models=[4, 4, 7, 7])
     [found] = held({"no_curiosity": ending}, None, None, ClaimsConfig())
     assert (found.claim, found.by_base_model, found.count) == ("1a", {4: True, 7: False}, 1)
 

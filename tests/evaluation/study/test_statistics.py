@@ -10,14 +10,14 @@ from scipy.stats import permutation_test
 
 from pixel_core.evaluation.study import statistics
 from pixel_core.evaluation.study.statistics import (
-    Sampling,
+    IntervalSettings,
     mean_over_runs,
     nested_bootstrap,
     paired_difference,
     sign_flip,
 )
 
-HOW = Sampling(confidence=0.95, resamples=400, seed=0)
+HOW = IntervalSettings(confidence=0.95, resamples=400, seed=0)
 #: Two warm starts of one base model, two runs of each.
 PAIRS = [(0, 0), (0, 0), (0, 1), (0, 1)]
 #: Sums of these are exact, so that ties are ties.
@@ -84,7 +84,7 @@ def test_coverage_over_new_questions_and_new_runs() -> None:
         skill = rng.normal(0.6, 0.05, 3).repeat(4) + rng.normal(0, 0.05, 12)
         question = rng.normal(0, 0.15, 80)
         matrix = skill[:, None] + question[None, :] + rng.normal(0, 0.2, (12, 80))
-        how = Sampling(confidence=0.95, resamples=100, seed=trial)
+        how = IntervalSettings(confidence=0.95, resamples=100, seed=trial)
         interval = nested_bootstrap(matrix, [(0, n) for n in range(3) for _ in range(4)], how)
         held += interval.low <= 0.6 <= interval.high
     assert 0.75 <= held / 50 <= 0.99

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_core.report.curves import training_panels
-from pixel_core.report.html.charts import Bar, Line, bar_chart, line_chart, running_mean
+from pixel_core.report.html.charts import Bar, ChartLine, bar_chart, line_chart, running_mean
 
-LINE = Line("loss", range(50), [1 / (1 + n) for n in range(50)])
+LINE = ChartLine("loss", range(50), [1 / (1 + n) for n in range(50)])
 
 
 def texts(svg: str) -> list[str]:
@@ -55,13 +55,13 @@ def test_any_label_is_text(label: str) -> None:
 
 
 def test_the_label_tells_first_and_last_values() -> None:
-    chart = line_chart("a", [Line("accuracy", [0, 5, 9], [nan, 0.25, 0.75])], share=True)
+    chart = line_chart("a", [ChartLine("accuracy", [0, 5, 9], [nan, 0.25, 0.75])], share=True)
     assert 'aria-label="accuracy: 0.25 at step 5, 0.75 at step 9"' in chart.svg
 
 
 def test_shares_use_the_room_they_need() -> None:
-    low = texts(line_chart("a", [Line("x", [0, 1], [0.0, 0.04])], share=True).svg)
-    high = texts(line_chart("a", [Line("x", [0, 1], [0.0, 0.9])], share=True).svg)
+    low = texts(line_chart("a", [ChartLine("x", [0, 1], [0.0, 0.04])], share=True).svg)
+    high = texts(line_chart("a", [ChartLine("x", [0, 1], [0.0, 0.9])], share=True).svg)
     assert "100%" not in low
     assert "100%" in high
 

@@ -13,7 +13,7 @@ from typing import Any
 from memorised import memorised
 
 from pixel_core.models.engine import EmbeddedEngine
-from pixel_core.serving.conductor import Conductor
+from pixel_core.serving.conductor import Scheduler
 from pixel_core.serving.demo.examples import Example
 from pixel_core.serving.demo.panels import Asker
 from pixel_core.serving.demo.server import Bounds, PageServer, address, page_server
@@ -23,7 +23,7 @@ from pixel_core.serving.http.server import bind
 from pixel_core.serving.media import MediaLimits
 from pixel_core.serving.question import Question
 from pixel_core.serving.reasoner import Reasoner
-from pixel_core.serving.request_handle import Ticket
+from pixel_core.serving.request_handle import RequestHandle
 
 #: Of the four, by what the model does.
 AT_ONCE, ZOOM, MENDED, VIDEO = range(4)
@@ -56,14 +56,14 @@ class TurnByTurn(EmbeddedEngine):
         self.allowed.release(100)
 
 
-class Remembering(Conductor):
+class Remembering(Scheduler):
     """The real conductor, and the tickets it gave."""
 
     def __init__(self, engine: TurnByTurn) -> None:
         super().__init__(engine)
-        self.tickets: list[Ticket] = []
+        self.tickets: list[RequestHandle] = []
 
-    def submit(self, question: Question) -> Ticket:
+    def submit(self, question: Question) -> RequestHandle:
         self.tickets.append(super().submit(question))
         return self.tickets[-1]
 

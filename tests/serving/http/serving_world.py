@@ -19,10 +19,10 @@ from PIL import Image
 
 from pixel_core.config import DialogueConfig
 from pixel_core.models.engine import EmbeddedEngine
-from pixel_core.serving.conductor import Conductor
+from pixel_core.serving.conductor import Scheduler
 from pixel_core.serving.http.admission import Limits
-from pixel_core.serving.http.endpoint import Endpoint
-from pixel_core.serving.http.gate import Gate
+from pixel_core.serving.http.endpoint import ChatEndpoint
+from pixel_core.serving.http.gate import AdmissionControl
 from pixel_core.serving.http.middleware import Access
 from pixel_core.serving.http.origins import Origins, RootPath
 from pixel_core.serving.http.server import Server, bind
@@ -51,8 +51,8 @@ class HeldEngine(EmbeddedEngine):
 class Running:
     url: str
     port: int
-    gate: Gate
-    conductor: Conductor
+    gate: AdmissionControl
+    conductor: Scheduler
     engine: HeldEngine
     server: Server
     thread: threading.Thread
@@ -83,9 +83,9 @@ def serving(
     limits = limits or Limits()
     world = memorised().world
     engine = HeldEngine(world.model, world.vocabulary)
-    conductor = Conductor(engine, at_once=limits.max_running)
+    conductor = Scheduler(engine, at_once=limits.max_running)
     said: list[str] = []
-    parts = Endpoint(
+    parts = ChatEndpoint(
         MODEL,
         conductor,
         dialogue or world.prompts.dialogue,

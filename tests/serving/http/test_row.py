@@ -15,8 +15,8 @@ from pixel_core.errors import EndpointError
 from pixel_core.models.endpoint_engine import EndpointEngine
 from pixel_core.models.endpoint_settings import endpoint_of
 from pixel_core.models.engine import EmbeddedEngine
-from pixel_core.rollout.episode import Opening, run_episodes
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.episode import RenderedPrompt, run_episodes
+from pixel_core.rollout.renderer import Renderer
 
 GREEDY = SamplingConfig(temperature=0.0)
 
@@ -35,8 +35,8 @@ def engine_at(running: Running) -> Iterator[EndpointEngine]:
 def test_without_operations_it_says_what_the_model_says_here() -> None:
     world = memorised().world
     bare = world.prompts.dialogue.model_copy(update={"operations": "none"})
-    prompts = Prompts(bare, world.vocabulary)
-    openings: list[Opening] = [opening(prompts, 200 + seed) for seed in range(8)]
+    prompts = Renderer(bare, world.vocabulary)
+    openings: list[RenderedPrompt] = [opening(prompts, 200 + seed) for seed in range(8)]
     embedded = EmbeddedEngine(world.model, world.vocabulary)
     here = run_episodes(embedded, prompts, openings, 1, GREEDY)
     with serving(dialogue=bare) as running, engine_at(running) as engine:

@@ -12,8 +12,8 @@ from tiny_world import dialogue, tiny
 
 from pixel_core.errors import ConfigError
 from pixel_core.records import Query
-from pixel_core.rollout.queries import Questions
-from pixel_core.rollout.renderer import Prompts
+from pixel_core.rollout.queries import QueryReader
+from pixel_core.rollout.renderer import Renderer
 from pixel_core.training.openrlhf.dataset import (
     Fitting,
     most_pictures,
@@ -49,7 +49,7 @@ def test_each_step_has_its_queries_and_each_pass_all_of_them(queries) -> None:
 def test_prompt_lengths_follow_from_the_records_alone(queries) -> None:
     folder, found = queries
     prompts = tiny().prompts
-    questions = Questions(folder, prompts)
+    questions = QueryReader(folder, prompts)
     for query in found:
         opened = prompts.open(query, questions.open(query).visuals)
         assert prompt_length(query, prompts) == len(opened)
@@ -59,7 +59,7 @@ def test_what_leaves_no_room_is_left_out_and_nothing_left_is_refused(queries) ->
     vocabulary = tiny().vocabulary
     lengths = {query.id: prompt_length(query, tiny().prompts) for query in queries[1]}
     longest = max(lengths.values())
-    tight = Prompts(dialogue(max_tokens=longest + 31), vocabulary)
+    tight = Renderer(dialogue(max_tokens=longest + 31), vocabulary)
     fitting = Fitting.of(queries[1], tight)
     left_out = [query for query in queries[1] if lengths[query.id] == longest]
     assert fitting.left_out == len(left_out) > 0

@@ -19,7 +19,7 @@ from pixel_core.errors import ConfigError, DataError, StageFailed
 from pixel_core.records import Query
 from pixel_core.rewards.advantages import advantages
 from pixel_core.rollout.episode import Episode, run_episodes
-from pixel_core.rollout.queries import Questions
+from pixel_core.rollout.queries import QueryReader
 from pixel_core.training.openrlhf.rollouts import Rollouts
 from pixel_core.training.openrlhf.scoring import PREFIX
 
@@ -51,7 +51,7 @@ def play(
 
 def own(rollouts: Rollouts, query: Query, turns: list[list[str]]) -> list[Episode]:
     """The same turns through the batch loop that training and evaluation here use."""
-    opening = Questions(Path(rollouts.settings.pictures), rollouts.prompts).open(query)
+    opening = QueryReader(Path(rollouts.settings.pictures), rollouts.prompts).open(query)
     engine = Scripted(rollouts.vocabulary, turns)
     return run_episodes(engine, rollouts.prompts, [opening], len(turns), SamplingConfig())
 

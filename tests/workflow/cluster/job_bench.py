@@ -15,7 +15,7 @@ from tiny_stages import small
 
 from pixel_core.config import PipelineConfig
 from pixel_core.workflow.cluster.jobs_api import JobsApi
-from pixel_core.workflow.runner import Outcome
+from pixel_core.workflow.runner import StageOutcome
 from pixel_core.workflow.store import Store
 
 LIMIT_S = 180.0
@@ -63,7 +63,7 @@ class Bench:
         settings = {"address": address or self.ray.address, "environment": environment}
         return small(cluster={**settings, **cluster}, sft={"place": {"on": "ray"}})
 
-    def make(self, config: PipelineConfig | None = None, **options: Any) -> Outcome:
+    def make(self, config: PipelineConfig | None = None, **options: Any) -> StageOutcome:
         return make(config or self.config(), self.store, **self.heard.options(), **options)
 
     def pids(self) -> list[int]:

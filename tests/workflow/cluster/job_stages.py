@@ -16,7 +16,7 @@ from tiny_stages import NUMBERS, numbers
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import DataError
 from pixel_core.workflow.cluster.remote import run_on_cluster
-from pixel_core.workflow.runner import Outcome, run_stage
+from pixel_core.workflow.runner import StageOutcome, run_stage
 from pixel_core.workflow.stage import Stage, StageContext
 from pixel_core.workflow.store import Store
 
@@ -66,7 +66,7 @@ STEPPING = Stage("stepping", 1, ("sft",), ("numbers",), "job_stages:steps", "")
 REFUSED = Stage("refused", 1, ("sft",), (), "job_stages:refused", "")
 
 
-def make(config: PipelineConfig, store: Store, **options: object) -> Outcome:
+def make(config: PipelineConfig, store: Store, **options: object) -> StageOutcome:
     """``STEPPING`` on the cluster, its input made here."""
     made = run_stage(NUMBERS, config, {}, store).artifact
     return run_on_cluster(STEPPING, config, {"numbers": made}, store, **options)  # type: ignore[arg-type]

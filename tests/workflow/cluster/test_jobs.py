@@ -19,7 +19,7 @@ from tiny_stages import NUMBERS
 
 from pixel_core.errors import ClusterError, DataError
 from pixel_core.workflow.cluster.remote import run_on_cluster
-from pixel_core.workflow.runner import Outcome, run_stage
+from pixel_core.workflow.runner import StageOutcome, run_stage
 from pixel_core.workflow.store import Store
 
 pytestmark = pytest.mark.ci
@@ -36,7 +36,7 @@ def test_two_runs_share_one_job_that_makes_what_a_local_run_makes(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.gate.touch()
-    outcomes: list[Outcome] = []
+    outcomes: list[StageOutcome] = []
     second = threading.Thread(target=lambda: outcomes.append(make(bench.config(), bench.store)))
     second.start()
     outcomes.append(bench.make())

@@ -21,7 +21,7 @@ from pixel_core.errors import (
     StageFailed,
 )
 from pixel_core.workflow.cluster.code_package import code_package
-from pixel_core.workflow.cluster.job_file import Ending
+from pixel_core.workflow.cluster.job_file import JobFailure
 from pixel_core.workflow.cluster.jobs_api import JobsApi, checked_address
 from pixel_core.workflow.cluster.submission import job_id
 from pixel_core.workflow.store import LeaseLost
@@ -59,7 +59,7 @@ def test_a_readable_id_says_what_it_is() -> None:
 def test_an_error_keeps_its_type_or_the_nearest_that_is_known(
     raised: Exception, shown: type[Exception]
 ) -> None:
-    ending = Ending.read(Ending.of(raised).model_dump_json().encode())
+    ending = JobFailure.read(JobFailure.of(raised).model_dump_json().encode())
     assert ending is not None
     error = ending.error()
     assert type(error) is shown
@@ -70,7 +70,7 @@ def test_a_bug_keeps_its_traceback_and_no_credentials() -> None:
     try:
         raise ArithmeticError("cannot reach http://me:hidden@store/")
     except ArithmeticError as error:
-        ending = Ending.of(error)
+        ending = JobFailure.of(error)
     assert ending.error() is None
     assert "test_jobs_form.py" in ending.text
     assert "ArithmeticError: cannot reach http://store/" in ending.text

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_core.workflow.cluster.job_events import INTERVAL_S, Event, EventWriter, read_event
+from pixel_core.workflow.cluster.job_events import INTERVAL_S, EventWriter, JobEvent, read_event
 from pixel_core.workflow.cluster.log_lines import LogLines
 from tasks.job_log import JobLog
 
@@ -23,7 +23,7 @@ class Ear:
         return LogLines(lambda event: self.heard.append(event.number), self.heard.append)
 
 
-def _event(line: bytes) -> Event | None:
+def _event(line: bytes) -> JobEvent | None:
     return read_event(line.decode())
 
 
@@ -83,7 +83,7 @@ def test_an_event_is_found_behind_a_bar_that_ends_no_line() -> None:
     event = read_event(
         '42%|####  | 3/7\rpixel-event {"number": 3, "kind": "note", "text": "a"}'
     )
-    assert event == Event(number=3, kind="note", text="a")
+    assert event == JobEvent(number=3, kind="note", text="a")
 
 
 def test_updates_are_held_back_but_never_the_last() -> None:

@@ -7,7 +7,7 @@ import pytest
 from pixel_core.config import ClusterConfig, PipelineConfig
 from pixel_core.errors import ClusterError
 from pixel_core.workflow.cluster.findings import findings
-from pixel_core.workflow.cluster.survey import NodeAnswer, StoreAnswer, Survey, read_node
+from pixel_core.workflow.cluster.survey import ClusterSurvey, NodeAnswer, StoreAnswer, read_node
 from pixel_core.workflow.cluster.versions import wanted_versions
 
 SHARED = StoreAnswer(seen=True, answered=True)
@@ -30,7 +30,7 @@ def _node(number: int, **values: object) -> NodeAnswer:
 
 
 def _told(*nodes: NodeAnswer) -> list[tuple[str, str, str]]:
-    survey = Survey(address="http://head:8265", ray="2.55.0", nodes=nodes)
+    survey = ClusterSurvey(address="http://head:8265", ray="2.55.0", nodes=nodes)
     found = findings(survey, PipelineConfig(), (), "/store")
     return [(one.level, one.where, one.what) for one in found]
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from flows.cli.cluster import show, values
 from flows.cli.main import app
-from flows.request import Request
+from flows.request import RunRequest
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ClusterError
 from pixel_core.workflow.cluster.cluster_state import ClusterState
@@ -44,7 +44,7 @@ def test_sound_nodes_are_told_so_and_asked_once(ray_cluster, tmp_path):
     assert len(told["nodes"]) == 3
     assert "answers_policy" in told["stages"]
 
-    request, said = Request("smoke", overrides, place), []
+    request, said = RunRequest("smoke", overrides, place), []
     config = request.config()
     store = request.open_store(config)
     check(config, store, [ANSWERS], said.append)

@@ -14,7 +14,7 @@ import pytest
 from real_storage import free_port
 
 from flows import study_request
-from flows.request import Request
+from flows.request import RunRequest
 from flows.study_request import StudyRequest
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ClusterError, ConfigError
@@ -65,7 +65,7 @@ def test_without_an_address_the_line_to_write_is_told(tmp_path):
 def test_a_run_and_a_study_ask_before_their_first_stage(tmp_path):
     """The stages before it, which run here, would be lost time."""
     away = ("sft.place.on=ray",)
-    config, store, decisions = Request("smoke", away, str(tmp_path)).plan()
+    config, store, decisions = RunRequest("smoke", away, str(tmp_path)).plan()
     with pytest.raises(ConfigError, match="no cluster is named"):
         check_ready(config, store, decisions)
     _, _, store, decided = StudyRequest("learning_trap", away, str(tmp_path)).plan()
@@ -103,4 +103,4 @@ def test_an_older_ray_is_refused_with_both_versions(tmp_path):
 def test_a_plan_refuses_a_layout_that_contradicts_itself(tmp_path):
     overrides = ("rl.backend=openrlhf", "rl.place.on=ray", "rl.openrlhf.engines=3")
     with pytest.raises(ConfigError, match="the layout on the cluster"):
-        Request("smoke", overrides, str(tmp_path)).plan()
+        RunRequest("smoke", overrides, str(tmp_path)).plan()

@@ -25,7 +25,7 @@ from pixel_core.records import Split
 from pixel_core.rollout.queries import read_queries
 from pixel_core.training import text_only
 from pixel_core.training.drawn_order import DrawnOrder
-from pixel_core.workflow.parallel.team import Team
+from pixel_core.workflow.parallel.team import WorkerGroup
 from pixel_core.workflow.stage import SilentProgress, StageContext
 from pixel_core.workflow.store import Store
 
@@ -119,9 +119,9 @@ def test_a_killed_actor_and_an_interrupted_run_change_no_byte(
     section = local.config.answers
     queries = read_queries(inputs["ingest"], Split.TEST)
     chunks = answers.plan_chunks(queries, section)
-    alone = Team(0, 1, (0,), 1, local.progress)
+    alone = WorkerGroup(0, 1, (0,), 1, local.progress)
     opened = (section, local.config.dialogue, local.located("ingest"), local.located("model"))
-    work_through(alone, answers.Answerer, opened, local.work, chunks)
+    work_through(alone, answers.HeldOutAnswerer, opened, local.work, chunks)
 
     monkeypatch.setattr(answers, "Answerer", mortal)
     pooled = by_actors(config(), "answers")
@@ -159,8 +159,8 @@ def test_an_endpoint_gives_the_greedy_answers_and_says_what_they_cost(
     section = local.config.answers
     chunks = answers.plan_chunks(read_queries(inputs["ingest"], Split.TEST), section)
     opened = (section, local.config.dialogue, local.located("ingest"), local.located("model"))
-    alone = Team(0, 1, (0,), 1, local.progress)
-    work_through(alone, answers.Answerer, opened, local.work, chunks[:3])
+    alone = WorkerGroup(0, 1, (0,), 1, local.progress)
+    work_through(alone, answers.HeldOutAnswerer, opened, local.work, chunks[:3])
 
     with serving(memorised().world) as (url, server):
         endpoint = EndpointEngineConfig(base_url=url, model=MODEL, api_key_env="")
@@ -188,7 +188,7 @@ def test_text_only_samples_are_the_same_however_they_were_sampled(
     settings = config(text_only=section)
     local = stage(tmp_path / "local", inputs, settings, Heard())
     order = DrawnOrder.of(inputs["annotate"] / "annotations.jsonl", "text_only/0")
-    alone = Team(0, 1, (0,), 1, local.progress)
+    alone = WorkerGroup(0, 1, (0,), 1, local.progress)
     opened = (section, settings.dialogue, local.located("ingest"), local.located("model"))
     text_only.sample(alone, *opened, local.work, order, 1)
 

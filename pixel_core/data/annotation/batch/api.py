@@ -31,7 +31,7 @@ _TOLD = 5
 T = TypeVar("T")
 
 
-class Unreachable(EndpointError):
+class BatchUnreachable(EndpointError):
     """A transient failure that outlasted the retries; what is under way goes on without us."""
 
 
@@ -162,9 +162,9 @@ class BatchApi:
             # Not JSON, or JSON of another form, which the client takes for what was wanted.
             raise self._garbled(error) from None
 
-    def _garbled(self, error: Exception) -> Unreachable:
+    def _garbled(self, error: Exception) -> BatchUnreachable:
         said = failures.redacted(str(error).encode(), self._key).decode("utf-8", "replace")
-        return Unreachable(
+        return BatchUnreachable(
             f"{self._endpoint.where} answers out of contract ({said[:100]}); check "
             "annotate.openai.base_url, or run again later"
         )
@@ -180,7 +180,7 @@ class BatchApi:
             )
         said = failures.failure(error, self._endpoint, self._key, config.max_retries + 1)
         if failures.is_transient(error):
-            return Unreachable(f"{said}; batches that are handed in go on without us")
+            return BatchUnreachable(f"{said}; batches that are handed in go on without us")
         return said
 
     def _state(self, batch: Any) -> BatchState:

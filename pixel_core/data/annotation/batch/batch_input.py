@@ -9,7 +9,7 @@ from typing import Any
 
 from pixel_core.config.annotate import BatchConfig
 from pixel_core.data.annotation.batch.batch_requests import RequestPacker
-from pixel_core.data.annotation.requests import Request
+from pixel_core.data.annotation.requests import AnnotationRequest
 from pixel_core.errors import ConfigError
 
 #: Where a batch's requests go, as its lines name it.
@@ -39,7 +39,7 @@ class BatchInput:
         self._file.close()
         self.path.unlink(missing_ok=True)
 
-    def add(self, digest: str, request: Request, body: dict[str, Any]) -> bool:
+    def add(self, digest: str, request: AnnotationRequest, body: dict[str, Any]) -> bool:
         """Write a request; False, with nothing written, when it does not fit any more.
 
         Raises ``ConfigError`` for one that does not fit into an empty file.

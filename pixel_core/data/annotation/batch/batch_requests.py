@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-from pixel_core.data.annotation.requests import Request, Task, View
+from pixel_core.data.annotation.requests import AnnotationRequest, PictureView, RequestTask
 from pixel_core.records import Box, Picture
 
 #: Requests of one batch are much alike: this makes them a thirtieth.
@@ -23,7 +23,7 @@ class RequestPacker:
         self._packer = zlib.compressobj(_LEVEL)
         self._packed: list[bytes] = []
 
-    def add(self, request: Request) -> None:
+    def add(self, request: AnnotationRequest) -> None:
         self._packed.append(self._packer.compress(_line(request)))
 
     def packed(self) -> bytes:
@@ -64,15 +64,15 @@ class KeptRequests:
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
-    def __getitem__(self, place: int) -> Request:
+    def __getitem__(self, place: int) -> AnnotationRequest:
         self._file.seek(self._offsets[place])
         return _request(self._file.read(self._offsets[place + 1] - self._offsets[place]))
 
-    def __iter__(self) -> Iterator[Request]:
+    def __iter__(self) -> Iterator[AnnotationRequest]:
         return (self[place] for place in range(len(self)))
 
 
-def _line(request: Request) -> bytes:
+def _line(request: AnnotationRequest) -> bytes:
     value = {
         "task": request.task.value,
         "messages": request.messages,
@@ -92,23 +92,23 @@ def _line(request: Request) -> bytes:
     return json.dumps(value).encode() + b"\n"
 
 
-def _request(line: bytes) -> Request:
+def _request(line: bytes) -> AnnotationRequest:
     value: dict[str, Any] = json.loads(line)
     views = (_view(view) for view in value.pop("views"))
-    return Request(
+    return AnnotationRequest(
         **{
             **value,
-            "task": Task(value["task"]),
+            "task": RequestTask(value["task"]),
             "messages": tuple(value["messages"]),
             "views": tuple(views),
         }
     )
 
 
-def _view(value: dict[str, Any]) -> View:
+def _view(value: dict[str, Any]) -> PictureView:
     region = value["region"]
     box = None
     if region is not None:
         x1, y1, x2, y2 = region
         box = Box(x1=x1, y1=y1, x2=x2, y2=y2)
-    return View(Picture(**value["picture"]), value["max_pixels"], box)
+    return PictureView(Picture(**value["picture"]), value["max_pixels"], box)

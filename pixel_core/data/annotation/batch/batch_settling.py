@@ -9,13 +9,13 @@ from pixel_core.config import OpenAIConfig
 from pixel_core.data.annotation.batch.api import BatchApi, BatchState
 from pixel_core.data.annotation.batch.batch_requests import KeptRequests
 from pixel_core.data.annotation.batch.collect import (
-    Ending,
     LineResult,
+    RequestOutcome,
     garbled_digest,
     read_results,
 )
 from pixel_core.data.annotation.batch.journal import Submission
-from pixel_core.data.annotation.till import Till
+from pixel_core.data.annotation.till import BudgetAccount
 from pixel_core.errors import EndpointError
 from pixel_core.workflow.stage import Progress, UnsharedNotes
 
@@ -34,7 +34,7 @@ class Settling:
     """``fetched`` has the digests of answers that came in, until somebody takes them out."""
 
     def __init__(
-        self, api: BatchApi, till: Till, config: OpenAIConfig, progress: Progress
+        self, api: BatchApi, till: BudgetAccount, config: OpenAIConfig, progress: Progress
     ) -> None:
         self._api = api
         self._till = till
@@ -78,7 +78,11 @@ class Settling:
         return self._trouble(state, submission, open_, failed)
 
     def _record(
-        self, till: Till, state: BatchState, requests: KeptRequests, open_: dict[str, int]
+        self,
+        till: BudgetAccount,
+        state: BatchState,
+        requests: KeptRequests,
+        open_: dict[str, int],
     ) -> Iterator[LineResult]:
         """Yield what failed; take the answered out of ``open_``."""
         group: dict[str, LineResult] = {}
@@ -91,7 +95,7 @@ class Settling:
             for done in till.submit(pairs, batch=True):
                 done.result()
             for digest, one in group.items():
-                if one.ending is Ending.ANSWERED:
+                if one.ending is RequestOutcome.ANSWERED:
                     self.fetched.add(digest)
                     del open_[digest]
             group.clear()
@@ -107,7 +111,7 @@ class Settling:
                     continue
                 if result.digest not in open_ or result.digest in group:
                     continue  # asked by nobody, or there twice
-                if result.ending in (Ending.ANSWERED, Ending.UNUSABLE):
+                if result.ending in (RequestOutcome.ANSWERED, RequestOutcome.UNUSABLE):
                     group[result.digest] = result
                     if len(group) >= _TOGETHER:
                         record()
@@ -119,7 +123,7 @@ class Settling:
 
     def _count_garbled(
         self,
-        till: Till,
+        till: BudgetAccount,
         state: BatchState,
         requests: KeptRequests,
         open_: dict[str, int],
@@ -162,10 +166,10 @@ class Settling:
                 f"requests open; {kept}run again to ask the rest"
             )
         for ending, remedy in (
-            (Ending.REFUSED_KEY, f"put a valid key in {self._config.api_key_env}"),
-            (Ending.NO_QUOTA, "add credit to the key's account, then run again"),
+            (RequestOutcome.REFUSED_KEY, f"put a valid key in {self._config.api_key_env}"),
+            (RequestOutcome.NO_QUOTA, "add credit to the key's account, then run again"),
             (
-                Ending.BROKEN,
+                RequestOutcome.BROKEN,
                 f"the model {submission.model!r} must take pictures and a JSON schema",
             ),
         ):
@@ -185,12 +189,12 @@ class Settling:
             )
         return None
 
-    def _till_of(self, submission: Submission) -> Till:
+    def _till_of(self, submission: Submission) -> BudgetAccount:
         """The till, as for the model that this batch asked: digests name the model."""
         if submission.model == self._config.model:
             return self._till
         config = self._config.model_copy(update={"model": submission.model, "budget_usd": None})
-        return Till(self._till.ledger, config, UnsharedNotes())
+        return BudgetAccount(self._till.ledger, config, UnsharedNotes())
 
 
 def _reasons(state: BatchState) -> str:

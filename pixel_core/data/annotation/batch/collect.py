@@ -17,7 +17,7 @@ from pixel_core.nesting import loads
 _WHOSE = re.compile(rb'"custom_id"\s*:\s*"([0-9a-f]{64})"')
 
 
-class Ending(StrEnum):
+class RequestOutcome(StrEnum):
     """What became of a request."""
 
     ANSWERED = "answered"
@@ -33,7 +33,7 @@ class LineResult:
     """``body``: of ``ANSWERED`` and ``UNUSABLE``; ``said``: of the others."""
 
     digest: str
-    ending: Ending
+    ending: RequestOutcome
     body: bytes = b""
     said: str = ""
 
@@ -63,7 +63,7 @@ def _result(digest: str, value: dict[str, Any]) -> LineResult:
         content = response.get("body")
         if status == 200:
             body = json.dumps(content).encode()
-            ending = Ending.ANSWERED if is_answer(body) else Ending.UNUSABLE
+            ending = RequestOutcome.ANSWERED if is_answer(body) else RequestOutcome.UNUSABLE
             return LineResult(digest, ending, body)
         inner = content.get("error") if isinstance(content, dict) else None
         return _failed(digest, status, inner)
@@ -76,10 +76,12 @@ def _failed(digest: str, status: Any, error: Any) -> LineResult:
     message = error.get("message") if isinstance(error, dict) else None
     said = " ".join(str(part) for part in (status or "", code or "", message or "") if part)
     if code in REFUSALS:  # an answer, and a free one
-        return LineResult(digest, Ending.ANSWERED, refusal_body(str(code)))
+        return LineResult(digest, RequestOutcome.ANSWERED, refusal_body(str(code)))
     if status in (401, 403):
-        return LineResult(digest, Ending.REFUSED_KEY, said=said)
+        return LineResult(digest, RequestOutcome.REFUSED_KEY, said=said)
     if code == "insufficient_quota":
-        return LineResult(digest, Ending.NO_QUOTA, said=said)
+        return LineResult(digest, RequestOutcome.NO_QUOTA, said=said)
     fatal = isinstance(status, int) and 400 <= status < 500 and status not in (408, 409, 429)
-    return LineResult(digest, Ending.BROKEN if fatal else Ending.TRANSIENT, said=said)
+    return LineResult(
+        digest, RequestOutcome.BROKEN if fatal else RequestOutcome.TRANSIENT, said=said
+    )

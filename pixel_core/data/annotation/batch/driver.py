@@ -21,8 +21,8 @@ from pixel_core.data.annotation.batch.batch_input import BatchInput
 from pixel_core.data.annotation.batch.journal import BatchNotes
 from pixel_core.data.annotation.batch.submit import BatchOffice
 from pixel_core.data.annotation.images import ShownViews
-from pixel_core.data.annotation.requests import Procedure, Request
-from pixel_core.data.annotation.till import Till
+from pixel_core.data.annotation.requests import AnnotationRequest, Procedure
+from pixel_core.data.annotation.till import BudgetAccount
 from pixel_core.data.annotation.wire import request_body
 from pixel_core.errors import BudgetSpent
 from pixel_core.models.endpoint.completion import Reply, read_reply
@@ -51,7 +51,7 @@ class _Ended(Generic[T]):
 
 
 def drive(
-    procedures: Iterable[Callable[[], Procedure[T]]], context: StageContext, till: Till
+    procedures: Iterable[Callable[[], Procedure[T]]], context: StageContext, till: BudgetAccount
 ) -> Generator[tuple[int, T], None, None]:
     """Yield (position, result) of each procedure as it ends.
 
@@ -71,7 +71,7 @@ def drive(
             views.close()
 
 
-def fetch_left(context: StageContext, till: Till) -> None:
+def fetch_left(context: StageContext, till: BudgetAccount) -> None:
     """Wait for what earlier runs handed in at this endpoint, and record its answers.
 
     A live run calls it first: otherwise it would ask, and pay, a second time. Raises as
@@ -83,7 +83,7 @@ def fetch_left(context: StageContext, till: Till) -> None:
 
 
 @contextmanager
-def _office(context: StageContext, till: Till) -> Iterator[BatchOffice]:
+def _office(context: StageContext, till: BudgetAccount) -> Iterator[BatchOffice]:
     config, progress = context.config.annotate.openai, context.progress
     api = BatchApi(config)
     office = BatchOffice(api, BatchNotes(context.shared), till, config, progress)
@@ -105,7 +105,7 @@ def _office(context: StageContext, till: Till) -> Iterator[BatchOffice]:
 class _Rounds(Generic[T]):
     def __init__(
         self,
-        till: Till,
+        till: BudgetAccount,
         office: BatchOffice,
         views: ShownViews,
         config: OpenAIConfig,
@@ -162,7 +162,7 @@ class _Rounds(Generic[T]):
         else:
             self._ask(found, folder)
 
-    def _next(self, case: _Case[T]) -> Request | _Ended[T]:
+    def _next(self, case: _Case[T]) -> AnnotationRequest | _Ended[T]:
         """Send a procedure the replies that are on record, from its beginning."""
         procedure = case.begin()
         sent = 0
@@ -179,7 +179,7 @@ class _Rounds(Generic[T]):
         except StopIteration as end:
             return _Ended(end.value)
 
-    def _recall(self, request: Request, again: bool) -> Reply | None:
+    def _recall(self, request: AnnotationRequest, again: bool) -> Reply | None:
         """``again``: this run has counted that answer already, as it has those it fetched."""
         digest = self._till.digest(request)
         fetched = self._office.fetched
@@ -189,7 +189,7 @@ class _Rounds(Generic[T]):
         body = self._till.answer(digest)
         return None if body is None else read_reply(body)
 
-    def _ask(self, request: Request, folder: Path) -> None:
+    def _ask(self, request: AnnotationRequest, folder: Path) -> None:
         digest = self._till.digest(request)
         if digest in self._asked:
             return

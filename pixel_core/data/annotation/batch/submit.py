@@ -9,12 +9,12 @@ import random
 import time
 
 from pixel_core.config import OpenAIConfig
-from pixel_core.data.annotation.batch.api import BatchApi, Uncreated, Unreachable
+from pixel_core.data.annotation.batch.api import BatchApi, BatchUnreachable, Uncreated
 from pixel_core.data.annotation.batch.batch_input import BatchInput
 from pixel_core.data.annotation.batch.batch_requests import KeptRequests
 from pixel_core.data.annotation.batch.batch_settling import Settling
 from pixel_core.data.annotation.batch.journal import BatchNotes, Submission
-from pixel_core.data.annotation.till import Till
+from pixel_core.data.annotation.till import BudgetAccount
 from pixel_core.errors import EndpointError
 from pixel_core.workflow.stage import Progress
 
@@ -33,7 +33,7 @@ class BatchOffice:
         self,
         api: BatchApi,
         notes: BatchNotes,
-        till: Till,
+        till: BudgetAccount,
         config: OpenAIConfig,
         progress: Progress,
     ) -> None:
@@ -100,7 +100,7 @@ class BatchOffice:
             for submission in pending:
                 try:
                     state = self._api.state(submission.batch)
-                except Unreachable as error:
+                except BatchUnreachable as error:
                     failed_polls = self._missed(error, failed_polls)
                     still.append(submission)
                     continue
@@ -112,7 +112,7 @@ class BatchOffice:
                 try:
                     with self._requests(submission) as requests:
                         trouble = self._settling.settle(submission, state, requests)
-                except Unreachable as error:  # in the middle of fetching: try again
+                except BatchUnreachable as error:  # in the middle of fetching: try again
                     failed_polls = self._missed(error, failed_polls)
                     still.append(submission)
                     continue
@@ -151,10 +151,10 @@ class BatchOffice:
             try:
                 batch = self._api.create(submission.file, submission.id)
             except Uncreated as error:
-                last = Unreachable(str(error))
+                last = BatchUnreachable(str(error))
                 time.sleep(SETTLED_S)
                 batch = self._api.find(submission.id, submission.at)
-            except Unreachable as error:
+            except BatchUnreachable as error:
                 last, batch = error, ""
             except EndpointError:
                 self._drop(submission)
@@ -163,7 +163,7 @@ class BatchOffice:
                 return self._notes.created(submission, batch)
         raise last
 
-    def _missed(self, error: Unreachable, before: int) -> int:
+    def _missed(self, error: BatchUnreachable, before: int) -> int:
         """One more failed poll in a row; raises when they are too many."""
         if before + 1 >= _FAILED_POLLS:
             raise error

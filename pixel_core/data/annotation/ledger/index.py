@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pixel_core.data.annotation.ledger.ledger_index import LedgerIndex, remove_files
-from pixel_core.data.annotation.ledger.segments import Entry, unpack
+from pixel_core.data.annotation.ledger.segments import LedgerEntry, unpack
 from pixel_core.errors import StorageError
 from pixel_core.workflow.stage import Progress, SharedNotes
 
@@ -102,7 +102,7 @@ def _fill(
     index.forget(known - set(sizes))
 
 
-def _read(notes: SharedNotes, name: str, progress: Progress) -> list[Entry] | None:
+def _read(notes: SharedNotes, name: str, progress: Progress) -> list[LedgerEntry] | None:
     """A segment's answers; of a damaged one those that are sound, with a warning."""
     data = notes.get(name)
     if data is not None:

@@ -21,12 +21,12 @@ from pixel_core.data.annotation.ledger import compaction
 from pixel_core.data.annotation.ledger.index import INDEX, SEGMENTS, in_step
 from pixel_core.data.annotation.ledger.ledger_index import (
     RESERVED,
-    Found,
     LedgerIndex,
+    RecordedAnswer,
     Totals,
     remove_files,
 )
-from pixel_core.data.annotation.ledger.segments import Entry, Facts, pack_all
+from pixel_core.data.annotation.ledger.segments import Facts, LedgerEntry, pack_all
 from pixel_core.errors import PixelError, StorageError
 from pixel_core.workflow.stage import Progress, SharedNotes, SilentProgress
 from pixel_core.workflow.store.layout import new_id
@@ -36,7 +36,7 @@ _FULL = 16 << 20
 #: Seconds from one look at whether the notes are still ours to the next.
 _CHECK_S = 5.0
 
-Group = list[tuple[Sequence[Entry], "Future[None]"]]
+Group = list[tuple[Sequence[LedgerEntry], "Future[None]"]]
 
 
 @contextmanager
@@ -74,7 +74,7 @@ class Ledger:
         self._checked = time.monotonic()
         self._index, self._sizes = in_step(notes, self._path, progress)
         self._sizing = threading.Lock()
-        self._arrived: queue.SimpleQueue[tuple[Sequence[Entry], Future[None]] | None]
+        self._arrived: queue.SimpleQueue[tuple[Sequence[LedgerEntry], Future[None]] | None]
         self._arrived = queue.SimpleQueue()
         self._compactor: threading.Thread | None = None
         self._closed = False
@@ -91,7 +91,7 @@ class Ledger:
         found = self.find(digest)
         return None if found is None else found.body
 
-    def find(self, digest: bytes) -> Found | None:
+    def find(self, digest: bytes) -> RecordedAnswer | None:
         """As ``recall``, with what the answer cost and who paid."""
         try:
             return self._index.find(digest)
@@ -112,9 +112,9 @@ class Ledger:
         Raises ``StorageError``, and ``LeaseLost`` (the answer is kept all the same) once
         another run took the notes over.
         """
-        self.submit([Entry(digest, body, facts)]).result()
+        self.submit([LedgerEntry(digest, body, facts)]).result()
 
-    def submit(self, entries: Sequence[Entry]) -> Future[None]:
+    def submit(self, entries: Sequence[LedgerEntry]) -> Future[None]:
         """Keep answers; done, or failed as ``record`` fails, once all of them are durable."""
         if self._closed:
             raise ValueError("the ledger is closed")
@@ -163,7 +163,7 @@ class Ledger:
                 return group, False
         return group, True
 
-    def _stored(self, entries: Sequence[Entry]) -> Exception | None:
+    def _stored(self, entries: Sequence[LedgerEntry]) -> Exception | None:
         """Make the answers durable; what went wrong is told to those who wait for them."""
         try:
             name, data = f"{SEGMENTS}{new_id()}", pack_all(entries)

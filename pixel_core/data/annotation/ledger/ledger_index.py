@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixel_core.data.annotation.ledger.segments import Entry, Facts
+from pixel_core.data.annotation.ledger.segments import Facts, LedgerEntry
 from pixel_core.models.endpoint.completion import is_answer
 
 #: The task of entries that are no answers but reservations (``reservations``).
@@ -73,7 +73,7 @@ END;
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RecordedAnswer:
     """A recorded answer: its body, what it cost in picodollars, and who paid."""
 
     body: bytes
@@ -138,7 +138,7 @@ class LedgerIndex:
         with self._lock:
             return {row[0] for row in self._db.execute("SELECT name FROM segments")}
 
-    def find(self, digest: bytes) -> Found | None:
+    def find(self, digest: bytes) -> RecordedAnswer | None:
         with self._lock:
             row = self._db.execute(_FIND, (digest,)).fetchone()
             if row is None:
@@ -148,7 +148,7 @@ class LedgerIndex:
             if owner is None:
                 where = "SELECT owner FROM totals WHERE id = ?"
                 owner = self._owners[total] = self._db.execute(where, (total,)).fetchone()[0]
-        return Found(body, price, owner)
+        return RecordedAnswer(body, price, owner)
 
     def map_file(self) -> None:
         """Read through the system's page cache from now on: quicker to find by, while an
@@ -156,7 +156,7 @@ class LedgerIndex:
         with self._lock:
             self._db.execute(f"PRAGMA mmap_size = {_MAPPED}")
 
-    def add(self, segment: str, entries: Iterable[Entry]) -> None:
+    def add(self, segment: str, entries: Iterable[LedgerEntry]) -> None:
         """A segment's entries, all or none; nothing when the segment is in already."""
         with self._transaction():
             added = self._db.execute("INSERT OR IGNORE INTO segments VALUES (?)", (segment,))
@@ -203,7 +203,7 @@ class LedgerIndex:
         if self._path is not None:
             remove_files(self._path)
 
-    def _row(self, entry: Entry) -> tuple[object, ...]:
+    def _row(self, entry: LedgerEntry) -> tuple[object, ...]:
         facts = entry.facts
         return (
             entry.digest,

@@ -53,7 +53,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """``digest``: the 32 bytes of the request's SHA-256."""
 
     digest: bytes
@@ -65,7 +65,7 @@ def header() -> bytes:
     return _HEADER
 
 
-def pack(entry: Entry) -> bytes:
+def pack(entry: LedgerEntry) -> bytes:
     """The entry as it stands in a segment."""
     if len(entry.digest) != _DIGEST:
         raise ValueError(f"a digest has {_DIGEST} bytes, not {len(entry.digest)}")
@@ -75,11 +75,11 @@ def pack(entry: Entry) -> bytes:
     return b"".join((_MARK, lengths, entry.digest, _CRC.pack(sum_), facts, entry.body))
 
 
-def pack_all(entries: Iterable[Entry]) -> bytes:
+def pack_all(entries: Iterable[LedgerEntry]) -> bytes:
     return b"".join((_HEADER, *map(pack, entries)))
 
 
-def unpack(data: bytes) -> Iterator[Entry]:
+def unpack(data: bytes) -> Iterator[LedgerEntry]:
     """The sound entries, in order; what is damaged or foreign is passed over."""
     place = data.find(_MARK)
     while place >= 0:
@@ -108,7 +108,7 @@ def _end(data: bytes, place: int) -> int | None:
     return end if zlib.crc32(view, zlib.crc32(lengths + digest)) == expected else None
 
 
-def _entry(data: bytes, place: int, end: int) -> Entry | None:
+def _entry(data: bytes, place: int, end: int) -> LedgerEntry | None:
     start = place + _PREFIX
     digest_at = place + len(_MARK) + _LENGTHS.size
     facts_end = start + _LENGTHS.unpack_from(data, place + len(_MARK))[0]
@@ -116,7 +116,7 @@ def _entry(data: bytes, place: int, end: int) -> Entry | None:
         facts = Facts.read(data[start:facts_end])
     except (ValueError, TypeError):
         return None
-    return Entry(data[digest_at : digest_at + _DIGEST], data[facts_end:end], facts)
+    return LedgerEntry(data[digest_at : digest_at + _DIGEST], data[facts_end:end], facts)
 
 
 _DEFAULTS = {field.name: field.default for field in fields(Facts)}

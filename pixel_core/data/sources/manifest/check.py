@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pixel_core.data.faults import Problems
-from pixel_core.data.sources.manifest.entries import Rules, Table, entries
-from pixel_core.data.sources.splits import Pair, SplitBook
+from pixel_core.data.sources.manifest.entries import RecordTable, Rules, entries
+from pixel_core.data.sources.splits import ConflictingPair, SplitBook
 from pixel_core.errors import DataError
 from pixel_core.media.picture_files import PictureFile
 
@@ -38,7 +38,7 @@ class Checked:
 
 
 def check(
-    table: Table, rules: Rules, used: Callable[[PictureFile], None] = lambda file: None
+    table: RecordTable, rules: Rules, used: Callable[[PictureFile], None] = lambda file: None
 ) -> Checked:
     """Look at everything. Raises ``DataError`` with every fault: place, field, value,
     remedy; and for a table without a record."""
@@ -85,7 +85,7 @@ def check(
 
 def _noted(
     book: SplitBook,
-    conflicts: list[Pair],
+    conflicts: list[ConflictingPair],
     rules: Rules,
     problems: Problems,
     reasons: Counter[str],

@@ -18,10 +18,10 @@ from pixel_core.data.sources.manifest.record import (
     frame_cue,
     parse_record,
 )
-from pixel_core.data.sources.manifest.rows import Row
+from pixel_core.data.sources.manifest.rows import ManifestRow
 from pixel_core.media.picture_facts import PictureFacts, Pictures
-from pixel_core.media.picture_fault import Fault
-from pixel_core.media.picture_files import Media, PictureFile
+from pixel_core.media.picture_fault import PictureFault
+from pixel_core.media.picture_files import MediaFiles, PictureFile
 from pixel_core.records import Box, FrameCue, Split
 
 #: Records whose pictures are looked at together.
@@ -45,20 +45,20 @@ class Rules:
     repeats: bool = False
 
 
-class Table(Protocol):
+class RecordTable(Protocol):
     """Records in a fixed order, and where the pictures lie that they name."""
 
     @property
     def subject(self) -> str:
         """What an error is about: "the manifest 'm.jsonl'"."""
 
-    def media(self) -> Media: ...
+    def media(self) -> MediaFiles: ...
 
-    def rows(self, problems: Problems) -> Iterator[Row]: ...
+    def rows(self, problems: Problems) -> Iterator[ManifestRow]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ManifestEntry:
     """A record in which nothing is wrong."""
 
     place: str
@@ -72,11 +72,11 @@ class Entry:
 
 
 def entries(
-    table: Table,
+    table: RecordTable,
     rules: Rules,
     problems: Problems,
     used: Callable[[PictureFile], None] = lambda file: None,
-) -> Iterator[Entry | None]:
+) -> Iterator[ManifestEntry | None]:
     """One for each row of the table; None after its faults were noted.
 
     ``used`` hears of every picture that was found. Raises ``DataError`` for a table that
@@ -92,25 +92,27 @@ def entries(
 
 
 def _looked_up(
-    rows: list[Row],
-    media: Media,
+    rows: list[ManifestRow],
+    media: MediaFiles,
     pictures: Pictures,
     problems: Problems,
     used: Callable[[PictureFile], None],
-) -> Iterator[Entry | None]:
-    found: dict[str, PictureFile | Fault] = {}
+) -> Iterator[ManifestEntry | None]:
+    found: dict[str, PictureFile | PictureFault] = {}
 
-    def find(row: Row, written: str) -> PictureFile | Fault:
+    def find(row: ManifestRow, written: str) -> PictureFile | PictureFault:
         if written in row.embedded:
             return row.embedded[written]
         if written not in found:
             try:
                 found[written] = media.find(written)
-            except Fault as fault:
+            except PictureFault as fault:
                 found[written] = fault
         return found[written]
 
-    drafts: list[tuple[Row, ManifestRecord, list[tuple[str, PictureFile | Fault]]] | None] = []
+    drafts: list[
+        tuple[ManifestRow, ManifestRecord, list[tuple[str, PictureFile | PictureFault]]] | None
+    ] = []
     for row in rows:
         fields = row.fields
         record = None if fields is None else parse_record(row.place, fields, problems)
@@ -133,19 +135,19 @@ def _looked_up(
 
 
 def _entry(
-    row: Row,
+    row: ManifestRow,
     record: ManifestRecord,
-    files: list[tuple[str, PictureFile | Fault]],
-    facts: dict[tuple[str, str, str], PictureFacts | Fault],
+    files: list[tuple[str, PictureFile | PictureFault]],
+    facts: dict[tuple[str, str, str], PictureFacts | PictureFault],
     problems: Problems,
-) -> Entry | None:
+) -> ManifestEntry | None:
     before = problems.count
     pictures: list[tuple[PictureFile, PictureFacts]] = []
     for written, file in files:
-        fact = file if isinstance(file, Fault) else facts[file.key]
+        fact = file if isinstance(file, PictureFault) else facts[file.key]
         if isinstance(file, PictureFile) and isinstance(fact, PictureFacts):
             pictures.append((file, fact))
-        elif isinstance(fact, Fault):
+        elif isinstance(fact, PictureFault):
             problems.add(row.place, "image", written, fact.fault, fact.remedy)
     if problems.count > before:
         return None
@@ -155,7 +157,7 @@ def _entry(
     if problems.count > before:
         return None
     digests = [fact.sha256 for _, fact in pictures]
-    return Entry(
+    return ManifestEntry(
         row.place,
         record,
         record.id or _derived_id(record, digests),

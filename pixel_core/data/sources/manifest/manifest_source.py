@@ -14,13 +14,13 @@ from typing import Any
 from pixel_core.config import ManifestConfig
 from pixel_core.data.faults import Problems
 from pixel_core.data.sources.manifest.entries import Rules
-from pixel_core.data.sources.manifest.rows import Row, check_file, read_rows
+from pixel_core.data.sources.manifest.rows import ManifestRow, check_file, read_rows
 from pixel_core.data.sources.manifest.source import TableSeeds
 from pixel_core.data.sources.original import converted, has_repeats
-from pixel_core.data.sources.source import Found
+from pixel_core.data.sources.source import FoundSeed
 from pixel_core.errors import DataError
 from pixel_core.media.archive import PictureArchiveWriter
-from pixel_core.media.picture_files import Media, stamp_of
+from pixel_core.media.picture_files import MediaFiles, stamp_of
 from pixel_core.records import Provenance, Split
 
 SOURCE = "manifest"
@@ -34,11 +34,11 @@ class ManifestTable:
         self.path = Path(config.path)
         self.subject = f"the manifest {config.path!r}"
 
-    def media(self) -> Media:
+    def media(self) -> MediaFiles:
         root = Path(self._config.pictures) if self._config.pictures else self.path.parent
-        return Media(root, setting="ingest.manifest.pictures")
+        return MediaFiles(root, setting="ingest.manifest.pictures")
 
-    def rows(self, problems: Problems) -> Iterator[Row]:
+    def rows(self, problems: Problems) -> Iterator[ManifestRow]:
         return converted(read_rows(self.path, problems), self._config.format, problems)
 
 
@@ -82,7 +82,7 @@ class ManifestSource:
     def total(self) -> int:
         return self._seeds.checked().records
 
-    def seeds(self, archive: PictureArchiveWriter) -> Iterator[Found]:
+    def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
         return self._seeds.seeds(archive)
 
     def counts(self) -> dict[str, int]:

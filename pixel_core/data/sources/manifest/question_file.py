@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from pixel_core.data.faults import Problems
 from pixel_core.data.sources.folder import Folder
-from pixel_core.data.sources.manifest.rows import Row, read_rows
+from pixel_core.data.sources.manifest.rows import ManifestRow, read_rows
 from pixel_core.errors import DataError
 
 QUESTIONS = "questions.jsonl"
 
 
-def question_rows(folder: Folder, problems: Problems, example: str) -> Iterator[Row]:
+def question_rows(folder: Folder, problems: Problems, example: str) -> Iterator[ManifestRow]:
     """Yield the file's records in their order; lines that are none go to ``problems``.
 
     ``example`` is a record as it may stand there. Raises ``DataError`` when there is no such

@@ -17,7 +17,7 @@ MAX_LINE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ManifestRow:
     """A record as it is written, and where."""
 
     place: str
@@ -27,7 +27,7 @@ class Row:
     embedded: Mapping[str, PictureFile] = field(default_factory=dict)
 
 
-def read_rows(path: Path, problems: Problems) -> Iterator[Row]:
+def read_rows(path: Path, problems: Problems) -> Iterator[ManifestRow]:
     """Yield every record; faulty lines go to ``problems``.
 
     A place reads "manifest.jsonl, line 7" (for Parquet: "row 7"), counted from 1. Raises
@@ -52,7 +52,7 @@ def check_file(path: Path) -> None:
         )
 
 
-def _jsonl(path: Path, problems: Problems) -> Iterator[Row]:
+def _jsonl(path: Path, problems: Problems) -> Iterator[ManifestRow]:
     with path.open("rb") as file:
         for number, raw in enumerate(_lines(file), 1):
             place = f"{path.name}, line {number}"
@@ -62,7 +62,7 @@ def _jsonl(path: Path, problems: Problems) -> Iterator[Row]:
                 continue
             fields = _object(place, raw, problems)
             if fields is not None:
-                yield Row(place, fields)
+                yield ManifestRow(place, fields)
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
@@ -116,7 +116,7 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _parquet(path: Path) -> Iterator[Row]:
+def _parquet(path: Path) -> Iterator[ManifestRow]:
     # pyarrow takes a third of a second to import; only Parquet users pay for it.
     import pyarrow
     import pyarrow.parquet
@@ -127,7 +127,7 @@ def _parquet(path: Path) -> Iterator[Row]:
         for batch in table.iter_batches(batch_size=1000):
             for fields in batch.to_pylist():
                 number += 1
-                yield Row(f"{path.name}, row {number}", fields)
+                yield ManifestRow(f"{path.name}, row {number}", fields)
     except pyarrow.ArrowException as error:
         raise DataError(
             f"the manifest {str(path)!r} is not a readable Parquet file ({error}); write it "

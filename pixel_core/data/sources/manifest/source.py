@@ -9,10 +9,10 @@ from typing import Any
 
 from pixel_core.data.faults import Problems
 from pixel_core.data.sources.manifest.check import LEFT_OUT, Checked, check
-from pixel_core.data.sources.manifest.entries import Entry, Rules, Table, entries
+from pixel_core.data.sources.manifest.entries import ManifestEntry, RecordTable, Rules, entries
 from pixel_core.data.sources.manifest.manifest_verdict import RestsOn, remembered
 from pixel_core.data.sources.manifest.record import final_answers
-from pixel_core.data.sources.source import Found
+from pixel_core.data.sources.source import FoundSeed
 from pixel_core.data.sources.splits import SPLITS
 from pixel_core.errors import DataError
 from pixel_core.media.archive import PictureArchiveWriter
@@ -30,7 +30,7 @@ class TableSeeds:
 
     def __init__(
         self,
-        table: Table,
+        table: RecordTable,
         rules: Rules,
         provenance: Provenance,
         *,
@@ -66,7 +66,7 @@ class TableSeeds:
             self._checked = remembered(self._place, json.dumps(parts), compute)
         return self._checked
 
-    def seeds(self, archive: PictureArchiveWriter) -> Iterator[Found]:
+    def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
         """Yield a seed for each record that is not left out, in the table's order.
 
         Raises ``DataError`` when something changed since the check.
@@ -87,7 +87,9 @@ class TableSeeds:
     def counts(self) -> dict[str, int]:
         return dict(Counter(self.checked().left_out))
 
-    def _found(self, entry: Entry, fate: int, archive: PictureArchiveWriter) -> Found:
+    def _found(
+        self, entry: ManifestEntry, fate: int, archive: PictureArchiveWriter
+    ) -> FoundSeed:
         record = entry.record
         box_or_frames = entry.cue
         cue = (
@@ -108,7 +110,7 @@ class TableSeeds:
             kind=(record.kind or "").strip(),
             provenance=self._provenance.model_copy(update={"digest": entry.digest}),
         )
-        return Found(seed, (record.split or self.rules.split) is not None)
+        return FoundSeed(seed, (record.split or self.rules.split) is not None)
 
     def _changed(self, problems: Problems) -> DataError:
         problems.raise_if_any()

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
-from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_fault import PictureFault
 from pixel_core.records import Box
 
 #: The share of an answer's area that must not be cut off.
@@ -21,7 +21,7 @@ _REACH = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AnswerToFind:
     """An answer to find; ``occurrence`` counts from 1, None: it must stand there once."""
 
     answer: str
@@ -29,8 +29,8 @@ class Wanted:
 
 
 def place_of(
-    wanted: Wanted, found: Mapping[str, Any], shown: Image.Image, hidden: Image.Image
-) -> Box | Fault:
+    wanted: AnswerToFind, found: Mapping[str, Any], shown: Image.Image, hidden: Image.Image
+) -> Box | PictureFault:
     """An answer's box in pixels of the picture, or why it has none.
 
     ``found`` is what ``pageAnswers.find`` in ``pages_answer.js`` returns; ``hidden`` is the
@@ -38,23 +38,25 @@ def place_of(
     """
     if not found["count"]:
         if found["hidden"]:
-            return Fault(
+            return PictureFault(
                 "is in the page's text but can't be seen there",
                 "make it visible, or leave the record out",
             )
-        return Fault("is not in the page's text", "write it as the page does")
+        return PictureFault("is not in the page's text", "write it as the page does")
     if "rects" not in found:
         times = "once" if found["count"] == 1 else f"{found['count']} times"
         if wanted.occurrence is None:
-            return Fault(
+            return PictureFault(
                 f"stands on the page {times}",
                 'say which is meant: "occurrence": 1 is the first',
             )
-        return Fault(
+        return PictureFault(
             f"stands on the page {times}, not {wanted.occurrence}", "mend its occurrence"
         )
     if found["share"] < _WHOLE:
-        return Fault("is cut off on the page", "widen ingest.pages.width, or mend the page")
+        return PictureFault(
+            "is cut off on the page", "widen ingest.pages.width, or mend the page"
+        )
     box = _around(found["rects"], shown.size)
     inked: Box | None = box
     if not found["painted"]:
@@ -63,7 +65,7 @@ def place_of(
         # A highlight does not take this text's ink away, but there is but one colour.
         inked = None
     if inked is None:
-        return Fault(
+        return PictureFault(
             "is on the page but can't be seen there: covered, or of its background's colour",
             "make it visible, or leave the record out",
         )

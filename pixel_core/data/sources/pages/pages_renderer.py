@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from pixel_core.data.sources.folder import Folder
-from pixel_core.data.sources.pages.boxes import Wanted
+from pixel_core.data.sources.pages.boxes import AnswerToFind
 from pixel_core.data.sources.pages.pages_browser import launch
 from pixel_core.data.sources.pages.pages_rendering import BrowserDied, Rendered, render
-from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_fault import PictureFault
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
@@ -61,12 +61,12 @@ class PageRenderer:
         assert self._browser is not None
         return self._browser.version
 
-    def render(self, name: str, wanted: Sequence[Wanted]) -> Rendered:
-        """Raises ``Fault`` for a page that can't be rendered, ``StorageError`` when the
+    def render(self, name: str, wanted: Sequence[AnswerToFind]) -> Rendered:
+        """Raises ``PictureFault`` for a page that can't be rendered, ``StorageError`` when the
         folder can't be read."""
         return self._thread.submit(self._render, name, wanted).result()
 
-    def _render(self, name: str, wanted: Sequence[Wanted]) -> Rendered:
+    def _render(self, name: str, wanted: Sequence[AnswerToFind]) -> Rendered:
         for attempt in range(1, _TRIES + 1):
             try:
                 assert self._browser is not None
@@ -75,7 +75,7 @@ class PageRenderer:
                 self._stop()
                 self._start()
                 if attempt == _TRIES:
-                    raise Fault(
+                    raise PictureFault(
                         f"ends the browser, {_TRIES} times ({error})",
                         "make the page simpler, or leave it out",
                     ) from error

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from pixel_core.data.sources.folder import Folder
-from pixel_core.data.sources.pages.boxes import Wanted, place_of
+from pixel_core.data.sources.pages.boxes import AnswerToFind, place_of
 from pixel_core.data.sources.pages.pages_records import MARKDOWN
 from pixel_core.data.sources.pages.rendering import html_of
 from pixel_core.data.sources.pages.sandbox import Sandbox, address
 from pixel_core.media.picture_facts import check_shown
-from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_fault import PictureFault
 from pixel_core.nesting import TooDeep
 from pixel_core.records import Box
 
@@ -39,7 +39,7 @@ class Rendered:
     png: bytes
     width: int
     height: int
-    places: tuple[Box | Fault, ...]
+    places: tuple[Box | PictureFault, ...]
     #: The page asked for something from outside its folder, or that is not there.
     incomplete: bool
 
@@ -49,9 +49,9 @@ class BrowserDied(Exception):
 
 
 def render(
-    browser: Browser, folder: Folder, name: str, width: int, wanted: Sequence[Wanted]
+    browser: Browser, folder: Folder, name: str, width: int, wanted: Sequence[AnswerToFind]
 ) -> Rendered:
-    """Raises ``Fault`` for a page that can't be rendered, ``BrowserDied``, and
+    """Raises ``PictureFault`` for a page that can't be rendered, ``BrowserDied``, and
     ``StorageError`` when the folder can't be read."""
     from playwright.sync_api import Error, TimeoutError
 
@@ -71,7 +71,7 @@ def render(
             raise BrowserDied(first) from error
         if not isinstance(error, TimeoutError) and "net::" not in first:
             raise  # not the page's doing
-        raise Fault(
+        raise PictureFault(
             f"was not shown within {PATIENCE_MS // 1000} s ({first})",
             "make the page simpler, or leave it out",
         ) from error
@@ -98,36 +98,36 @@ def _context(width: int) -> dict[str, Any]:
 def _document(folder: Folder, name: str) -> bytes:
     data = folder.read(name)
     if len(data) > MAX_PAGE_BYTES:
-        raise Fault(f"has {len(data)} bytes", f"keep pages under {MAX_PAGE_BYTES} bytes")
+        raise PictureFault(f"has {len(data)} bytes", f"keep pages under {MAX_PAGE_BYTES} bytes")
     if not name.lower().endswith(MARKDOWN):
         return data
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Fault("is not UTF-8", "save the page as UTF-8") from error
+        raise PictureFault("is not UTF-8", "save the page as UTF-8") from error
     try:
         return html_of(text).encode()
     except TooDeep as error:
-        raise Fault(
+        raise PictureFault(
             f"is no readable page ({error})", "indent its lists and quotations less"
         ) from error
 
 
 def _painted(
-    page: Page, width: int, wanted: Sequence[Wanted]
-) -> tuple[bytes, int, tuple[Box | Fault, ...]]:
+    page: Page, width: int, wanted: Sequence[AnswerToFind]
+) -> tuple[bytes, int, tuple[Box | PictureFault, ...]]:
     page.evaluate(
         files("pixel_core.data.sources").joinpath("pages_answer.js").read_text("utf-8")
     )
     page.evaluate("() => pageAnswers.still()")
     height = page.evaluate("() => pageAnswers.height()")
     if height > MAX_HEIGHT:
-        raise Fault(
+        raise PictureFault(
             f"is {height} pixels high, allowed are {MAX_HEIGHT}",
             "split the page, or leave it out",
         )
     if height < 1:
-        raise Fault("shows nothing", "write something on it, or leave it out")
+        raise PictureFault("shows nothing", "write something on it, or leave it out")
     check_shown(width, height)
     png = _screenshot(page, width, height)
     found = [

@@ -17,13 +17,13 @@ from pixel_core.config import PagesConfig
 from pixel_core.data.faults import Problems
 from pixel_core.data.sources.folder import Folder, FolderFile
 from pixel_core.data.sources.folder_place import is_hidden
-from pixel_core.data.sources.pages.boxes import Wanted
+from pixel_core.data.sources.pages.boxes import AnswerToFind
 from pixel_core.data.sources.pages.pages_renderer import PageRenderer
 from pixel_core.data.sources.pages.pages_rendering import Rendered
 from pixel_core.data.sources.pages.questions import PageEntry, read_entries
-from pixel_core.data.sources.source import Found
+from pixel_core.data.sources.source import FoundSeed
 from pixel_core.media.archive import PictureArchiveWriter
-from pixel_core.media.picture_fault import Fault
+from pixel_core.media.picture_fault import PictureFault
 from pixel_core.records import Box, Cue, Picture, Provenance, Seed
 
 SOURCE = "pages"
@@ -54,7 +54,7 @@ class PagesSource:
     def total(self) -> int:
         return len(self._entries)
 
-    def seeds(self, archive: PictureArchiveWriter) -> Iterator[Found]:
+    def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
         """Raises ``DataError`` with every page that can't be rendered and every answer
         that is not found, once all pages were tried; ``ConfigError`` without a browser."""
         self._incomplete = 0
@@ -73,7 +73,7 @@ class PagesSource:
                 for entry, box in zip(entries, rendered.places, strict=True):
                     assert isinstance(box, Box)  # else a problem was noted
                     seed = self._seed(entry, picture, box, renderer.version)
-                    yield Found(seed, fixed=entry.question.split is not None)
+                    yield FoundSeed(seed, fixed=entry.question.split is not None)
         problems.raise_if_any()
 
     def counts(self) -> dict[str, int]:
@@ -95,16 +95,16 @@ class PagesSource:
     ) -> Rendered | None:
         """The page with all its answers; None after a fault was noted."""
         questions = [entry.question for entry in entries]
-        wanted = [Wanted(question.answer, question.occurrence) for question in questions]
+        wanted = [AnswerToFind(question.answer, question.occurrence) for question in questions]
         before = problems.count
         try:
             rendered = renderer.render(page, wanted)
-        except Fault as fault:
+        except PictureFault as fault:
             place = questions[0].place
             problems.add(place, "page", page, fault.fault, fault.remedy)
             return None
         for question, found in zip(questions, rendered.places, strict=True):
-            if isinstance(found, Fault):
+            if isinstance(found, PictureFault):
                 told = f"{found.fault} ({page})"
                 problems.add(question.place, "answer", question.answer, told, found.remedy)
         return rendered if problems.count == before else None

@@ -17,7 +17,7 @@ from pixel_core.config import VideosConfig
 from pixel_core.data.faults import Problems
 from pixel_core.data.sources.folder import Folder
 from pixel_core.data.sources.manifest.question_file import QUESTIONS
-from pixel_core.data.sources.source import Found
+from pixel_core.data.sources.source import FoundSeed
 from pixel_core.data.sources.videos.questions import VideoEntries, read_entries
 from pixel_core.data.sources.videos.source import frames_in, with_window
 from pixel_core.data.sources.videos.videos_records import VideoQuestion
@@ -62,7 +62,7 @@ class VideosSource:
     def total(self) -> int:
         return len(self._entries.spool)
 
-    def seeds(self, archive: PictureArchiveWriter) -> Iterator[Found]:
+    def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
         """Raises ``DataError`` with every video that can't be decoded, once all were tried."""
         spool = self._entries.spool
         problems = Problems(f"the videos in {self._folder.url!r}")
@@ -83,7 +83,7 @@ class VideosSource:
     def _entries(self) -> VideoEntries:
         return read_entries(self._folder, self._config.splits)
 
-    def _seeds_of(self, name: str, archive: PictureArchiveWriter) -> Iterator[Found]:
+    def _seeds_of(self, name: str, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
         about = self._entries.spool.about
         with self._folder.local(name) as path:
             video = VideoFile(path, name=name)
@@ -100,7 +100,7 @@ class VideosSource:
             frames, cue = self._chosen(video, even, question)
             pictures = [stored[frame] for frame in frames]
             seed = self._seed(question, number, pictures, cue)
-            yield Found(seed, fixed=question.split is not None)
+            yield FoundSeed(seed, fixed=question.split is not None)
 
     def _chosen(
         self, video: VideoFile, even: list[int], question: VideoQuestion
