@@ -21,7 +21,7 @@ from pixel_core.workflow.benchmark_stages import PAGE, scores_stage
 from pixel_core.workflow.store import Artifact, Store
 
 #: What the page's artifact holds.
-FILE = "benchmarks.html"
+PAGE_FILE = "benchmarks.html"
 #: Characters that no table needs more than.
 _WIDE = 160
 
@@ -80,7 +80,7 @@ def print_benchmarks(
 
 def place_benchmarks(artifact: Artifact, store: Store) -> Path:
     """See ``results.place_page``."""
-    return place_page(artifact, store, FILE, f"pixel run --from {PAGE} --until {PAGE}")
+    return place_page(artifact, store, PAGE_FILE, f"pixel run --from {PAGE} --until {PAGE}")
 
 
 def _seconds(scores: Artifact, result: BenchmarkResult, store: Store) -> dict[str, float]:

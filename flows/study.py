@@ -19,7 +19,7 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.study_request import StudyRequest, check_ready
+from flows.study_request import StudyRequest, check_study_ready
 from flows.study_results import study_markdown
 from pixel_core.errors import PixelError, StageFailed
 from pixel_core.evaluation.study.graph import Node
@@ -65,7 +65,7 @@ def study(
         profile, tuple(overrides or ()), store, tuple(only or ()), quick=quick, verify=verify
     )
     matrix, graph, opened, decided = request.plan()
-    check_ready(decided, opened)
+    check_study_ready(decided, opened)
     run = StudyRun(matrix.config, graph, opened, watcher.get() or UnwatchedStudy())
     with run.recorded(), texts_written():
         _make_cells(run, Schedule(graph, len(os.sched_getaffinity(0))))

@@ -40,7 +40,7 @@ class StudyRequest:
         return matrix, graph, store, plan_graph(graph, store)
 
 
-def check_ready(
+def check_study_ready(
     decided: list[tuple[Node, Decision]],
     store: Store,
     say: Callable[[str], None] = lambda sentence: None,

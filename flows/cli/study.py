@@ -18,7 +18,7 @@ from flows.cli.prefect_server import Server
 from flows.cli.study_progress import StudyTerminal
 from flows.consoles import plain_console
 from flows.results import place_page
-from flows.study_request import StudyRequest, check_ready
+from flows.study_request import StudyRequest, check_study_ready
 from flows.study_results import ARM_HEAD, arm_cells, public, read_study
 from pixel_core.errors import DataError
 from pixel_core.evaluation.study.graph import Node
@@ -36,7 +36,7 @@ def run_study(request: StudyRequest, server: Server | None, *, verbose: bool) ->
     console = plain_console()
     # Before anything starts: bad input must cost nothing.
     matrix, _, store, decided = request.plan()
-    check_ready(decided, store, lambda told: console.print(told, soft_wrap=True))
+    check_study_ready(decided, store, lambda told: console.print(told, soft_wrap=True))
     console.print(
         f"profile {matrix.config.name}, store {store.uri}\n"
         f"{_summary(len(matrix.cells), decided)}",

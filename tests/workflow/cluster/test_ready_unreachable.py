@@ -70,7 +70,7 @@ def test_a_run_and_a_study_ask_before_their_first_stage(tmp_path):
         check_ready(config, store, decisions)
     _, _, store, decided = StudyRequest("learning_trap", away, str(tmp_path)).plan()
     with pytest.raises(ConfigError, match="no cluster is named"):
-        study_request.check_ready(decided, store)
+        study_request.check_study_ready(decided, store)
 
 
 def test_an_address_where_nothing_answers_is_named(tmp_path):
