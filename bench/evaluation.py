@@ -31,8 +31,7 @@ from bench.measure import Figure, Times, arguments, in_turns, tell
 from bench.rollout_engines import TransformersEngine
 from bench.rollouts import GREEDY, Watched
 from pixel_core.config.profile import load_profile
-from pixel_core.evaluation.asking import Asking
-from pixel_core.evaluation.benchmark_answers import BenchmarkAnswerer
+from pixel_core.evaluation.benchmark_answers import Asking, BenchmarkAnswerer
 from pixel_core.evaluation.chunks import Chunk
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.models.loading import load_model

@@ -19,7 +19,7 @@ from PIL import Image
 from bench.measure import Figure, Times, arguments, tell
 from pixel_core.config.near_duplicates import NearDuplicatesConfig
 from pixel_core.data.sources.near_duplicates import NearDuplicates
-from pixel_core.data.sources.picture_hash import BYTES, picture_hash
+from pixel_core.data.sources.near_hashes import BYTES, picture_hash
 
 #: One hash in so many is near to another.
 _RARITY = 50

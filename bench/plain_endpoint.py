@@ -24,7 +24,7 @@ from pixel_core.media.loading import load_picture
 from pixel_core.models.loading import load_model
 from pixel_core.rollout.episode import run_episodes
 from pixel_core.rollout.renderer import Renderer
-from pixel_core.serving.latest_model import latest_model
+from pixel_core.serving.model_folder import latest_model
 from pixel_core.serving.question import open_question
 from pixel_core.workflow.store import Store
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from pixel_core.config import SamplingConfig
 from pixel_core.media.budget import PATCH
 from pixel_core.models.engine import EmbeddedEngine
-from pixel_core.rollout.calls import ZoomCall, format_call
 from pixel_core.rollout.engine import Completion
 from pixel_core.rollout.renderer import Renderer
+from pixel_core.rollout.tool_calls import ZoomCall, format_call
 from pixel_core.rollout.transcript import Transcript, Visual
 from pixel_core.rollout.vocabulary import Vocabulary
 

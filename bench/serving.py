@@ -31,7 +31,7 @@ import httpx
 from bench.measure import ROOT, Figure, arguments, tell
 from pixel_core.config.profile import load_profile
 from pixel_core.serving.demo.examples import Example, draw_examples
-from pixel_core.serving.latest_model import model_path
+from pixel_core.serving.model_folder import model_path
 from pixel_core.serving.reasoner import Reasoner
 from pixel_core.workflow.store import Store
 

@@ -1,6 +1,6 @@
 """The part of a recipe that answers, scores and shows the profile's benchmarks.
 
-Which stages there are follows from the profile (``pixel_core.workflow.benchmark_stages``), so
+Which stages there are follows from the profile (``pixel_core.workflow.table``), so
 this recipe walks their table: each step is given what it needs, and Prefect's page draws the
 arrows.
 """
@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from prefect.logging import get_run_logger
 
-from flows.benchmark_results import benchmark_tables
-from pixel_core.workflow.benchmark_stages import MODELS, scores_stage
-from pixel_core.workflow.table import BY_NAME
-from tasks.markdown import tables_markdown
-from tasks.page import artifact_key, show_markdown
+from flows.results import benchmark_tables
+from pixel_core.workflow.table import BY_NAME, MODELS, scores_stage
+from tasks.page import artifact_key, show_markdown, tables_markdown
 from tasks.run import Run
 from tasks.stages import Made, stage_task
 

@@ -11,11 +11,10 @@ from prefect import flow
 from prefect.logging import get_run_logger
 
 from flows.benchmarks import Given, benchmarks
-from flows.evaluation_request import EvaluationRequest, unusable
-from flows.run import running
-from pixel_core.workflow.benchmark_stages import MODELS
+from flows.run import EvaluationRequest, running, unusable
 from pixel_core.workflow.runner import StageOutcome
 from pixel_core.workflow.store import Damaged, Valid
+from pixel_core.workflow.table import MODELS
 from tasks.run import Run, address
 from tasks.stages import stage_task
 

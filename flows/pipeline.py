@@ -9,8 +9,7 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.benchmarks import benchmarks
-from flows.request import RunRequest
-from flows.run import running
+from flows.run import RunRequest, running
 from tasks.stages import stage_task
 
 ingest = stage_task("ingest")

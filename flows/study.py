@@ -19,14 +19,14 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.study_request import StudyRequest, check_study_ready
-from flows.study_results import study_markdown
+from flows.results import study_markdown
+from flows.run import StudyRequest, check_study_ready
 from pixel_core.errors import PixelError, StageFailed
 from pixel_core.evaluation.study.graph import Node
 from pixel_core.evaluation.study.schedule import Schedule
 from pixel_core.evaluation.study.stage import RUN, study_command, study_stage
 from pixel_core.training.stages import begin_workers
-from pixel_core.workflow.parallel.modules import preload
+from pixel_core.workflow.parallel.team import preload
 from pixel_core.workflow.store import Artifact
 from pixel_core.workflow.store.named_function import named_function
 from tasks.page import show_markdown, texts_written

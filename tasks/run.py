@@ -2,19 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from pixel_core.config import PipelineConfig
+from pixel_core.workflow.cluster.remote import run_on_cluster
 from pixel_core.workflow.planning import check_foreseen, forced_stages, stages_until
-from pixel_core.workflow.runner import StageOutcome
+from pixel_core.workflow.runner import StageOutcome, run_stage
 from pixel_core.workflow.stage import Progress, SilentProgress, Stage
-from pixel_core.workflow.store import Artifact, RunRecord, Store
+from pixel_core.workflow.store import Artifact, RunRecord, StageRun, Store
 from pixel_core.workflow.store.layout import new_id
+from pixel_core.workflow.store.runs import Runs, RunStatus
 from pixel_core.workflow.table import stages_of
-from tasks.noting import noted_run, noted_stage
-from tasks.placing import run_placed
+
+# Running a stage where its settings place it: in this process, or on the Ray cluster.
+
+
+def run_placed(
+    stage: Stage,
+    config: PipelineConfig,
+    inputs: Mapping[str, Artifact],
+    store: Store,
+    *,
+    log: Callable[[str], None],
+    cancelled: Callable[[], bool],
+    **options: Any,
+) -> StageOutcome:
+    """``options`` are those of ``run_stage``; ``log`` and ``cancelled`` matter on a cluster."""
+    if stage.place(config).on == "ray":
+        return run_on_cluster(
+            stage, config, inputs, store, log=log, cancelled=cancelled, **options
+        )
+    return run_stage(stage, config, inputs, store, **options)
+
+
+# What a run's record hears: how the run ends and how each stage does, whatever ends them.
+
+
+@contextmanager
+def noted_run(runs: Runs, run_id: str) -> Iterator[None]:
+    """Note how the run ends when the block does."""
+    status: RunStatus = "interrupted"
+    try:
+        yield
+        status = "finished"
+    except Exception:
+        status = "failed"
+        raise
+    finally:
+        runs.finish(run_id, status)
+
+
+def noted_stage(
+    runs: Runs,
+    run_id: str,
+    label: str,
+    make: Callable[[], StageOutcome],
+    *,
+    generation: str | None = None,
+) -> StageOutcome:
+    """What ``make`` returns, noted under ``label`` when it starts and when it ends; raises
+    what it raises."""
+    note = StageRun(stage=label, status="running", generation=generation)
+    runs.record(run_id, note)
+    ending = note.model_copy(update={"status": "interrupted"})
+    try:
+        outcome = make()
+        ending = StageRun(
+            stage=label,
+            status=outcome.status,
+            reason=outcome.reason,
+            warning=outcome.warning,
+            key=outcome.artifact.key,
+            digest=outcome.artifact.digest,
+            generation=outcome.artifact.manifest.generation,
+            seconds=outcome.seconds,
+            metrics=dict(outcome.artifact.metrics),
+        )
+    except Exception as error:
+        ending = note.model_copy(update={"status": "failed", "reason": str(error)})
+        raise
+    finally:
+        runs.record(run_id, ending)
+    return outcome
+
 
 #: How the generation of a forced computation begins.
 FORCED = "forced-"

@@ -14,9 +14,7 @@ from prefect.states import Completed
 from pixel_core.workflow.stage import Stage
 from pixel_core.workflow.table import BY_NAME
 from tasks.cancelling import Cancellation
-from tasks.job_log import JobLog
-from tasks.markdown import outcome_markdown
-from tasks.page import PageProgress, artifact_key, show_markdown
+from tasks.page import JobLog, PageProgress, artifact_key, outcome_markdown, show_markdown
 from tasks.run import Run, address
 
 #: What a stage hands to the next in a recipe: the state whose data is the artifact's address

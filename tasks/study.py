@@ -19,10 +19,8 @@ from pixel_core.workflow.runner import StageOutcome
 from pixel_core.workflow.stage import Progress, SilentProgress, Stage
 from pixel_core.workflow.store import Artifact, Store
 from tasks.cancelling import Cancellation
-from tasks.job_log import JobLog
-from tasks.noting import noted_run, noted_stage
-from tasks.page import PageProgress
-from tasks.placing import run_placed
+from tasks.page import JobLog, PageProgress
+from tasks.run import noted_run, noted_stage, run_placed
 
 
 class StudyWatcher(Protocol):

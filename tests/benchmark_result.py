@@ -17,7 +17,7 @@ from pixel_core.evaluation.results import (
     ToolEffect,
 )
 from pixel_core.rewards.graders.grader import ReadingRule
-from pixel_core.workflow.benchmark_stages import ModelVariant
+from pixel_core.workflow.table import ModelVariant
 
 #: Right answers of each row, in the order of ``rows_of``, later ones better.
 _SKILL = (0.52, 0.48, 0.71, 0.44, 0.86, 0.5)

@@ -16,9 +16,9 @@ from tiny_world import Scripted, Tiny, call, dialogue, opening, video_opening
 from pixel_core.config import SamplingConfig, TinyModelConfig
 from pixel_core.models.batch import collate
 from pixel_core.models.logprobs import logprobs_of, trained_logits
-from pixel_core.rollout.calls import SelectCall, format_call
 from pixel_core.rollout.episode import RenderedPrompt, run_episodes
 from pixel_core.rollout.renderer import Renderer
+from pixel_core.rollout.tool_calls import SelectCall, format_call
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.tiny.model import build_tiny
 from pixel_core.tiny.tokenizer import build_tokenizer

@@ -28,15 +28,15 @@ from pixel_core.data.exchange.portable import Rejected, unpack
 from pixel_core.data.exchange.record_lines import read_records
 from pixel_core.data.faults import Problems, quote
 from pixel_core.data.sources.manifest.rows import read_rows
-from pixel_core.data.sources.original_sft import sft_fields
+from pixel_core.data.sources.original import sft_fields
 from pixel_core.data.sources.pages.rendering import html_of
 from pixel_core.dev.annotator.script import read_script
 from pixel_core.errors import PixelError
-from pixel_core.evaluation.benchmarks.original_rows import item_of
+from pixel_core.evaluation.benchmarks.original import item_of
 from pixel_core.evaluation.benchmarks.tables import json_lines, json_list
 from pixel_core.garbage import garbage_kept
 from pixel_core.models.endpoint.completion import Reply, read_reply
-from pixel_core.models.vllm_folder import check_folder
+from pixel_core.models.vllm_inputs import check_folder
 from pixel_core.nesting import (
     MAX_DEPTH,
     TooDeep,
@@ -46,9 +46,9 @@ from pixel_core.nesting import (
     loads,
     toml_loads,
 )
-from pixel_core.rollout.call_json import decode
-from pixel_core.rollout.calls import CallError
-from pixel_core.serving.demo.uploads import Uploads
+from pixel_core.rollout.call_syntax import decode
+from pixel_core.rollout.tool_calls import CallError
+from pixel_core.serving.demo.middleware import Uploads
 from pixel_core.serving.http.errors import Refusal
 from pixel_core.serving.http.json_body import parse
 

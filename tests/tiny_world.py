@@ -19,10 +19,10 @@ from pixel_core.config import (
     ZoomConfig,
 )
 from pixel_core.records import Picture, Query
-from pixel_core.rollout.calls import ZoomCall, format_call
 from pixel_core.rollout.engine import Completion
 from pixel_core.rollout.episode import Episode, RenderedPrompt
 from pixel_core.rollout.renderer import Renderer
+from pixel_core.rollout.tool_calls import ZoomCall, format_call
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.tiny.draw import draw
 from pixel_core.tiny.model import build_tiny

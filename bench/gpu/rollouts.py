@@ -42,10 +42,10 @@ from pixel_core.config import (
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.models.vllm_engine import VllmEngine
 from pixel_core.records import Picture, Query
-from pixel_core.rollout.calls import ZoomCall, format_call
 from pixel_core.rollout.engine import Completion
 from pixel_core.rollout.episode import Episode, RenderedPrompt, run_episodes
 from pixel_core.rollout.renderer import Renderer
+from pixel_core.rollout.tool_calls import ZoomCall, format_call
 from pixel_core.rollout.transcript import Transcript
 from pixel_core.rollout.vocabulary import IMAGE, VIDEO, VISION_START, Vocabulary
 from pixel_core.tiny.tokenizer import build_tokenizer

@@ -20,8 +20,8 @@ from transformers import (
 from bench.trl.job import Job, Work
 from pixel_core.config import DialogueConfig
 from pixel_core.media.archive import PictureArchive
-from pixel_core.rollout.calls import CallError, ZoomCall
 from pixel_core.rollout.operations import ShownPicture, show, zoom
+from pixel_core.rollout.tool_calls import CallError, ZoomCall
 
 _TEMPLATE = Path(__file__).with_name("template.jinja")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import tempfile
 import webbrowser
@@ -10,23 +11,139 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.text import Text
 
-from flows.cli.ask_output import Teller
-from flows.cli.endings import errors, say
 from flows.cli.model import load_reasoner, request_of
-from flows.cli.printable import printable
+from flows.cli.terminal import errors, printable, say
 from flows.consoles import plain_console
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ConfigError
+from pixel_core.report.episodes.episode_card import episode_card
+from pixel_core.report.episodes.fragment import episode_fragment
+from pixel_core.report.episodes.gallery import Gallery, in_memory
+from pixel_core.report.html.wording import STOPS, clipped, plain
+from pixel_core.rewards.grading import grade
 from pixel_core.serving.answer import Answer, AnswerStep
 from pixel_core.serving.demo.examples import Example, draw_examples
-from pixel_core.serving.latest_model import is_model_name
 from pixel_core.serving.media import MediaLimits, Seen
+from pixel_core.serving.model_folder import is_model_name
 from pixel_core.serving.saving import check_folder, save_answer, trajectory
 from pixel_core.serving.url_fetch import UrlLimits
 
 if TYPE_CHECKING:
     from pixel_core.serving.reasoner import Reasoner
+
+
+# An answer as a page of its own, by the viewer that the report and the demo share.
+
+
+def write_page(answer: Answer, model: str, file: Path) -> None:
+    """One file without scripts or requests."""
+    query = answer.query
+    gallery = Gallery(in_memory(query.pictures, answer.pictures))
+    card = episode_card(
+        query,
+        answer.rollout,
+        gallery,
+        model="policy",
+        name=model,
+        notes=[f"{answer.seconds:.2f} s"],
+    )
+    question = html.escape(query.question)
+    choices = "".join(f"<li>{html.escape(choice)}</li>" for choice in query.choices)
+    file.write_text(
+        f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{question[:80]}</title>
+<style>
+body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font-family: sans-serif; }}
+ol {{ list-style: upper-alpha; }}
+</style>
+</head>
+<body>
+<h1>{question}</h1>
+{f"<ol>{choices}</ol>" if choices else ""}
+{episode_fragment(card, gallery)}
+</body>
+</html>
+""",
+        "utf-8",
+    )
+
+
+# How ``pixel ask`` tells an answer on the terminal, turn by turn.
+
+
+#: Characters of a turn that are shown.
+_TURN = 4000
+
+
+class Teller:
+    """Prints the question, each step as it comes, and the answer."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def question(self, model: str, question: str, choices: tuple[str, ...]) -> None:
+        self._line(f"{model}: ", question, "bold")
+        for number, choice in enumerate(choices):
+            self._line(f"  ({chr(ord('A') + number)}) ", choice, "")
+
+    def step(self, step: AnswerStep) -> None:
+        self._line(f"{step.number}  ", clipped(step.text.strip(), _TURN), "")
+        told = _done(step)
+        if told:
+            style = "yellow" if step.error else "cyan"
+            self._console.print(Text(f"   {told}", style), soft_wrap=True)
+
+    def answer(self, answer: Answer, truth: str = "") -> None:
+        if answer.answered:
+            self._line("answer: ", answer.text, "bold green")
+        else:
+            self._line("no answer: ", STOPS[answer.stop], "yellow")
+        if truth:
+            known = answer.query.model_copy(update={"answers": (truth,)})
+            right = answer.answered and grade(answer.text, known)
+            self._line("that is right: " if right else "right would be: ", truth, "")
+        parts = [
+            f"{answer.seconds:.2f} s",
+            _count(len(answer.steps), "turn"),
+            _count(answer.operations, "operation"),
+            f"{answer.tokens} tokens",
+        ]
+        if answer.failed_operations:
+            parts.insert(3, f"{answer.failed_operations} refused")
+        self._console.print(Text(", ".join(parts), "dim"), soft_wrap=True)
+
+    def _line(self, label: str, text: str, style: str) -> None:
+        # Escaped as Text: what a model or a file says is never markup.
+        indented = printable(text).replace("\n", "\n" + " " * len(label))
+        self._console.print(Text.assemble(label, (indented, style)), soft_wrap=True)
+
+
+def _done(step: AnswerStep) -> str:
+    """What came of the step's call; "" where there was none."""
+    if step.error:
+        return f"refused: {plain(step.error)}"
+    if step.frames:
+        return f"selected the frames {', '.join(str(frame + 1) for frame in step.frames)}"
+    if step.box is None:
+        return ""
+    x1, y1, x2, y2 = step.box.as_tuple()
+    which = f" of picture {step.picture + 1}" if step.picture else ""
+    shown = step.shown[0].size
+    return (
+        f"looked at x {x1} to {x2}, y {y1} to {y2}{which} ({x2 - x1} x {y2 - y1} pixels, "
+        f"shown at {shown[0]} x {shown[1]})"
+    )
+
+
+def _count(number: int, one: str) -> str:
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
+
 
 #: Questions of the drawn world to choose from.
 EXAMPLES = 12
@@ -143,8 +260,6 @@ def _keep(answer: Answer, asked: AskOptions, model: str) -> None:
         files = save_answer(answer, asked.save, model=model)
         say("saved", "green", f"{len(files)} files in {asked.save}")
     if asked.open_it:
-        from flows.cli.ask_page import write_page
-
         folder = asked.save or Path(tempfile.mkdtemp(prefix="pixel-ask-"))
         page = folder / "answer.html"
         write_page(answer, printable(model), page)

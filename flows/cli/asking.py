@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.endings import clear_endings
 from flows.cli.options import AsJson, Base, Debug, Model, Overrides, RootPathOption, StoreUri
+from flows.cli.terminal import clear_endings
 
 
 def ask(

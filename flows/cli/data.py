@@ -12,20 +12,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.cli.endings import say
-from flows.cli.terminal import Terminal
+from flows.cli.terminal import Terminal, say
 from flows.consoles import plain_console
-from flows.request import RunRequest
+from flows.run import RunRequest
 from pixel_core.config import BenchmarkName, PipelineConfig
 from pixel_core.errors import ConfigError
-from pixel_core.evaluation.benchmarks.benchmark import Benchmark, Layout, LayoutName
 from pixel_core.evaluation.benchmarks.facts import UNCOUNTED, BenchmarkFacts, read_facts
-from pixel_core.evaluation.benchmarks.registry import BENCHMARKS
-from pixel_core.workflow.benchmark_stages import questions_stage
+from pixel_core.evaluation.benchmarks.registry import BENCHMARKS, Benchmark, Layout, LayoutName
 from pixel_core.workflow.planning import check_ready, plan, stages_until
 from pixel_core.workflow.runner import StageOutcome, run_stage
 from pixel_core.workflow.store import Artifact, Store
-from pixel_core.workflow.table import stages_of
+from pixel_core.workflow.table import questions_stage, stages_of
 
 _LAYOUTS: tuple[LayoutName, ...] = get_args(LayoutName)
 

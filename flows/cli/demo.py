@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from flows.cli.endings import errors
 from flows.cli.model import load_reasoner, request_of
+from flows.cli.terminal import errors
 from flows.consoles import plain_console
 from pixel_core.config import PipelineConfig
 from pixel_core.report.html.wording import MODEL_NAMES

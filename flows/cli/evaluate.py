@@ -8,22 +8,17 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from flows.benchmark_results import print_benchmarks
-from flows.cli.endings import say
-from flows.cli.following import reporting
-from flows.cli.plan_command import summary
-from flows.cli.prefect_server import Server
-from flows.cli.run import kept
+from flows.cli.prefect_server import Server, reporting
+from flows.cli.run import kept, summary
 from flows.cli.show import score_table
-from flows.cli.terminal import Terminal
+from flows.cli.terminal import Terminal, say
 from flows.consoles import plain_console
-from flows.evaluation_request import EvaluationRequest
-from flows.request import Plan
-from flows.results import score_rows
+from flows.results import print_benchmarks, score_rows
+from flows.run import EvaluationRequest, Plan
 from pixel_core.config import PipelineConfig
 from pixel_core.config.profile import load_profile
 from pixel_core.errors import ConfigError
-from pixel_core.evaluation.settings_block import block_lines, settings_of
+from pixel_core.evaluation.settings import block_lines, settings_of
 from pixel_core.workflow.planning import check_ready
 from pixel_core.workflow.table import stages_of
 

@@ -10,8 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from rich.text import Text
 
-from flows.cli.endings import say
-from flows.cli.terminal import Terminal
+from flows.cli.terminal import Terminal, say
 from flows.consoles import plain_console
 from pixel_core.config import DialogueConfig, PipelineConfig
 from pixel_core.config.profile import load_profile

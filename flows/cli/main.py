@@ -12,10 +12,7 @@ import sys
 import typer
 
 from flows.cli.asking import ask, demo, serve
-from flows.cli.cli_cluster import cluster
-from flows.cli.cli_data import datasets, export, import_
-from flows.cli.cli_study import studies
-from flows.cli.groups import developing, ui
+from flows.cli.groups import cluster, datasets, developing, export, import_, studies, ui
 from flows.cli.pipeline import evaluate, plan, report, run, show
 
 app = typer.Typer(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from flows.request import RunRequest
+from flows.run import RunRequest
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ConfigError
-from pixel_core.serving.latest_model import is_model_name, model_path
+from pixel_core.serving.model_folder import is_model_name, model_path
 
 if TYPE_CHECKING:
     from pixel_core.serving.media import MediaLimits

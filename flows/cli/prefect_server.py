@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from importlib import import_module
+from types import ModuleType
 
 from flows.kept_server import HOST, KeptServer, answers, identity, kept_seconds, take
 from pixel_core.errors import ConfigError, PixelError
@@ -204,3 +207,32 @@ def _answers(api_url: str, timeout_s: float) -> bool:
         return httpx.get(f"{api_url}/health", timeout=timeout_s).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+# A flow started from a command line: a server to report to, and a quiet log.
+
+
+@contextmanager
+def reporting(
+    recipe: str, private: Server | None = None, *, verbose: bool
+) -> Iterator[ModuleType]:
+    """The recipe's module, whose flow reports to the user's Prefect server or to ``private``
+    (None: one is started now).
+
+    It is imported while a private server starts. ``verbose`` shows Prefect's own log.
+    """
+    os.environ.setdefault(
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "NOTSET" if verbose else "WARNING"
+    )
+    with (
+        nullcontext(private) if private else private_server() as begun,
+        server_for_runs(begun) as server,
+    ):
+        module = import_module(recipe)
+        if server is not None:
+            server.wait_until_healthy()
+        for runs in ("prefect.flow_runs", "prefect.task_runs"):
+            # How runs end is told by the terminal and by the error itself; the page has
+            # these lines all the same.
+            logging.getLogger(runs).propagate = verbose
+        yield module

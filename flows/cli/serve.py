@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from flows.cli.endings import errors, say
 from flows.cli.model import load_reasoner, request_of
+from flows.cli.terminal import errors, say
 from flows.consoles import plain_console
 from pixel_core.config import PipelineConfig
 from pixel_core.serving.http.admission import Limits
@@ -102,7 +102,7 @@ def _serve(
     folder: Path,
 ) -> bool:
     """Whether it was Ctrl-C that ended it."""
-    from pixel_core.serving.http.endpoint import ChatEndpoint
+    from pixel_core.serving.http.app import ChatEndpoint
     from pixel_core.serving.url_fetch import UrlLimits
 
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)

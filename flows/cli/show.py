@@ -11,17 +11,23 @@ from typing import Any, get_args
 from rich.table import Table
 from rich.text import Text
 
-from flows.benchmark_results import place_benchmarks, print_benchmark, read_benchmark
-from flows.cli.endings import say
+from flows.cli.terminal import say
 from flows.consoles import plain_console
-from flows.results import place_report, read_scores, score_rows, warm_start_selected
+from flows.results import (
+    place_benchmarks,
+    place_report,
+    print_benchmark,
+    read_benchmark,
+    read_scores,
+    score_rows,
+    warm_start_selected,
+)
 from pixel_core.config import BenchmarkName
 from pixel_core.errors import ConfigError, DataError
-from pixel_core.workflow.benchmark_stages import PAGE
 from pixel_core.workflow.store import Artifact, RunRecord, Store
-from pixel_core.workflow.table import BY_NAME
-from tasks.markdown import SCORE_HEAD, flat, score_cells
+from pixel_core.workflow.table import BY_NAME, PAGE
 from tasks.pace import duration
+from tasks.page import SCORE_HEAD, flat, score_cells
 
 _NAMES = "|".join(get_args(BenchmarkName))
 #: The names of stages that benchmarks add; a row's part is checked by the configuration.

@@ -15,8 +15,7 @@ from rich.text import Text
 from pixel_core.evaluation.study.graph import ENDS, Graph, Node
 from pixel_core.workflow.runner import StageOutcome
 from pixel_core.workflow.stage import Progress
-from tasks.pace import duration, metrics_line
-from tasks.study_pace import StudyPace
+from tasks.pace import StudyPace, duration, metrics_line
 
 PLAIN_INTERVAL_S = 20.0
 #: What a running cell shows, in this order.

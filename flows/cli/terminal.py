@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
+import traceback
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,10 +23,68 @@ from rich.progress import (
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
+from flows.consoles import plain_console
 from flows.measured_times import MeasuredTimes, PacedProgress
+from pixel_core.errors import ConfigError, DataError, PixelError
 from pixel_core.workflow.runner import StageOutcome
 from pixel_core.workflow.stage import Progress
 from tasks.pace import Pace, duration, metrics_line
+
+# How a command ends: typed errors become one message and an exit code.
+
+
+FAILED = 1
+BAD_INPUT = 2
+INTERRUPTED = 130  # what a shell reports for Ctrl-C
+
+errors = plain_console(stderr=True)
+
+
+@contextmanager
+def clear_endings(debug: bool) -> Iterator[None]:
+    """Exit 2 for bad input, 1 for other errors a user can mend, 130 for Ctrl-C.
+
+    A bug is neither: it is left to crash with its traceback.
+    """
+    try:
+        yield
+    except PixelError as error:
+        if debug:
+            errors.print(Text(traceback.format_exc().rstrip()))
+        say("error", "red", str(error))
+        bad_input = isinstance(error, ConfigError | DataError)
+        raise typer.Exit(BAD_INPUT if bad_input else FAILED) from error
+    except KeyboardInterrupt as stopped:
+        raise typer.Exit(INTERRUPTED) from stopped
+
+
+def say(label: str, style: str, text: str) -> None:
+    errors.print(Text.assemble((f"{label}: ", style), text), soft_wrap=True)
+
+
+# Text that others wrote, made fit for a terminal.
+
+
+#: Terminal sequences as a whole: CSI, then OSC, DCS and their like up to their end, then any
+#: other escape with the character it is about.
+_SEQUENCES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]?"
+)
+_LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x85\v\f]")
+
+
+def printable(text: str) -> str:
+    """Without terminal sequences, control characters, and marks that turn the writing's
+    direction or are seen by nobody; lines stay lines, a tab becomes a space."""
+    text = _LINE_ENDS.sub("\n", _SEQUENCES.sub("", text)).replace("\t", " ")
+    return "".join(
+        letter
+        for letter in text
+        if letter == "\n" or unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+    )
+
 
 PLAIN_INTERVAL_S = 5.0
 

@@ -10,10 +10,139 @@ from pixel_core.config.cluster import PlaceConfig
 from pixel_core.config.dialogue import SamplingConfig
 from pixel_core.config.guards import GuardsConfig
 from pixel_core.config.openrlhf import OpenrlhfConfig
-from pixel_core.config.openrlhf_rules import method_rules
 from pixel_core.config.reward import AdvantageKind, RewardConfig
 from pixel_core.config.section import Count, Placement, Positive, Rate, Section, Weight
 from pixel_core.config.training import OptimizerConfig
+
+# What of ``rl`` OpenRLHF 0.11.2 can't do: said before anything runs, never ignored.
+#
+# ``method_rules`` are about what is learnt, and are asked when the settings are read;
+# ``layout_rules`` are about how its processes share the work, and are asked before a run.
+# What it can do is mapped in ``pixel_core/training/openrlhf/arguments.py``. Critics, sample
+# packing, ring attention and dynamic batches, which it has and vision models can't use, have
+# no field.
+
+
+def method_rules(rl: RlConfig) -> list[str]:
+    """A line for each setting that is refused, with the remedy."""
+    return [*_reward_and_batch(rl), *_guards(rl), *_optimizer(rl.optimizer)]
+
+
+def layout_rules(rl: RlConfig) -> list[str]:
+    """The same for batches that do not come out even, which it would cut without a word,
+    and for processes that do not fit their places."""
+    return [*_batches(rl), *_places(rl.openrlhf)]
+
+
+def _reward_and_batch(rl: RlConfig) -> list[str]:
+    broken = []
+    if rl.reward.preset == "lagrangian":
+        broken.append(
+            "reward.preset 'lagrangian' moves its prices once a step by the whole batch, which "
+            "no rollout worker sees: use 'paper', 'upstream_code' or 'none'"
+        )
+    if rl.resample_rounds:
+        broken.append(
+            f"resample_rounds {rl.resample_rounds}: its filter asks for accuracy, and would "
+            "drop all-wrong groups with their curiosity bonus: set 0"
+        )
+    if rl.replay.capacity:
+        broken.append(
+            f"replay.capacity {rl.replay.capacity}: it keeps no earlier rollouts: set 0"
+        )
+    if rl.keep == "best":
+        broken.append(
+            "keep 'best': only its last weights come back as a model: set keep to 'last'"
+        )
+    return broken
+
+
+def _guards(rl: RlConfig) -> list[str]:
+    """Its updates are done when their rows are read: a guard can warn, not prevent."""
+    names = [
+        name
+        for name in type(rl.guards).model_fields
+        if name != "non_finite" and getattr(rl.guards, name).action == "stop"
+    ]
+    broken = [
+        f"guards.{name}.action 'stop': an update is done before its row is read, so none can "
+        "be refused: set 'warn' or 'off'"
+        for name in names
+    ]
+    if rl.guards.non_finite.action != "stop":
+        broken.append(
+            f"guards.non_finite.action {rl.guards.non_finite.action!r}: it applies an update "
+            "that is no number, so the run ends at the first: leave 'stop'"
+        )
+    return broken
+
+
+def _optimizer(optimizer: OptimizerConfig) -> list[str]:
+    broken = []
+    if optimizer.kind != "adamw":
+        broken.append(
+            f"optimizer.kind {optimizer.kind!r}: DeepSpeed's Muon is another algorithm: use "
+            "'adamw'"
+        )
+    if optimizer.weight_decay:
+        broken.append(
+            f"optimizer.weight_decay {optimizer.weight_decay:g}: it spares biases and norms, "
+            "our own trainer does not: set 0"
+        )
+    if optimizer.schedule != "constant" and optimizer.hold:
+        broken.append(
+            f"optimizer.hold {optimizer.hold:g}: its schedules fall from the warm-up's end on: "
+            "set 0"
+        )
+    if optimizer.schedule == "linear" and optimizer.final:
+        broken.append(
+            f"optimizer.final {optimizer.final:g}: its linear schedule ends at 0: set 0, or "
+            "schedule 'cosine'"
+        )
+    return broken
+
+
+def _batches(rl: RlConfig) -> list[str]:
+    layout, broken = rl.openrlhf, []
+    processes, rollouts = layout.nodes * layout.gpus_per_node, rl.queries * rl.group
+    parts = (
+        ("train_batch", layout.train_batch, "micro_train", layout.micro_train),
+        ("queries x group", rollouts, "micro_rollout", layout.micro_rollout),
+    )
+    for name, whole, micro, size in parts:
+        if whole % (processes * size):
+            broken.append(
+                f"{name} {whole} cannot be shared by {processes} trainer processes (nodes x "
+                f"gpus_per_node) in passes of openrlhf.{micro} {size}: make it a multiple of "
+                f"{processes * size}"
+            )
+    if rollouts % layout.train_batch:
+        broken.append(
+            f"queries x group {rollouts} is not a multiple of openrlhf.train_batch "
+            f"{layout.train_batch}: the rest would not be trained on"
+        )
+    return broken
+
+
+def _places(layout: OpenrlhfConfig) -> list[str]:
+    broken, processes = [], layout.nodes * layout.gpus_per_node
+    if layout.colocate and layout.engines * layout.tensor_parallel != processes:
+        broken.append(
+            f"openrlhf.colocate: {layout.engines} engines x tensor_parallel "
+            f"{layout.tensor_parallel} do not fill {processes} GPUs ({layout.nodes} nodes "
+            f"x gpus_per_node {layout.gpus_per_node}): make the products equal, or set "
+            "colocate = false"
+        )
+    if layout.colocate and layout.gpus_per_node % layout.tensor_parallel:
+        broken.append(
+            f"openrlhf.tensor_parallel {layout.tensor_parallel} does not divide gpus_per_node "
+            f"{layout.gpus_per_node}: an engine would span two nodes; choose a divisor"
+        )
+    if layout.nodes > 1 and not layout.scratch:
+        broken.append(
+            f"openrlhf.scratch is empty: {layout.nodes} nodes need a folder that all share"
+        )
+    return broken
 
 
 class ReplayConfig(Section):

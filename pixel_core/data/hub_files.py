@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixel_core.errors import DataError, EndpointError, PixelError
-from pixel_core.workflow.store.redaction import without_credentials
+from pixel_core.workflow.store.manifest import without_credentials
 
 
 @dataclass(frozen=True)

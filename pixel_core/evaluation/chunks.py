@@ -16,9 +16,8 @@ from typing import Any, Protocol
 from pixel_core.config import EngineConfig
 from pixel_core.errors import StageFailed
 from pixel_core.records import Query
-from pixel_core.workflow.parallel.pool import Pool, share_out
+from pixel_core.workflow.parallel.ray_pool import Pool, put_chunk, share_out, sum_usage
 from pixel_core.workflow.parallel.team import Interrupted, WorkerGroup, available, run_team
-from pixel_core.workflow.parallel.usage import put_chunk, sum_usage
 from pixel_core.workflow.stage import Progress, StageContext, Workspace
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pixel_core.records import Query, Rollout, Score
+from pixel_core.errors import DataError
+from pixel_core.records import Query, Rollout, Score, Split
 from pixel_core.statistics.answer_sets import AnswerSet, read_answers, same_questions
 from pixel_core.statistics.metrics import (
     IntervalSettings,
@@ -20,6 +21,21 @@ from pixel_core.statistics.metrics import (
 from pixel_core.statistics.paired import Paired, compare_sampled, compare_single
 from pixel_core.workflow.stage import StageContext
 from pixel_core.workflow.table import MODELS
+
+# What would stop the evaluation, known before any model is trained for it.
+
+
+def check_test_questions(ingest: Mapping[str, Any]) -> None:
+    """``DataError`` when the ingest artifact (its metrics) has no test question."""
+    splits = ingest["by_split"]
+    if not splits[Split.TEST]:
+        raise DataError(
+            f"there is no test question to evaluate a model on among {ingest['seeds']} seeds "
+            f"({', '.join(f'{name}: {n}' for name, n in splits.items())}): name a source that "
+            "has some in ingest.sources, or raise the test count or share of the one in use; "
+            "to make only what needs none, end the run earlier, such as with --until rl"
+        )
+
 
 #: (a, b): how much better is b than a?
 PAIRS = (("base", "warm_start"), ("warm_start", "policy"), ("base", "policy"))

@@ -15,14 +15,21 @@ from typing import Any
 
 from pixel_core.config import BenchmarkName
 from pixel_core.errors import DataError
-from pixel_core.evaluation.asked_questions import AskedQuestions, asked_questions
-from pixel_core.evaluation.benchmarks.benchmark import Benchmark
-from pixel_core.evaluation.benchmarks.registry import BENCHMARKS
-from pixel_core.evaluation.graded_rows import GradedRow, grade_rows
+from pixel_core.evaluation.benchmarks.registry import BENCHMARKS, Benchmark
 from pixel_core.evaluation.results import BenchmarkResult, GradedAnswer
-from pixel_core.evaluation.row_answers import read_row, same_samples
-from pixel_core.evaluation.row_pairs import pair_scores, tool_effects
-from pixel_core.evaluation.row_scores import row_score
+from pixel_core.evaluation.row_answers import (
+    AskedQuestions,
+    asked_questions,
+    read_row,
+    same_samples,
+)
+from pixel_core.evaluation.row_scores import (
+    GradedRow,
+    grade_rows,
+    pair_scores,
+    row_score,
+    tool_effects,
+)
 from pixel_core.evaluation.settings import settings_of_rows
 from pixel_core.records import Split, write_jsonl
 from pixel_core.rewards.graders.maths_judge import JUDGE, UNDECIDED
@@ -30,8 +37,8 @@ from pixel_core.rewards.graders.registry import GRADED, grader_of
 from pixel_core.rollout.queries import read_queries
 from pixel_core.statistics.headline import Headline
 from pixel_core.statistics.metrics import IntervalSettings
-from pixel_core.workflow.benchmark_stages import answers_stage, questions_stage, rows_of
 from pixel_core.workflow.stage import StageContext
+from pixel_core.workflow.table import answers_stage, questions_stage, rows_of
 
 
 def run(context: StageContext, benchmark: BenchmarkName, rows: Sequence[str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from pixel_core.errors import MediaError
-from pixel_core.media.conversion import to_rgb
+from pixel_core.media.budget import to_rgb
 from pixel_core.media.jpeg_scans import has_more_scans, most_scans
 from pixel_core.media.unread_pictures import HEAD, told_of
 

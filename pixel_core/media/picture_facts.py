@@ -15,8 +15,8 @@ from pixel_core.errors import DataError, MediaError
 from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.media.budget import check_shape
 from pixel_core.media.loading import load_picture
-from pixel_core.media.picture_fault import PictureFault
 from pixel_core.media.picture_files import MAX_FILE_BYTES, PictureFile
+from pixel_core.media.picture_zip import PictureFault
 from pixel_core.records import Picture
 from pixel_core.workflow.store.stat_cache import FolderFile, FolderMemory
 

@@ -17,8 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from pixel_core.errors import DataError
 from pixel_core.media.file_names import on_disk
-from pixel_core.media.picture_fault import PictureFault
-from pixel_core.media.picture_zip import UTF8_NAMES, Zip
+from pixel_core.media.picture_zip import UTF8_NAMES, PictureFault, Zip
 
 #: An encoded picture larger than this is refused before it is read.
 MAX_FILE_BYTES = 512 * 1024 * 1024

@@ -19,7 +19,18 @@ from typing import IO
 
 from pixel_core.errors import DataError
 from pixel_core.media.file_names import Names, composed, member_name, stated_name, tidied
-from pixel_core.media.picture_fault import PictureFault
+
+# Why one picture of a record can't be used.
+
+
+class PictureFault(Exception):
+    """What is wrong with a picture, and the remedy; told with the record's place."""
+
+    def __init__(self, fault: str, remedy: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
+        self.remedy = remedy
+
 
 _ENCRYPTED = 0x1
 _REPACK = "pack the zip again"

@@ -24,14 +24,14 @@ from torch import Tensor
 from pixel_core.config import DialogueConfig, SamplingConfig, VllmConfig
 from pixel_core.errors import ConfigError, DataError, StageFailed
 from pixel_core.models.sampling import uniform
-from pixel_core.models.vllm_folder import (
+from pixel_core.models.vllm_inputs import (
     check_folder,
     check_room,
     dress,
     head_rows,
     largest_area,
+    prompt_of,
 )
-from pixel_core.models.vllm_inputs import prompt_of
 from pixel_core.rollout.engine import Completion
 from pixel_core.rollout.transcript import Transcript
 from pixel_core.rollout.vocabulary import Vocabulary

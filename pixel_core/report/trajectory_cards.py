@@ -22,9 +22,9 @@ from pixel_core.report.episodes.gallery import (
 from pixel_core.report.html.wording import clipped, plain
 from pixel_core.report.material import Material
 from pixel_core.rollout.call_syntax import CallError
-from pixel_core.rollout.calls import Call, SelectCall, parse_turn
 from pixel_core.rollout.operations import ShownPicture, show
 from pixel_core.rollout.operations_cache import OperationsCache
+from pixel_core.rollout.tool_calls import Call, SelectCall, parse_turn
 
 
 @dataclass(frozen=True)

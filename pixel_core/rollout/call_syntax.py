@@ -6,6 +6,11 @@ import json
 from enum import StrEnum
 from typing import Any, NoReturn
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from pixel_core.nesting import TooDeep, check_json_depth
+
 #: A quoted value is cut here: the message is read by a model with a small context.
 MAX_QUOTED = 60
 
@@ -73,3 +78,118 @@ def quote(value: Any) -> str:
     """
     text = json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e")
     return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 3]}..."
+
+
+# JSON for tool calls: no duplicate keys, no NaN, and a bound on every dimension.
+
+
+#: A canonical call takes about a hundred characters, and nests three deep.
+MAX_CHARACTERS = 1000
+MAX_DEPTH = 8
+#: Digits of an integer; no picture is a billion pixels wide.
+MAX_DIGITS = 9
+
+
+def decode(body: str) -> Any:
+    """Parse JSON without the leniencies of ``json``, and with bounds on every dimension."""
+    if len(body) > MAX_CHARACTERS:
+        refuse(
+            CallErrorKind.TOO_LONG,
+            f"the call has {len(body)} characters: write only the call's object",
+        )
+    try:
+        check_json_depth(body, MAX_DEPTH)
+    except TooDeep as error:
+        refuse(
+            CallErrorKind.TOO_DEEP,
+            f"the call nests {error.depth} brackets: write only the call's object",
+        )
+    try:
+        return json.loads(
+            body,
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_int=_bounded_int,
+            parse_float=_bounded_float,
+        )
+    except json.JSONDecodeError as error:
+        refuse(
+            CallErrorKind.NOT_JSON,
+            f"the call is not JSON ({error.msg}, character {error.pos + 1}): "
+            "write one object in double quotes and plain numbers",
+        )
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        refuse(CallErrorKind.DUPLICATE_KEY, f"{quote(twice)} is given twice: give it once")
+    return value
+
+
+def _no_constant(text: str) -> NoReturn:
+    refuse(CallErrorKind.NOT_FINITE, f"{text} is not a coordinate: write a plain number")
+
+
+def _bounded_int(text: str) -> int:
+    if len(text.lstrip("-")) > MAX_DIGITS:
+        _too_large(text)
+    return int(text)
+
+
+def _bounded_float(text: str) -> float:
+    value = float(text)
+    if abs(value) >= 10**MAX_DIGITS:
+        _too_large(text)
+    return value + 0.0  # -0.0 becomes 0.0
+
+
+def _too_large(text: str) -> NoReturn:
+    refuse(
+        CallErrorKind.NUMBER_TOO_LARGE,
+        f"{quote(text)} is larger than any picture: write a coordinate inside it",
+    )
+
+
+# What the arguments of every operation have in common.
+
+
+class Arguments(BaseModel):
+    """Strict: no text as numbers, no booleans as numbers, no floats as integers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def schema_of(model: type[Arguments]) -> dict[str, Any]:
+    """The JSON schema of an operation's parameters, without what only we read."""
+    parameters = model.model_json_schema()
+    for name in ("title", "description"):
+        parameters.pop(name, None)
+    for part in parameters["properties"].values():
+        del part["title"]
+    return parameters
+
+
+def first_fault(
+    model: type[Arguments], arguments: dict[str, Any], form: str
+) -> Arguments | ErrorDetails:
+    """The validated arguments, or the first fault that the schema's validation met.
+
+    ``form`` says how the call is written. Raises ``CallError`` for an argument that the
+    operation does not have, and for one that is missing.
+    """
+    for argument in arguments:
+        if argument not in model.model_fields:
+            refuse(
+                CallErrorKind.UNKNOWN_ARGUMENT,
+                f"there is no argument {quote(argument)}: {form}",
+            )
+    try:
+        return model.model_validate(arguments)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+    if fault["type"] == "missing":
+        refuse(CallErrorKind.MISSING_ARGUMENT, f'there is no "{fault["loc"][0]}": {form}')
+    return fault

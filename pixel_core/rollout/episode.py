@@ -14,11 +14,11 @@ from pixel_core.config import SamplingConfig
 from pixel_core.records import Query, Rollout, Step, StopReason
 from pixel_core.rewards.answer_marks import answer_in
 from pixel_core.rewards.grading import grade, grade_turn
-from pixel_core.rollout.calls import Call, CallError, SelectCall
 from pixel_core.rollout.engine import Completion, Engine
 from pixel_core.rollout.operations import ShownPicture, show
 from pixel_core.rollout.operations_cache import OperationsCache, Shot
 from pixel_core.rollout.renderer import Renderer
+from pixel_core.rollout.tool_calls import Call, CallError, SelectCall
 from pixel_core.rollout.transcript import Transcript, Visual
 from pixel_core.rollout.turns import TurnReader
 

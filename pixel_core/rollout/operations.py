@@ -22,7 +22,13 @@ from pixel_core.config import DialogueConfig, PixelBudget, ZoomConfig
 from pixel_core.errors import MediaError
 from pixel_core.media.budget import MAX_ASPECT_RATIO, fit
 from pixel_core.records import Box
-from pixel_core.rollout.calls import CallError, CallErrorKind, SelectCall, ZoomCall, check_box
+from pixel_core.rollout.tool_calls import (
+    CallError,
+    CallErrorKind,
+    SelectCall,
+    ZoomCall,
+    check_box,
+)
 
 
 @dataclass(frozen=True)

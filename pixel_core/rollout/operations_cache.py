@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pixel_core.config import DialogueConfig
-from pixel_core.rollout.calls import Call, SelectCall, ZoomCall
 from pixel_core.rollout.operations import ShownPicture, select, zoom
+from pixel_core.rollout.tool_calls import Call, SelectCall, ZoomCall
 from pixel_core.rollout.transcript import Visual
 
 Shot = tuple[ShownPicture, Visual]

@@ -14,11 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pixel_core.config import SamplingConfig
-from pixel_core.rollout.calls import CLOSE, OPEN
 from pixel_core.rollout.engine import Completion, Engine
 from pixel_core.rollout.episode import Episode, RenderedPrompt, begin, take_turn
 from pixel_core.rollout.renderer import Renderer
-from pixel_core.rollout.tool_calls import opening_tokens
+from pixel_core.rollout.tool_calls import CLOSE, OPEN, opening_tokens
 from pixel_core.rollout.transcript import Transcript
 from pixel_core.rollout.turns import TurnReader
 from pixel_core.rollout.vocabulary import Vocabulary

@@ -14,8 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pixel_core.config import DialogueConfig, FramesConfig
 from pixel_core.records import Query
-from pixel_core.rollout.calls import SelectCall, tool_schemas
-from pixel_core.rollout.tool_calls import opening_tokens
+from pixel_core.rollout.tool_calls import SelectCall, opening_tokens, tool_schemas
 from pixel_core.rollout.transcript import Transcript, Visual
 from pixel_core.rollout.vocabulary import (
     TURN_END,

@@ -10,8 +10,14 @@ from pydantic import Field, create_model
 from pydantic_core import ErrorDetails
 
 from pixel_core.config import FramesConfig
-from pixel_core.rollout.call_arguments import Arguments, first_fault, schema_of
-from pixel_core.rollout.call_syntax import CallErrorKind, quote, refuse
+from pixel_core.rollout.call_syntax import (
+    Arguments,
+    CallErrorKind,
+    first_fault,
+    quote,
+    refuse,
+    schema_of,
+)
 
 
 @dataclass(frozen=True)

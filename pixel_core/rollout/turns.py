@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pixel_core.records import Query
-from pixel_core.rollout.calls import OPEN, Call, CallError, CallErrorKind, parse_turn
 from pixel_core.rollout.engine import Completion
 from pixel_core.rollout.renderer import Renderer
+from pixel_core.rollout.tool_calls import OPEN, Call, CallError, CallErrorKind, parse_turn
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Where a model is and how it wants to be talked to: a stage's artifact, a plain folder, or a
-model of the hub."""
+model of the hub.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from pixel_core.config import DialogueConfig, PixelBudget, PretrainedConfig
 from pixel_core.errors import DataError
 from pixel_core.models.adapter import Adapter, is_adapter, read_adapter
 from pixel_core.nesting import loads
+from pixel_core.workflow.store import Artifact, Store
 from pixel_core.workflow.store.manifest import Manifest, ManifestError, parse
+from pixel_core.workflow.table import MODELS
 
 #: As ``pixel_core.models.loading`` has it, which imports torch.
 _MODEL = "model"
@@ -239,3 +242,35 @@ def _json(file: Path, fault: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DataError(f"{file} is no JSON object: copy the model again")
     return value
+
+
+# The models of a pipeline's store, by the names they have in its scores.
+
+
+def latest_model(store: Store, model: str = "policy") -> Artifact:
+    """The latest run's ``base``, ``warm_start`` or ``policy``; where it made none, what an
+    earlier one left. ``DataError`` where there is none, or it is gone."""
+    stage = MODELS[model]
+    run = store.latest_run()
+    known = run.stages.get(stage) if run else None
+    if known is not None and known.key is not None:
+        artifact = store.load(stage, known.key)
+        if artifact is not None:
+            return artifact
+    artifact = store.latest(stage)
+    if artifact is None:
+        raise DataError(
+            f"there is no {model} in {store.uri} yet: make one with pixel run --until {stage}, "
+            "or name a model's folder"
+        )
+    return artifact
+
+
+def is_model_name(text: str) -> bool:
+    """Whether this names a model of a pipeline rather than a folder or a hub id."""
+    return text in MODELS
+
+
+def model_path(store: Store, model: str = "policy") -> Path:
+    """The folder of files of ``latest_model``, fetched first where the store is remote."""
+    return latest_model(store, model).local()

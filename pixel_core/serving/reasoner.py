@@ -11,11 +11,11 @@ from pixel_core.config import DialogueConfig, EngineConfig, PipelineConfig, Samp
 from pixel_core.errors import ConfigError
 from pixel_core.media.deadline import Deadline
 from pixel_core.serving.answer import Answer, AnswerStep
-from pixel_core.serving.conductor import Scheduler
 from pixel_core.serving.media import Media, MediaLimits, Seen, read_media
 from pixel_core.serving.model_folder import PAPER, ModelFolder, find_model, whole_model
 from pixel_core.serving.question import Question, open_question
 from pixel_core.serving.request_handle import RequestHandle
+from pixel_core.serving.scheduler import Scheduler
 
 
 class How(TypedDict, total=False):

@@ -13,7 +13,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import PreTrainedTokenizerFast
 
 from pixel_core.config import DialogueConfig
-from pixel_core.rollout.calls import SelectCall, ZoomCall, format_call
+from pixel_core.rollout.tool_calls import SelectCall, ZoomCall, format_call
 from pixel_core.rollout.vocabulary import (
     IMAGE,
     TURN_END,

@@ -7,6 +7,7 @@ step come from the checkpoint.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -15,10 +16,45 @@ import torch
 from torch import Tensor
 
 from pixel_core.config import OptimizerConfig
-from pixel_core.training import checkpoint
 from pixel_core.training.optimizer import Optimizer
 from pixel_core.workflow.parallel.team import Interrupted, WorkerGroup
 from pixel_core.workflow.stage import Workspace
+
+# Training state in a stage's workspace: weights, optimizer, position, and the curve.
+
+
+#: The latest, and the one before in case the latest is damaged.
+_KEPT = 2
+
+
+def save(work: Workspace, phase: str, step: int, state: dict[str, Any]) -> None:
+    """Write the state after ``step`` steps; older ones of the phase are dropped."""
+    out = io.BytesIO()
+    torch.save(state, out)
+    work.put(_name(phase, step), out.getvalue())
+    for old in _steps(work, phase)[:-_KEPT]:
+        work.delete(_name(phase, old))
+
+
+def load_latest(work: Workspace, phase: str) -> tuple[int, dict[str, Any]] | None:
+    """The newest state of the phase that can be read, with its step."""
+    for step in reversed(_steps(work, phase)):
+        data = work.get(_name(phase, step))
+        if data is not None:
+            return step, torch.load(io.BytesIO(data), weights_only=True)
+    return None
+
+
+def _name(phase: str, step: int) -> str:
+    return f"{phase}-step-{step:06d}"
+
+
+def _steps(work: Workspace, phase: str) -> list[int]:
+    prefix = f"{phase}-step-"
+    return sorted(
+        int(name.removeprefix(prefix)) for name in work.names() if name.startswith(prefix)
+    )
+
 
 Row = dict[str, float]
 
@@ -76,7 +112,7 @@ def train(
     carried = carried or {}
     curve: list[Row] = []
     first = 0
-    found = checkpoint.load_latest(work, phase)
+    found = load_latest(work, phase)
     if found is not None:
         first, state = found
         model.load_state_dict(state["model"])
@@ -106,7 +142,7 @@ def train(
                     "curve": curve,
                     "carried": kept,
                 }
-                checkpoint.save(work, phase, step + 1, state)
+                save(work, phase, step + 1, state)
         if stop:
             raise Interrupted(f"{phase} stopped after step {step + 1} of {steps}, saved")
     return curve

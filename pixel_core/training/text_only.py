@@ -21,7 +21,7 @@ from pixel_core.config import DialogueConfig, TextOnlyConfig
 from pixel_core.errors import StageFailed
 from pixel_core.records import Trajectory, write_jsonl
 from pixel_core.statistics.intervals import wilson
-from pixel_core.training.drawn_order import DrawnOrder
+from pixel_core.training.batching import DrawnOrder
 from pixel_core.training.text_only_chunk import (
     ChunkSampler,
     SampledQuestion,
@@ -30,9 +30,8 @@ from pixel_core.training.text_only_chunk import (
     dump,
     load,
 )
-from pixel_core.workflow.parallel.pool import Pool, share_out
+from pixel_core.workflow.parallel.ray_pool import Pool, put_chunk, share_out, sum_usage
 from pixel_core.workflow.parallel.team import Interrupted, WorkerGroup, available, run_team
-from pixel_core.workflow.parallel.usage import put_chunk, sum_usage
 from pixel_core.workflow.stage import StageContext, StoredInput, Workspace
 
 TRAJECTORIES = "trajectories.jsonl"

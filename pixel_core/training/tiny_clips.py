@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from pixel_core.config import ClipConfig
 from pixel_core.records import Picture, Query
-from pixel_core.rollout.calls import SelectCall, format_call
 from pixel_core.rollout.operations import ShownPicture, select, show
 from pixel_core.rollout.renderer import Renderer
+from pixel_core.rollout.tool_calls import SelectCall, format_call
 from pixel_core.rollout.transcript import Transcript, Visual
 from pixel_core.tiny.clip import Clip, ClipWorld, ask_clip
 from pixel_core.tiny.draw import draw

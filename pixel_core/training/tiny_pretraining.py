@@ -18,16 +18,16 @@ from pixel_core.config import CLIP_TASKS, PERCEPTION_TASKS, BaseModelConfig, Per
 from pixel_core.models.batch import collate
 from pixel_core.models.logprobs import logprobs_of, trained_logits
 from pixel_core.records import Box, Picture, Query
-from pixel_core.rollout.calls import ZoomCall, format_call
 from pixel_core.rollout.operations import ShownPicture, show, zoom
 from pixel_core.rollout.renderer import Renderer
+from pixel_core.rollout.tool_calls import ZoomCall, format_call
 from pixel_core.rollout.transcript import Transcript, Visual
 from pixel_core.tiny import perception
 from pixel_core.tiny.draw import draw
 from pixel_core.tiny.questions import DrawnQuestion
 from pixel_core.tiny.scene import Scene, World
+from pixel_core.training.batching import by_length
 from pixel_core.training.loop import Row
-from pixel_core.training.microbatch import by_length
 from pixel_core.training.tiny_clips import ClipLessons
 
 TASKS = (*PERCEPTION_TASKS, *CLIP_TASKS)

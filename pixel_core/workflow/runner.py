@@ -16,9 +16,9 @@ from pixel_core.workflow.stage import Progress, SilentProgress, Stage, StageCont
 from pixel_core.workflow.store import Artifact, Store, StoredWorkspace
 from pixel_core.workflow.store.commit import Draft
 from pixel_core.workflow.store.identity import identity, key_of
+from pixel_core.workflow.store.lease import ProcessId
 from pixel_core.workflow.store.local_storage import remove_tree
 from pixel_core.workflow.store.named_function import named_function
-from pixel_core.workflow.store.process import ProcessId
 from pixel_core.workflow.store.source import source_hashes
 
 #: A stage that spends money keeps a JSON table of numbers under this name in its workspace

@@ -8,8 +8,8 @@ import pytest
 
 from bench.gpu.architecture import QWEN2_5_VL_7B
 from bench.gpu.rollouts import SMALL, dialogue_of, measure, parsed, wordy, write_folder
-from pixel_core.models.vllm_folder import check_folder, head_rows
-from pixel_core.rollout.calls import parse_turn
+from pixel_core.models.vllm_inputs import check_folder, head_rows
+from pixel_core.rollout.tool_calls import parse_turn
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.tiny.tokenizer import build_tokenizer
 

@@ -18,9 +18,9 @@ from bench.trl.dialogue import (
 )
 from bench.trl.job import Work
 from pixel_core.config import SamplingConfig
-from pixel_core.rollout.calls import ZoomCall
 from pixel_core.rollout.episode import RenderedPrompt, run_episodes
 from pixel_core.rollout.operations import zoom
+from pixel_core.rollout.tool_calls import ZoomCall
 from pixel_core.rollout.transcript import Transcript, Visual
 
 ANSWER = "\\boxed{7}"

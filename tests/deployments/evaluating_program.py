@@ -16,8 +16,8 @@ import tiny_pixel
 if __name__ == "__main__":
     tiny_pixel.install()  # before anything reads the table
 
-    from flows.cli.following import reporting
-    from flows.request import RunRequest
+    from flows.cli.prefect_server import reporting
+    from flows.run import RunRequest
 
     profile = sys.argv[1]
     with reporting("flows.evaluate", verbose=False) as recipe:

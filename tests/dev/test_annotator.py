@@ -14,7 +14,7 @@ import pytest
 from drawn_requests import body, digit_question, look, scene, shown
 from PIL import Image
 
-from pixel_core.data.annotation.picture_tokens import picture_tokens as their_tokens
+from pixel_core.data.annotation.pricing import picture_tokens as their_tokens
 from pixel_core.dev.annotator import AnnotatorServer, Script, ScriptRule
 from pixel_core.dev.annotator.script import read_script
 from pixel_core.dev.annotator.tokens import picture_tokens

@@ -9,16 +9,11 @@ from typing import Any
 from benchmark_result import result_of
 
 from pixel_core.config import PipelineConfig
-from pixel_core.data.sources.drawn_source import seeds as draw_seeds
+from pixel_core.data.sources.drawn import seeds as draw_seeds
 from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.records import Box, Query, Rollout, Seed, Split, Step, StopReason, write_jsonl
-from pixel_core.workflow.benchmark_stages import (
-    answers_stage,
-    questions_stage,
-    rows_of,
-    scores_stage,
-)
 from pixel_core.workflow.stage import SilentProgress, StageContext, UnsharedNotes
+from pixel_core.workflow.table import answers_stage, questions_stage, rows_of, scores_stage
 
 HOSTILE = (
     "<script>document.title = 'owned'</script></textarea></svg></p>"

@@ -20,8 +20,8 @@ from pixel_core.records import (
     StopReason,
     write_jsonl,
 )
-from pixel_core.workflow.benchmark_stages import rows_of
 from pixel_core.workflow.stage import SilentProgress, StageContext, UnsharedNotes
+from pixel_core.workflow.table import rows_of
 
 PICTURE = Picture(member="a.png", width=10, height=10, sha256="0" * 64)
 #: What a row answers to a question of this place, in this sample: the answer, operations

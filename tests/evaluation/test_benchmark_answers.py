@@ -22,11 +22,10 @@ from real_runs import members
 
 from pixel_core.config import EndpointEngineConfig
 from pixel_core.errors import ConfigError, EndpointError
-from pixel_core.evaluation.asking import Asking
-from pixel_core.evaluation.benchmark_answers import BenchmarkAnswerer
+from pixel_core.evaluation.benchmark_answers import Asking, BenchmarkAnswerer
 from pixel_core.evaluation.chunks import chunks_of, work_through
 from pixel_core.media.archive import PictureArchiveWriter
-from pixel_core.models.engine_ready import check_benchmark_answers
+from pixel_core.models.engines import check_benchmark_answers
 from pixel_core.models.loading import save_model
 from pixel_core.records import (
     Picture,

@@ -6,9 +6,9 @@ import pytest
 
 from pixel_core.config import PipelineConfig
 from pixel_core.config.profile import load_profile
-from pixel_core.workflow.benchmark_stages import benchmark_stages
 from pixel_core.workflow.stage import Stage
 from pixel_core.workflow.store.identity import identity, key_of
+from pixel_core.workflow.table import benchmark_stages
 
 ENDPOINT = "benchmarks.endpoints.other={base_url='http://127.0.0.1:1/v1',model='m'}"
 ROWS = ("policy", "policy_notool", "other", "other_notool")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmark_result import result_of
 
 from pixel_core.evaluation.page.checks import notices
-from pixel_core.workflow.benchmark_stages import ModelVariant
+from pixel_core.workflow.table import ModelVariant
 
 
 def test_that_nobody_can_tell_whether_all_is_there() -> None:

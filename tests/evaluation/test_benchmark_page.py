@@ -12,10 +12,10 @@ from page_folders import HOSTILE, config_of, write_benchmarks
 from playwright.sync_api import sync_playwright
 
 from pixel_core.errors import DataError
-from pixel_core.evaluation.page.benchmark_rows import compared_rows
+from pixel_core.evaluation.page.headline import compared_rows
 from pixel_core.evaluation.page.page import run
-from pixel_core.workflow.benchmark_stages import rows_of
 from pixel_core.workflow.stage import StageContext
+from pixel_core.workflow.table import rows_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CLOSED = "http://localhost:9/v1"

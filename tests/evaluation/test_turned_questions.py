@@ -10,10 +10,10 @@ import pytest
 from benchmark_result import facts_of
 from row_folders import Rows, run, said, seeds
 
-from pixel_core.evaluation.asked_questions import asked_questions
 from pixel_core.evaluation.page.checks import counted, data_check, notices
 from pixel_core.evaluation.page.tables import kind_table, score_table
 from pixel_core.evaluation.results import BenchmarkResult
+from pixel_core.evaluation.row_answers import asked_questions
 from pixel_core.records import Query, Seed
 
 OPTIONS = ("7", "1", "2", "3")

@@ -15,7 +15,7 @@ from pixel_core.config import PipelineConfig
 from pixel_core.workflow.runner import run_stage
 from pixel_core.workflow.stage import Stage, StageContext
 from pixel_core.workflow.store import Artifact, Store
-from tasks.markdown import scores_markdown
+from tasks.page import scores_markdown
 
 SCORE = {"benchmark": "drawn", "decoding": "greedy", "n": 8, "rapr": 0.1, "op_error_rate": 0.0}
 SCORE |= {"accuracy": 0.5, "low": 0.4, "high": 0.6}

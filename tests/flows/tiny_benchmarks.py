@@ -17,8 +17,8 @@ from benchmark_result import result_of
 
 import pixel_core.workflow.table as table
 from pixel_core.config import PipelineConfig
-from pixel_core.workflow.benchmark_stages import PAGE, benchmark_stages, rows_of, scores_stage
 from pixel_core.workflow.stage import Stage, StageContext
+from pixel_core.workflow.table import PAGE, benchmark_stages, rows_of, scores_stage
 
 
 def install() -> None:

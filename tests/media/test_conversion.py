@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from pixel_core.media.conversion import to_rgb
+from pixel_core.media.budget import to_rgb
 
 
 def test_every_row_of_a_large_transparent_picture_is_laid_on_white() -> None:

@@ -17,8 +17,8 @@ from pixel_core.data.exchange.media_folder import read_inside
 from pixel_core.data.sources.folder import Folder
 from pixel_core.errors import DataError
 from pixel_core.media.file_names import ENCODINGS, Names, stated_name, tidied
-from pixel_core.media.picture_fault import PictureFault
 from pixel_core.media.picture_files import MediaFiles
+from pixel_core.media.picture_zip import PictureFault
 
 NFC = unicodedata.normalize("NFC", "Bäume/Größe é.png")
 NFD = unicodedata.normalize("NFD", NFC)

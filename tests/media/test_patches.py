@@ -8,8 +8,7 @@ from PIL import Image
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from pixel_core.config import PixelBudget
-from pixel_core.media.budget import fit
-from pixel_core.media.conversion import to_rgb
+from pixel_core.media.budget import fit, to_rgb
 from pixel_core.media.patches import cut, grid_of, patchify, put_together, visual_tokens
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pixel_core.media.picture_fault import PictureFault
 from pixel_core.media.picture_files import MediaFiles
+from pixel_core.media.picture_zip import PictureFault
 
 CLIP = b"clip" * 1_000_000
 

@@ -19,9 +19,8 @@ from pixel_core.config import EndpointEngineConfig, PipelineConfig, PlaceConfig,
 from pixel_core.errors import EndpointError
 from pixel_core.models.endpoint_engine import EndpointEngine
 from pixel_core.models.endpoint_messages import Speaker
-from pixel_core.models.endpoint_settings import endpoint_of
 from pixel_core.models.engine import EmbeddedEngine
-from pixel_core.models.engine_ready import check_answers, check_text_only
+from pixel_core.models.engines import check_answers, check_text_only, endpoint_of
 from pixel_core.records import StopReason
 from pixel_core.rollout.episode import Episode, run_episodes
 

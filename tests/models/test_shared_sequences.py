@@ -14,9 +14,9 @@ from pixel_core.models import decoder
 from pixel_core.models.batch import collate
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.models.logprobs import trained_logits
-from pixel_core.rollout.calls import SelectCall, ZoomCall, format_call
 from pixel_core.rollout.episode import Episode, RenderedPrompt, run_episodes
 from pixel_core.rollout.renderer import Renderer
+from pixel_core.rollout.tool_calls import SelectCall, ZoomCall, format_call
 from pixel_core.rollout.transcript import Transcript
 
 GREEDY = SamplingConfig(temperature=0.0)

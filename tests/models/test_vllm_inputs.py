@@ -24,8 +24,13 @@ from pixel_core.errors import ConfigError, DataError
 from pixel_core.media.budget import fit
 from pixel_core.models.loading import FOLDER, save_model
 from pixel_core.models.vllm_engine import VllmEngine
-from pixel_core.models.vllm_folder import check_folder, dress, head_rows, largest_area
-from pixel_core.models.vllm_inputs import prompt_of
+from pixel_core.models.vllm_inputs import (
+    check_folder,
+    dress,
+    head_rows,
+    largest_area,
+    prompt_of,
+)
 from pixel_core.rollout.episode import run_episodes
 from pixel_core.rollout.operations import show
 from pixel_core.rollout.transcript import Transcript, Visual

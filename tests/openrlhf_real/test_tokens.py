@@ -11,8 +11,7 @@ from training_run import TrainingRun
 from pixel_core.media.patches import grid_of
 from pixel_core.models.batch import collate
 from pixel_core.models.logprobs import logprobs_of, trained_logits
-from pixel_core.models.vllm_folder import largest_area
-from pixel_core.models.vllm_inputs import prompt_of
+from pixel_core.models.vllm_inputs import largest_area, prompt_of
 from pixel_core.records import StopReason
 
 #: Float32 on both sides; the two forwards add in different orders.

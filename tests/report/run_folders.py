@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pixel_core.config import KindShares, PipelineConfig
 from pixel_core.config.profile import load_profile
-from pixel_core.data.sources.drawn_source import seeds as draw_seeds
+from pixel_core.data.sources.drawn import seeds as draw_seeds
 from pixel_core.evaluation.held_out import run as evaluate
 from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.records import (
@@ -27,7 +27,7 @@ from pixel_core.records import (
     Turn,
     write_jsonl,
 )
-from pixel_core.rollout.calls import ZoomCall, format_call
+from pixel_core.rollout.tool_calls import ZoomCall, format_call
 from pixel_core.tiny.tokenizer import build_tokenizer
 from pixel_core.workflow.stage import SilentProgress, StageContext
 

@@ -8,7 +8,7 @@ import pytest
 
 from pixel_core.config import DrawnConfig, PipelineConfig
 from pixel_core.config.profile import load_profile
-from pixel_core.data.sources.drawn_source import seeds as draw_seeds
+from pixel_core.data.sources.drawn import seeds as draw_seeds
 from pixel_core.data.synthesis.trajectories import TrajectoryWriter
 from pixel_core.media.archive import PictureArchive, PictureArchiveWriter
 from pixel_core.records import (

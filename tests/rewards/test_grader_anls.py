@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_core.records import StopReason
-from pixel_core.rewards.graders.anls import anls, similarity
-from pixel_core.rewards.graders.edit_distance import edit_distance
+from pixel_core.rewards.graders.anls import anls, edit_distance, similarity
 
 
 def table_distance(a: str, b: str) -> int:

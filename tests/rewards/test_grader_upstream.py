@@ -6,7 +6,7 @@ import pytest
 from graded_rollouts import ask, box, said
 
 from pixel_core.records import StopReason
-from pixel_core.rewards.graders.strict import strict
+from pixel_core.rewards.graders.registry import strict
 from pixel_core.rewards.graders.upstream_code import upstream_code
 
 COLOURS = ("red", "blue", "green")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import strategies as st
 
 from pixel_core.config import ZoomConfig
-from pixel_core.rollout.calls import (
+from pixel_core.rollout.tool_calls import (
     CallError,
     CallErrorKind,
     ZoomCall,

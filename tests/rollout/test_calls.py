@@ -25,7 +25,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pixel_core.config import ZoomConfig
-from pixel_core.rollout.calls import (
+from pixel_core.rollout.tool_calls import (
     CallErrorKind,
     ZoomCall,
     format_call,

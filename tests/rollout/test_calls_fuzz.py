@@ -18,7 +18,13 @@ from call_texts import (
     validator,
 )
 
-from pixel_core.rollout.calls import CallError, CallErrorKind, ZoomCall, format_call, parse_turn
+from pixel_core.rollout.tool_calls import (
+    CallError,
+    CallErrorKind,
+    ZoomCall,
+    format_call,
+    parse_turn,
+)
 
 TOKENS = [
     *'{}[]",:\\-.0159eE \n<>/\x00\u2028é',

@@ -8,9 +8,9 @@ from tiny_world import Scripted, call, dialogue, opening, tiny
 from pixel_core.config import SamplingConfig
 from pixel_core.errors import DataError
 from pixel_core.records import StopReason, Trajectory, TrajectoryKind, Turn
-from pixel_core.rollout.calls import CallErrorKind
 from pixel_core.rollout.episode import Episode, run_episodes
 from pixel_core.rollout.replay import replay
+from pixel_core.rollout.tool_calls import CallErrorKind
 
 ANSWER = "the crop shows \\boxed{7}"
 BOX = (4, 4, 40, 40)

@@ -18,9 +18,8 @@ from transformers import PreTrainedTokenizerFast
 
 from pixel_core.errors import ConfigError
 from pixel_core.records import Trajectory, TrajectoryKind, Turn
-from pixel_core.rollout.calls import ZoomCall, format_call
-from pixel_core.rollout.masks import masked_tokens
-from pixel_core.rollout.replay import replay
+from pixel_core.rollout.replay import masked_tokens, replay
+from pixel_core.rollout.tool_calls import ZoomCall, format_call
 from pixel_core.rollout.vocabulary import (
     IMAGE,
     TURN_END,

@@ -14,10 +14,9 @@ from pixel_core.models.batch import collate
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.models.logprobs import logprobs_of, trained_logits
 from pixel_core.records import StopReason
-from pixel_core.rollout.calls import SelectCall, format_call
 from pixel_core.rollout.episode import run_episodes
 from pixel_core.rollout.renderer import Renderer
-from pixel_core.rollout.tool_calls import opening_tokens
+from pixel_core.rollout.tool_calls import SelectCall, format_call, opening_tokens
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.tiny.tokenizer import PAD, SPECIAL
 

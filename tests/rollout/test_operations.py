@@ -12,8 +12,8 @@ from PIL import Image, ImageChops
 from pixel_core.config import DialogueConfig, PixelBudget, ZoomConfig
 from pixel_core.errors import MediaError
 from pixel_core.media.budget import fit
-from pixel_core.rollout.calls import CallError, CallErrorKind, ZoomCall
 from pixel_core.rollout.operations import ShownPicture, show, zoom
+from pixel_core.rollout.tool_calls import CallError, CallErrorKind, ZoomCall
 
 K = CallErrorKind
 SMALL = PixelBudget(min_pixels=4 * 784, max_pixels=16 * 784)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_core.config import DialogueConfig, FramesConfig, PixelBudget, ZoomConfig
-from pixel_core.rollout.calls import (
+from pixel_core.rollout.tool_calls import (
     Call,
     CallError,
     SelectCall,
@@ -19,7 +19,7 @@ from pixel_core.rollout.calls import (
     parse_turn,
     tool_schemas,
 )
-from pixel_core.rollout.calls import CallErrorKind as K
+from pixel_core.rollout.tool_calls import CallErrorKind as K
 
 ZOOM = ZoomConfig(coordinates="pixel")
 FRAMES = FramesConfig(max_frames=4)

@@ -15,9 +15,9 @@ from pixel_core.records import (
     TrajectoryKind,
     Turn,
 )
-from pixel_core.rollout.calls import CallErrorKind, SelectCall, format_call
 from pixel_core.rollout.episode import Episode, run_episodes
 from pixel_core.rollout.replay import replay_shown
+from pixel_core.rollout.tool_calls import CallErrorKind, SelectCall, format_call
 
 TURN = 64
 ANSWER = "the crop shows \\boxed{7}"

@@ -17,9 +17,9 @@ from pixel_core.rollout.episode import RenderedPrompt, run_episodes
 from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Transcript
 from pixel_core.serving.answer import Answer
-from pixel_core.serving.conductor import Scheduler
 from pixel_core.serving.question import GREEDY, Question
 from pixel_core.serving.request_handle import RequestHandle
+from pixel_core.serving.scheduler import Scheduler
 
 WARM = SamplingConfig(temperature=1.0, top_p=0.95)
 

@@ -14,8 +14,8 @@ from tiny_world import opening, tiny
 from pixel_core.models.engine import EmbeddedEngine
 from pixel_core.records import StopReason
 from pixel_core.serving.answer import Answer, AnswerStep
-from pixel_core.serving.conductor import Scheduler
 from pixel_core.serving.question import GREEDY, Question
+from pixel_core.serving.scheduler import Scheduler
 
 
 def test_an_episode_is_told_turn_by_turn_and_then_answered() -> None:

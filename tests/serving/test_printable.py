@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.cli.printable import printable
+from flows.cli.terminal import printable
 
 
 @pytest.mark.parametrize(

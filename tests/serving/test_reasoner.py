@@ -17,9 +17,8 @@ from pixel_core.config import PipelineConfig
 from pixel_core.errors import Cancelled, ConfigError, DataError, EngineFailed, MediaError
 from pixel_core.models.loading import FOLDER
 from pixel_core.serving.answer import Answer
-from pixel_core.serving.latest_model import latest_model, model_path
 from pixel_core.serving.media import MediaLimits
-from pixel_core.serving.model_folder import PAPER
+from pixel_core.serving.model_folder import PAPER, latest_model, model_path
 from pixel_core.serving.reasoner import Reasoner
 from pixel_core.workflow.store import Store
 

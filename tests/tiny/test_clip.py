@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_core.config import ClipConfig, DrawnConfig
-from pixel_core.data.sources import drawn_source
+from pixel_core.data.sources import drawn
 from pixel_core.errors import ConfigError
 from pixel_core.media.archive import PictureArchive, PictureArchiveWriter
 from pixel_core.records import FrameCue, Seed, Split
@@ -30,7 +30,7 @@ def shows(image: object, colour: str) -> bool:
 def made(config: DrawnConfig, folder: Path) -> tuple[list[Seed], PictureArchive]:
     folder.mkdir()
     with PictureArchiveWriter(folder / "pictures.zip") as archive:
-        seeds = list(drawn_source.seeds(config, archive))
+        seeds = list(drawn.seeds(config, archive))
     return seeds, PictureArchive(folder / "pictures.zip")
 
 

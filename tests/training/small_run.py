@@ -31,7 +31,7 @@ from pixel_core.records import (
     read_jsonl,
     write_jsonl,
 )
-from pixel_core.rollout.calls import ZoomCall, format_call
+from pixel_core.rollout.tool_calls import ZoomCall, format_call
 from pixel_core.tiny.model import build_tiny
 from pixel_core.tiny.tokenizer import build_tokenizer
 from pixel_core.training import rl, sft, stages

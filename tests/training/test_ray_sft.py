@@ -18,7 +18,7 @@ from small_run import HABITS, Heard, SmallRun
 
 from pixel_core.config import RayTrainConfig, SftConfig
 from pixel_core.errors import DataError
-from pixel_core.training import checkpoint as team_checkpoint
+from pixel_core.training import loop as team_checkpoint
 from pixel_core.training.ray_train import checkpoint
 from pixel_core.training.ray_train import stage as ray_sft
 from pixel_core.workflow.stage import Progress, SilentProgress, StageContext, Workspace

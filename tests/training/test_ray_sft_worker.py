@@ -16,12 +16,12 @@ from pixel_core.models.batch import collate
 from pixel_core.models.loading import load_model
 from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.transcript import Transcript
-from pixel_core.training import checkpoint as team_checkpoint
+from pixel_core.training import loop as team_checkpoint
 from pixel_core.training.ray_train import checkpoint
 from pixel_core.training.ray_train.forward import Scorer, inputs_of
 from pixel_core.training.ray_train.loading import load_for_training, write_trained
 from pixel_core.training.ray_train.passes import passes_of
-from pixel_core.training.ray_train.ready import check
+from pixel_core.training.ray_train.stage import check
 from pixel_core.training.ray_train.worker import WorkerJob
 from pixel_core.training.sft import SftDataset, learn
 from pixel_core.workflow.parallel.team import run_team

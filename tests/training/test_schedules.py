@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_core.config import OptimizerConfig
-from pixel_core.training.batching import Order
-from pixel_core.training.microbatch import by_length
+from pixel_core.training.batching import Order, by_length
 from pixel_core.training.optimizer import rate_factor
 
 

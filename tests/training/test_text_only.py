@@ -23,14 +23,14 @@ from pixel_core.records import (
     write_jsonl,
 )
 from pixel_core.rewards.grading import extract_boxed, grade
-from pixel_core.rollout.calls import parse_turn
 from pixel_core.rollout.engine import Completion
 from pixel_core.rollout.episode import run_episodes
 from pixel_core.rollout.replay import replay
+from pixel_core.rollout.tool_calls import parse_turn
 from pixel_core.training import text_only
-from pixel_core.training.drawn_order import DrawnOrder
-from pixel_core.training.rejection import RejectionReason, accept
+from pixel_core.training.batching import DrawnOrder
 from pixel_core.training.sft import SftDataset
+from pixel_core.training.text_only_chunk import RejectionReason, accept
 from pixel_core.training.trainee import ModelInTraining
 from pixel_core.workflow.parallel.team import WorkerGroup
 from pixel_core.workflow.stage import StageContext

@@ -9,8 +9,8 @@ from tiny_world import call, opening, video_opening
 from warm_start import GREEDY, LOGPROB_TOLERANCE, Led, agreement
 
 from pixel_core.config import SamplingConfig
-from pixel_core.rollout.calls import SelectCall, format_call
 from pixel_core.rollout.episode import run_episodes
+from pixel_core.rollout.tool_calls import SelectCall, format_call
 
 SAMPLED = [SamplingConfig(temperature=1.0), SamplingConfig(temperature=0.7, top_p=0.9)]
 

@@ -7,16 +7,21 @@ up its mind about first comes first.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pixel_core.data.annotation.outcome import AnnotationFault, Unusable
+from pixel_core.data.annotation.outcome import AnnotationFault, GaveUp, ReplyTally, Unusable
+from pixel_core.data.annotation.prompt_files import PromptVersion
+from pixel_core.data.annotation.requests import AnnotationRequest, Procedure
 from pixel_core.models.endpoint.completion import Reply
 from pixel_core.nesting import loads
+from pixel_core.records import Box, Cue, FrameCue, Picture
 from pixel_core.rewards.answer_marks import after_thought
 
 #: The answer in a Markdown block, as models write it that are not held to a schema.
@@ -127,3 +132,157 @@ def _unwrapped(content: str) -> str:
     content = after_thought(content)
     block = _BLOCK.fullmatch(content)
     return block[1] if block else content
+
+
+# Boxes and frames that a model names become cues, or are told back to it.
+
+
+#: A box with at least this share of the picture's area, or as large a share of a video's
+#: frames, is the whole of it: no cue.
+WHOLE = 0.9
+#: The largest share of a photo's area that a proposed region may cover.
+SMALL = 0.1
+#: How far a coordinate may leave 0..1 and still be pulled back to the edge.
+SLACK = 0.05
+#: Pixels of the original that a box's sides need: less shows nothing.
+MIN_SIDE = 4
+
+
+def cue_in(
+    pictures: Sequence[Picture], number: int, box: Sequence[float]
+) -> tuple[Cue | None, bool]:
+    """The cue of a box in picture ``number`` (from 1), and whether it was repaired.
+
+    The box is in parts of the picture, rounded outwards to pixels. Swapped corners are put
+    in order; those up to ``SLACK`` outside are pulled to the edge. None for a box around
+    the whole picture. ``Unusable`` for everything else out of contract.
+    """
+    if not 1 <= number <= len(pictures):
+        raise Unusable(
+            AnnotationFault.PLACE, f"picture {number} is not from 1 to {len(pictures)}"
+        )
+    picture = pictures[number - 1]
+    (x1, y1, x2, y2), repaired = _corners(box)
+    if (x2 - x1) * (y2 - y1) >= WHOLE:
+        return None, repaired
+    pixels = Box(
+        x1=math.floor(x1 * picture.width),
+        y1=math.floor(y1 * picture.height),
+        x2=math.ceil(x2 * picture.width),
+        y2=math.ceil(y2 * picture.height),
+    )
+    if min(pixels.x2 - pixels.x1, pixels.y2 - pixels.y1) < MIN_SIDE:
+        raise Unusable(
+            AnnotationFault.TOO_SMALL,
+            f"box {list(box)} is only a few pixels of the picture; take in all of the evidence",
+        )
+    return Cue(box=pixels, picture=number - 1), repaired
+
+
+def small_cue_in(picture: Picture, box: Sequence[float]) -> tuple[Cue, bool]:
+    """The same for a proposed region, which must be a small part of the photo."""
+    cue, repaired = cue_in((picture,), 1, box)
+    if cue is None or cue.box.area > SMALL * picture.width * picture.height:
+        raise Unusable(
+            AnnotationFault.NOT_SMALL,
+            f"box {list(box)} covers more than {SMALL:.0%} of the picture; choose a small "
+            "detail and draw the box tightly around it",
+        )
+    return cue, repaired
+
+
+def frames_in(count: int, numbers: Sequence[int]) -> tuple[FrameCue | None, bool]:
+    """The cue of frames of a video (numbers from 1), and whether their order was mended.
+
+    None when they are (nearly) all of the ``count`` frames. ``Unusable`` for none, and for
+    numbers that the video does not have.
+    """
+    if not numbers:
+        raise Unusable(
+            AnnotationFault.PLACE, "frames is empty; name the frames that show the evidence"
+        )
+    wrong = next((number for number in numbers if not 1 <= number <= count), None)
+    if wrong is not None:
+        raise Unusable(AnnotationFault.PLACE, f"frame {wrong} is not from 1 to {count}")
+    ordered = sorted(set(numbers))
+    repaired = ordered != list(numbers)
+    if len(ordered) >= WHOLE * count:
+        return None, repaired
+    return FrameCue(frames=tuple(number - 1 for number in ordered)), repaired
+
+
+def _corners(box: Sequence[float]) -> tuple[tuple[float, float, float, float], bool]:
+    """The box in order and inside 0..1, and whether that changed it."""
+    if len(box) != 4:
+        raise Unusable(
+            AnnotationFault.PLACE,
+            f"box has {len(box)} numbers, it needs four: [x1, y1, x2, y2]",
+        )
+    if not all(-SLACK <= value <= 1 + SLACK for value in box):  # NaN fails too
+        raise Unusable(
+            AnnotationFault.PLACE,
+            f"box {list(box)} is not in parts of the picture: numbers from 0 to 1",
+        )
+    clamped = [min(1.0, max(0.0, value)) for value in box]
+    x1, x2 = sorted((clamped[0], clamped[2]))
+    y1, y2 = sorted((clamped[1], clamped[3]))
+    if x1 == x2 or y1 == y2:
+        raise Unusable(
+            AnnotationFault.PLACE, f"box {list(box)} is empty: it needs x1 < x2 and y1 < y2"
+        )
+    return (x1, y1, x2, y2), [x1, y1, x2, y2] != list(box)
+
+
+# One question to the model, asked until an answer can be used.
+
+
+#: Answers asked for one question before its seed is dropped.
+MAX_ASKS = 3
+#: Characters of a model's own text that go back to it when it is asked again.
+_MAX_ECHO = 2000
+#: Characters of what was wrong with it; it may quote the model.
+_MAX_FAULT = 400
+
+T = TypeVar("T")
+
+
+def ask(
+    request: AnnotationRequest,
+    read: Callable[[Reply], T],
+    prompts: PromptVersion,
+    tally: ReplyTally,
+) -> Procedure[T]:
+    """What ``read`` makes of a reply that it does not find ``Unusable``.
+
+    After one that it does, the model is told why and asked again, ``MAX_ASKS`` times in
+    all; then ``GaveUp`` is raised with the last reason.
+    """
+    reason = AnnotationFault.EMPTY
+    for number in range(MAX_ASKS):
+        reply = yield request
+        tally.count(request.task, reply)
+        try:
+            return read(reply)
+        except Unusable as fault:
+            reason = fault.reason
+            if number + 1 < MAX_ASKS:
+                tally.asked_again[reason] += 1
+                request = _again(request, reply, str(fault), prompts)
+    raise GaveUp(reason)
+
+
+def _again(
+    request: AnnotationRequest, reply: Reply, fault: str, prompts: PromptVersion
+) -> AnnotationRequest:
+    said = _sendable(reply.content or reply.refusal or "(nothing)", _MAX_ECHO)
+    told = prompts.write("again", fault=_sendable(fault, _MAX_FAULT))
+    more: tuple[Mapping[str, Any], ...] = (
+        {"role": "assistant", "content": said},
+        {"role": "user", "content": told},
+    )
+    return replace(request, messages=(*request.messages, *more))
+
+
+def _sendable(text: str, limit: int) -> str:
+    """The beginning of a text; half characters that JSON can smuggle in are replaced."""
+    return text[:limit].encode("utf-8", "replace").decode("utf-8")

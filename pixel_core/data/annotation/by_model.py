@@ -2,25 +2,183 @@
 
 from __future__ import annotations
 
+import tempfile
+from array import array
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from pixel_core.data.annotation.batch.driver import fetch_left
-from pixel_core.data.annotation.by_source import annotation_by_source
-from pixel_core.data.annotation.in_order import InOrder
-from pixel_core.data.annotation.outcome import AnnotationFault, AnnotationOutcome
+from pixel_core.data.annotation.outcome import (
+    REJECTED,
+    AnnotationFault,
+    AnnotationOutcome,
+    ReplyTally,
+)
 from pixel_core.data.annotation.procedure import annotate_seed
 from pixel_core.data.annotation.prompt_files import check_versions
 from pixel_core.data.annotation.requests import Procedure
-from pixel_core.data.annotation.summary import OutcomeCounts
 from pixel_core.data.annotation.till import BudgetAccount, open_till
-from pixel_core.data.annotation.train_seeds import SeedCounts, numbered_train
+from pixel_core.data.annotation.train_seeds import (
+    SeedCounts,
+    annotation_by_source,
+    numbered_train,
+)
 from pixel_core.errors import EndpointError
 from pixel_core.records import Annotation, SecondLook
 from pixel_core.workflow.stage import StageContext
+
+# Results that come in any order, kept on disk until they are read in theirs.
+
+
+_NONE = -1
+
+
+class InOrder:
+    """Byte strings by number. Memory: 8 bytes a number; the rest is in a nameless file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed in __exit__
+        self._places = array("q")
+        self._end = 0
+
+    def __enter__(self) -> InOrder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def put(self, number: int, data: bytes) -> None:
+        """Keep ``data`` under a number from 0; ``ValueError`` for one that is taken."""
+        missing = number + 1 - len(self._places)
+        if missing > 0:
+            self._places.extend([_NONE] * missing)
+        if self._places[number] != _NONE:
+            raise ValueError(f"number {number} was put before")
+        self._places[number] = self._end
+        self._file.seek(self._end)
+        self._end += self._file.write(len(data).to_bytes(8, "big") + data)
+
+    def get(self, number: int) -> bytes | None:
+        """What was kept under the number; None for nothing."""
+        if number >= len(self._places) or self._places[number] == _NONE:
+            return None
+        self._file.seek(self._places[number])
+        return self._file.read(int.from_bytes(self._file.read(8), "big"))
+
+
+# The counts of an annotation run: what became of the seeds, and what they took.
+
+
+#: Kinds of question listed one by one; the rarer ones are summed up.
+MAX_KINDS = 40
+OTHERS = "(others)"
+
+#: What can become of a seed that was looked at twice.
+_LOOKS = (SecondLook.NEEDS_ZOOM.value, SecondLook.EASY.value, AnnotationFault.LOOK_FAILED.value)
+
+
+class OutcomeCounts:
+    """Counts outcomes; their order does not matter."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.kept = 0
+        self.dropped: Counter[str] = Counter()
+        self.looks: Counter[str] = Counter()
+        self._kinds: dict[str, Counter[str]] = {}
+        self._tally = ReplyTally()
+
+    def add(self, outcome: AnnotationOutcome) -> None:
+        self.done += 1
+        self._tally.add(outcome.tally)
+        fates = ["asked"]
+        if outcome.annotation is None:
+            reason = str(outcome.dropped)
+            self.dropped[reason] += 1
+            fates += ["dropped", reason]
+        else:
+            self.kept += 1
+            fates.append("kept")
+            if outcome.annotation.look is not None:
+                fates.append(outcome.annotation.look.value)
+        self.looks.update(fate for fate in fates if fate in _LOOKS)
+        self._kinds.setdefault(outcome.kind, Counter()).update(fates)
+
+    @property
+    def unanswered(self) -> Counter[str]:
+        """Seeds that were dropped because no answer could be used, by reason."""
+        rejected = {reason.value for reason in REJECTED}
+        return Counter({why: n for why, n in self.dropped.items() if why not in rejected})
+
+    def warning(self) -> str:
+        """What a person should know before this is built upon; "" for nothing."""
+        unanswered = self.unanswered
+        if not unanswered:
+            return ""
+        reasons = ", ".join(f"{n} {why}" for why, n in sorted(unanswered.items()))
+        return (
+            f"{unanswered.total()} of {self.done} train seeds were dropped because no answer "
+            f"to them could be used ({reasons})"
+        )
+
+    def metrics(self) -> dict[str, Any]:
+        """JSON values that follow from the seeds and the replies alone.
+
+        ``looks``: of the seeds that were looked at twice, each fate's count and share with
+        its 95 % Wilson interval.
+        """
+        tally = self._tally
+        warning = self.warning()
+        return {
+            **({"warning": warning} if warning else {}),
+            "asked": self.done,
+            "dropped": self.dropped.total(),
+            "dropped_by": dict(sorted(self.dropped.items())),
+            "looks": self._shares(),
+            "by_kind": self._by_kind(),
+            "requests": {str(task): n for task, n in sorted(tally.asks.items())},
+            "asked_again": tally.asked_again.total(),
+            "asked_again_by": {str(r): n for r, n in sorted(tally.asked_again.items())},
+            "repaired": tally.repaired,
+            "prompt_tokens": tally.prompt_tokens,
+            "completion_tokens": tally.completion_tokens,
+        }
+
+    def _shares(self) -> dict[str, Any]:
+        from pixel_core.statistics.intervals import wilson
+
+        n = self.looks.total()
+        if not n:
+            return {}
+        shares: dict[str, Any] = {"n": n}
+        for fate in _LOOKS:
+            count = self.looks[fate]
+            interval = wilson(count, n)
+            shares[fate] = {
+                "count": count,
+                "share": round(count / n, 4),
+                "low": round(interval.low, 4),
+                "high": round(interval.high, 4),
+            }
+        return shares
+
+    def _by_kind(self) -> dict[str, dict[str, int]]:
+        ranked = sorted(self._kinds.items(), key=lambda item: (-item[1]["asked"], item[0]))
+        shown = {kind or "(none)": counts for kind, counts in ranked[:MAX_KINDS]}
+        for _, counts in ranked[MAX_KINDS:]:
+            shown.setdefault(OTHERS, Counter()).update(counts)
+        return {kind: dict(sorted(counts.items())) for kind, counts in sorted(shown.items())}
+
 
 #: The share of seeds that may be dropped for want of a usable answer, and how many of them
 #: say nothing of an endpoint, where no setting says so.

@@ -8,21 +8,125 @@ there are too few by the pictures' and texts' sizes. Of many seeds a sample is p
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from pixel_core.config import OpenAIConfig
-from pixel_core.data.annotation.expected import expected_requests
+from pixel_core.config import OpenAIConfig, PipelineConfig
+from pixel_core.data.annotation import requests as views
+from pixel_core.data.annotation.answers import SMALL
 from pixel_core.data.annotation.ledger.ledger_index import LedgerIndex
+from pixel_core.data.annotation.locate import locate_request
 from pixel_core.data.annotation.pricing import dollars, expected_tokens, picodollars, price
 from pixel_core.data.annotation.procedure import annotate_seed
-from pixel_core.data.annotation.request_digest import request_digest
-from pixel_core.data.annotation.requests import AnnotationRequest
+from pixel_core.data.annotation.propose import propose_request
+from pixel_core.data.annotation.requests import AnnotationRequest, request_digest
+from pixel_core.data.annotation.verify import look_request
 from pixel_core.models.endpoint.completion import is_answer, read_reply
-from pixel_core.records import Seed, Split
-from pixel_core.workflow.stage import Prediction
+from pixel_core.records import Box, Cue, FrameCue, Seed, Split
+from pixel_core.workflow.stage import Prediction, SharedNotes
+from pixel_core.workflow.store import Artifact
+
+# What a run of annotate would cost, before anything is paid: for ``pixel plan``.
+
+
+#: Bytes of segments that a plan reads to bring the index in step.
+_MOST_READ = 32 << 20
+
+
+def predict(
+    config: PipelineConfig,
+    inputs: Mapping[str, Artifact] | None,
+    notes: SharedNotes,
+    cache: Path,
+) -> Prediction | None:
+    """The cost of what is not on record; None where nobody is paid.
+
+    ``inputs`` None: they are still to be made. Reads no picture and writes to the cache
+    alone. Raises ``StorageError``, and ``DataError`` for seeds that can't be read.
+    """
+    if config.annotate.by != "openai":
+        return None
+    # Imported here: a plan in which nobody is paid stays as quick as it was.
+    from pixel_core.data.annotation.ledger.index import INDEX, peek, segment_sizes
+
+    if inputs is None:
+        return Prediction(None, "cost unknown until ingest has run")
+    index = None
+    if segment_sizes(notes):
+        index = peek(notes, cache / INDEX, _MOST_READ)
+        if index is None:
+            return Prediction(
+                None, "cost unknown: the index of answers on record is not on this machine yet"
+            )
+    try:
+        with _seeds_file(inputs["ingest"]) as path:
+            return likely_cost(path, config.annotate.openai, index)
+    finally:
+        if index is not None:
+            index.close()
+
+
+@contextmanager
+def _seeds_file(artifact: Artifact) -> Iterator[Path]:
+    """``seeds.jsonl``, without the pictures where the artifact is far away."""
+    place = artifact.storage.local_path(artifact.folder)
+    if place is not None:
+        yield place / "seeds.jsonl"
+        return
+    with tempfile.TemporaryDirectory(prefix="pixel-plan-") as folder:
+        path = Path(folder) / "seeds.jsonl"
+        artifact.storage.download(f"{artifact.folder}/seeds.jsonl", path)
+        yield path
+
+
+# What a seed's annotation will ask if all goes well: for predicting its price.
+
+
+#: Frames that hold a video's evidence, when nobody knows yet.
+_FRAMES = 4
+
+
+def expected_requests(seed: Seed, config: OpenAIConfig) -> tuple[AnnotationRequest, ...]:
+    """The first request exactly; the looks as they are if nothing is asked again.
+
+    Where the cue is still to be found, the looks stand for requests of their size: their
+    digests are not those that will be sent. Votes that a majority may spare are counted.
+    """
+    first = locate_request(seed, config) if seed.asks else propose_request(seed, config)
+    if not config.verify.votes:
+        return (first,)
+    cue = seed.cue or _some_cue(seed)
+    return (
+        first,
+        *(
+            look_request(seed, shown, config, vote)
+            for shown in (
+                views.cue_alone(seed, cue, config.max_picture_pixels),
+                views.whole(seed, config.verify.whole_pixels),
+            )
+            for vote in range(config.verify.votes)
+        ),
+    )
+
+
+def _some_cue(seed: Seed) -> Cue | FrameCue:
+    if seed.is_video:
+        return FrameCue(frames=tuple(range(min(_FRAMES, len(seed.pictures)))))
+    picture = seed.pictures[0]
+    side = math.sqrt(SMALL)
+    return Cue(
+        box=Box(
+            x1=0,
+            y1=0,
+            x2=max(1, round(picture.width * side)),
+            y2=max(1, round(picture.height * side)),
+        )
+    )
+
 
 #: Train seeds that are looked at; of more, every so-manieth.
 SAMPLE = 1000

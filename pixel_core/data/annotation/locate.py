@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixel_core.config import OpenAIConfig
-from pixel_core.data.annotation import views
+from pixel_core.data.annotation import requests as views
 from pixel_core.data.annotation.answers import (
     BoxAnswer,
     FramesAnswer,
     StructuredAnswer,
     Words,
+    ask,
+    cue_in,
+    frames_in,
     read_answer,
     response_format,
 )
-from pixel_core.data.annotation.asking import ask
 from pixel_core.data.annotation.outcome import AnnotationFault, GaveUp, ReplyTally
-from pixel_core.data.annotation.places import cue_in, frames_in
 from pixel_core.data.annotation.prompt_files import PromptVersion, prompts_of
 from pixel_core.data.annotation.requests import AnnotationRequest, Procedure, RequestTask
 from pixel_core.data.annotation.texts import Texts, checked_texts

@@ -10,10 +10,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pixel_core.data.annotation.by_source import annotation_by_source
-from pixel_core.data.annotation.train_seeds import survey
+from pixel_core.config import PipelineConfig
+from pixel_core.data.annotation.prompt_files import check_versions
+from pixel_core.data.annotation.requests import endpoint_of
+from pixel_core.data.annotation.train_seeds import annotation_by_source, survey
+from pixel_core.models.endpoint.endpoint import key_of
 from pixel_core.records import Annotation, Seed, read_jsonl, write_jsonl
 from pixel_core.workflow.stage import StageContext
+
+# What annotation needs before a run begins: found out now, not after ingest.
+
+
+def check(config: PipelineConfig) -> None:
+    """Raise ``EndpointError`` without a key, ``ConfigError`` for unknown prompts."""
+    if config.annotate.by == "openai":
+        check_versions(config.annotate.openai.prompts)
+        key_of(endpoint_of(config.annotate.openai))
+
 
 ANNOTATIONS = "annotations.jsonl"
 

@@ -21,8 +21,7 @@ from pixel_core.data.annotation.budget import Budget, Counters
 from pixel_core.data.annotation.ledger.ledger import Ledger, open_ledger
 from pixel_core.data.annotation.ledger.segments import Facts, LedgerEntry
 from pixel_core.data.annotation.pricing import dollars, most_price, reply_price, unusable_price
-from pixel_core.data.annotation.request_digest import request_digest
-from pixel_core.data.annotation.requests import AnnotationRequest
+from pixel_core.data.annotation.requests import AnnotationRequest, request_digest
 from pixel_core.models.endpoint.completion import Reply, is_answer, is_metered, read_reply
 from pixel_core.workflow.stage import StageContext, Workspace
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from pixel_core.config import OpenAIConfig
-from pixel_core.data.annotation import views
-from pixel_core.data.annotation.answers import LookAnswer, read_answer, response_format
-from pixel_core.data.annotation.asking import ask
+from pixel_core.data.annotation import requests as views
+from pixel_core.data.annotation.answers import LookAnswer, ask, read_answer, response_format
 from pixel_core.data.annotation.outcome import AnnotationFault, GaveUp, ReplyTally
 from pixel_core.data.annotation.prompt_files import prompts_of
 from pixel_core.data.annotation.requests import (

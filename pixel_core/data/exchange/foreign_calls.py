@@ -26,8 +26,9 @@ from typing import Any
 
 from pixel_core.config import DialogueConfig
 from pixel_core.data.exchange.portable import ImportRefusal, Rejected
-from pixel_core.rollout.call_json import decode
-from pixel_core.rollout.calls import (
+from pixel_core.rollout.call_syntax import decode
+from pixel_core.rollout.operations import ShownPicture
+from pixel_core.rollout.tool_calls import (
     CLOSE,
     OPEN,
     Call,
@@ -36,7 +37,6 @@ from pixel_core.rollout.calls import (
     ZoomCall,
     format_call,
 )
-from pixel_core.rollout.operations import ShownPicture
 
 PARTS_NAMES = frozenset({"crop_image_normalized"})
 ZOOM_NAMES = PARTS_NAMES | {"crop_image", "zoom_in"}

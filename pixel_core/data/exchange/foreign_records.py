@@ -42,11 +42,11 @@ from pixel_core.records import (
     Turn,
 )
 from pixel_core.rewards.grading import extract_boxed
-from pixel_core.rollout.calls import Call, CallError, SelectCall
 from pixel_core.rollout.episode import RenderedPrompt
 from pixel_core.rollout.operations import ShownPicture
 from pixel_core.rollout.operations_cache import OperationsCache
 from pixel_core.rollout.renderer import Renderer
+from pixel_core.rollout.tool_calls import Call, CallError, SelectCall
 
 #: What the original appends to a question: how to think and answer. Our prompts say it too.
 _GUIDELINES = re.compile(r"\n+\s*Guidelines:.*\Z", re.DOTALL)

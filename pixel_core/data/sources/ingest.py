@@ -8,19 +8,61 @@ a seed, and by the archive's directory.
 
 from __future__ import annotations
 
+import hashlib
+import zlib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixel_core.config import IngestConfig, PipelineConfig
-from pixel_core.data.sources.ingest_counts import IngestCounts
 from pixel_core.data.sources.source import TellsMore, open_source
 from pixel_core.data.sources.spool import Spool
 from pixel_core.errors import DataError
-from pixel_core.records import Seed, Split
+from pixel_core.media.archive import PictureArchiveWriter
+from pixel_core.records import Picture, Seed, Split
 from pixel_core.workflow.stage import Progress, StageContext
 
-if TYPE_CHECKING:  # heavy, and a plan only asks for the fingerprint
+if TYPE_CHECKING:
     from pixel_core.data.sources.near_duplicates import Settled
+
+
+# What the seeds of an ingest artifact are, counted.
+
+
+class IngestCounts:
+    """Seeds by source, split and kind; ``-1`` takes one back that was counted."""
+
+    def __init__(self) -> None:
+        self.seeds = 0
+        self._with_cue = self._without_question = self._videos = 0
+        self._by_source: Counter[str] = Counter()
+        self._by_kind: dict[str, Counter[str]] = {split.value: Counter() for split in Split}
+
+    def add(self, source: str, seed: Seed, count: int = 1) -> None:
+        self.seeds += count
+        self._with_cue += count * (seed.cue is not None)
+        self._without_question += count * (not seed.asks)
+        self._videos += count * seed.is_video
+        self._by_source[source] += count
+        self._by_kind[seed.split.value][seed.kind or "other"] += count
+
+    def of(self, split: Split) -> int:
+        return self._by_kind[split.value].total()
+
+    def metrics(self) -> dict[str, Any]:
+        return {
+            "with_cue": self._with_cue,
+            "without_question": self._without_question,
+            "videos": self._videos,
+            "by_source": _sorted(self._by_source),
+            "by_split": {split: kinds.total() for split, kinds in self._by_kind.items()},
+            "by_kind": {split: _sorted(kinds) for split, kinds in self._by_kind.items()},
+        }
+
+
+def _sorted(counts: Counter[str]) -> dict[str, int]:
+    return {name: count for name, count in sorted(counts.items()) if count}
+
 
 SEEDS = "seeds.jsonl"
 PICTURES = "pictures.zip"
@@ -44,7 +86,7 @@ def run(context: StageContext) -> dict[str, Any]:
 
     Raises ``DataError`` for ids used twice, and when no seed is left.
     """
-    from pixel_core.data.sources.ingest_likeness import settled
+    from pixel_core.data.sources.near_duplicates import settled
 
     config, counts = context.config.ingest, IngestCounts()
     with Spool(context.out / "seeds.spool") as spool:
@@ -71,7 +113,6 @@ def _gather(
     context: StageContext, config: IngestConfig, spool: Spool, counts: IngestCounts
 ) -> dict[str, int]:
     """Spool all sources' seeds and store their pictures; what they left out, by reason."""
-    from pixel_core.data.sources.ingest_archive import SharedArchive  # heavy; not for a plan
 
     sources = [(name, open_source(name, config)) for name in config.sources]
     total = 0
@@ -128,3 +169,22 @@ def _note_empty_splits(counts: IngestCounts, progress: Progress) -> None:
     for split, loss in needs.items():
         if not counts.of(split):
             progress.note(f"no seed is in {split}: {loss}")
+
+
+# One archive of pictures for several sources.
+
+
+class SharedArchive(PictureArchiveWriter):
+    """Takes a picture again that another source has stored under the same name."""
+
+    def add(self, member: str, data: bytes, width: int, height: int) -> Picture:
+        """As in the base; but a name is taken only for other content."""
+        if member not in self or not self._holds(member, data):
+            return super().add(member, data, width, height)
+        digest = hashlib.sha256(data).hexdigest()
+        return Picture(member=member, width=width, height=height, sha256=digest)
+
+    def _holds(self, member: str, data: bytes) -> bool:
+        assert self._zip is not None
+        info = self._zip.NameToInfo[member]
+        return info.file_size == len(data) and zlib.crc32(data) == info.CRC

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from pixel_core.data.sources.folder_place import is_hidden
+from pixel_core.data.sources.folder import is_hidden
 from pixel_core.media.unread_pictures import HEIC
 
 #: Endings by kind, and the kind in words.

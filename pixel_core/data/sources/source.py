@@ -52,12 +52,12 @@ class TellsMore(Protocol):
 
 #: "module:class" of each; imported when it is in use, for some stand on heavy packages.
 _PLACES: dict[SourceName, str] = {
-    "drawn": "pixel_core.data.sources.drawn_source:DrawnSource",
-    "manifest": "pixel_core.data.sources.manifest.manifest_source:ManifestSource",
-    "hub": "pixel_core.data.sources.hub_source:HubSource",
-    "photos": "pixel_core.data.sources.photos_source:PhotosSource",
+    "drawn": "pixel_core.data.sources.drawn:DrawnSource",
+    "manifest": "pixel_core.data.sources.manifest.source:ManifestSource",
+    "hub": "pixel_core.data.sources.hub:HubSource",
+    "photos": "pixel_core.data.sources.photos:PhotosSource",
     "pages": "pixel_core.data.sources.pages.source:PagesSource",
-    "videos": "pixel_core.data.sources.videos.videos_source:VideosSource",
+    "videos": "pixel_core.data.sources.videos.source:VideosSource",
     "imported": "pixel_core.data.sources.imported_source:ImportedSource",
 }
 

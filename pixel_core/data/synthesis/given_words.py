@@ -13,7 +13,7 @@ from enum import StrEnum
 from pixel_core.data.leaks import leaks
 from pixel_core.records import Annotation, Query, Seed
 from pixel_core.rewards.grading import extract_boxed, grade
-from pixel_core.rollout.calls import CLOSE, OPEN
+from pixel_core.rollout.tool_calls import CLOSE, OPEN
 
 #: Characters of a text; an analysis is a few sentences.
 MAX_TEXT = 2000

@@ -32,7 +32,7 @@ from pixel_core.records import (
     TrajectoryKind,
     Turn,
 )
-from pixel_core.rollout.calls import format_call
+from pixel_core.rollout.tool_calls import format_call
 
 #: Draws of a bridge that does not happen to be worded like the answer.
 _ATTEMPTS = 8

@@ -2,21 +2,81 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pixel_core.config import BenchmarkDataConfig
 from pixel_core.data.faults import Problems
 from pixel_core.errors import DataError
-from pixel_core.evaluation.benchmarks.benchmark import Layout
-from pixel_core.evaluation.benchmarks.content import FilesDigest
-from pixel_core.evaluation.benchmarks.limits import shares
-from pixel_core.evaluation.benchmarks.reading import Item, Reader
-from pixel_core.evaluation.benchmarks.turns import Turns
-from pixel_core.media.picture_fault import PictureFault
+from pixel_core.evaluation.benchmarks.reading import FilesDigest, Item, Reader
+from pixel_core.evaluation.benchmarks.registry import Layout
 from pixel_core.media.picture_files import PictureFile
+from pixel_core.media.picture_zip import PictureFault
 from pixel_core.rewards.boxed_answers import unboxed
+
+# Questions that are each asked several times, their options turned on by one place: are all
+# turns there?
+
+
+class Turns:
+    """Counts of one pass over a benchmark's items; see ``Layout.turns``."""
+
+    def __init__(self, expected: int) -> None:
+        """``expected``: how often each question is asked."""
+        self._expected = expected
+        self._rows: Counter[str] = Counter()
+        #: By question: how often the key stands in each place. One that is asked of two
+        #: pictures, which only reading them would tell, is in it twice as often: still evenly.
+        self._places: dict[str, Counter[int]] = defaultdict(Counter)
+
+    def add(self, item: Item) -> None:
+        """Of an item that has options."""
+        self._rows[item.turn] += 1
+        assert item.key is not None
+        self._places[item.question][item.key] += 1
+
+    def missing(self) -> list[str]:
+        """What is not as its authors describe it, in words; [] when all is well."""
+        told = []
+        counts = set(self._rows.values())
+        if len(self._rows) != self._expected or len(counts) > 1:
+            found = ", ".join(f"{turn!r} {rows:,}" for turn, rows in self._rows.most_common(8))
+            told.append(
+                f"questions by turn are {found or 'none'}, published are {self._expected} "
+                "turns of equally many"
+            )
+        uneven = [text for text, places in self._places.items() if not self._even(places)]
+        if uneven:
+            of = "question" if len(uneven) == 1 else "questions"
+            told.append(
+                f"the right option does not stand equally often in each of {self._expected} "
+                f"places: {len(uneven):,} {of}, the first is {uneven[0][:80]!r}"
+            )
+        return told
+
+    def _even(self, places: Counter[int]) -> bool:
+        return len(places) == self._expected and len(set(places.values())) == 1
+
+
+# Which questions a ``limit`` takes.
+
+
+def shares(limit: int, kinds: Mapping[str, int]) -> dict[str, int]:
+    """``limit`` divided over kinds in proportion to their counts, by largest remainders.
+
+    Without it a small limit would ask MVBench's first task alone. No kind gets more than it
+    has; a tie goes to the kind that stands first.
+    """
+    total = sum(kinds.values())
+    limit = min(limit, total)
+    exact = {kind: limit * count / (total or 1) for kind, count in kinds.items()}
+    found = {kind: int(share) for kind, share in exact.items()}
+    by_remainder = sorted(exact, key=lambda kind: found[kind] - exact[kind])
+    for kind in by_remainder[: limit - sum(found.values())]:
+        found[kind] += 1
+    return found
+
 
 #: More options have no letter.
 _MOST_CHOICES = 26

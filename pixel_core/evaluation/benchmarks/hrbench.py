@@ -21,9 +21,8 @@ from pydantic import Field
 from pixel_core.config import BenchmarkDataConfig
 from pixel_core.data.faults import Problems
 from pixel_core.data.hub_files import Copy
-from pixel_core.evaluation.benchmarks.benchmark import Layout
-from pixel_core.evaluation.benchmarks.encoded import picture_in
-from pixel_core.evaluation.benchmarks.reading import Item
+from pixel_core.evaluation.benchmarks.reading import Item, picture_in
+from pixel_core.evaluation.benchmarks.registry import Layout
 from pixel_core.evaluation.benchmarks.tables import (
     Cells,
     RowModel,

@@ -8,22 +8,99 @@ hub is what its commit says; of a local one the files are read, before any work 
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from pixel_core.config import BenchmarkDataConfig, BenchmarkName, PipelineConfig
-from pixel_core.evaluation.benchmarks.benchmark import Benchmark
+from pixel_core.errors import DataError
 from pixel_core.evaluation.benchmarks.facts import NAME, BenchmarkFacts, Origin, SeedTally
-from pixel_core.evaluation.benchmarks.own_questions import OwnQuestions
 from pixel_core.evaluation.benchmarks.published import (
     BenchmarkFiles,
     BenchmarkQuestions,
     opened,
 )
-from pixel_core.evaluation.benchmarks.registry import BENCHMARKS
-from pixel_core.evaluation.benchmarks.shuffling import order_of
-from pixel_core.media.archive import PictureArchiveWriter
-from pixel_core.records import Seed
-from pixel_core.workflow.stage import StageContext
+from pixel_core.evaluation.benchmarks.registry import BENCHMARKS, Benchmark
+from pixel_core.media.archive import PictureArchive, PictureArchiveWriter
+from pixel_core.records import Picture, Seed, Split, read_jsonl
+from pixel_core.workflow.stage import Progress, StageContext
+
+# The benchmark ``drawn``: the test split of the run's own questions.
+
+
+class OwnQuestions:
+    """The ingest artifact's test questions, their pictures copied."""
+
+    def __init__(self, ingest: Path, settings: BenchmarkDataConfig) -> None:
+        self._seeds = ingest / "seeds.jsonl"
+        self._pictures = PictureArchive(ingest / "pictures.zip")
+        self._limit = settings.limit or None
+
+    def seeds(self, archive: PictureArchiveWriter, progress: Progress) -> Iterator[Seed]:
+        """Raises ``DataError`` when there are none."""
+        total = sum(1 for _ in self._asked())
+        if not total:
+            raise DataError(
+                "the stage ingest has no test questions to make the benchmark drawn of: raise "
+                "the test count or share of a source in ingest.sources, or leave drawn out of "
+                "benchmarks.names"
+            )
+        try:
+            for done, seed in enumerate(self._asked(), 1):
+                for picture in seed.pictures:
+                    self._copy(picture, archive)
+                yield seed
+                progress.update(done, total)
+        finally:
+            self._pictures.close()
+
+    def origin(self) -> Origin:
+        return Origin()
+
+    def _asked(self) -> Iterator[Seed]:
+        seeds = read_jsonl(self._seeds, Seed)
+        test = (seed for seed in seeds if seed.split is Split.TEST and seed.asks)
+        return islice(test, self._limit)
+
+    def _copy(self, picture: Picture, archive: PictureArchiveWriter) -> None:
+        if picture.member not in archive:
+            data = self._pictures.read(picture)
+            archive.add(picture.member, data, picture.width, picture.height)
+
+
+# The order in which a question's options are put.
+#
+# Where the right option always stands first, a model that answers "A" is always right. The
+# order is drawn for each question from the seed and its id alone, so that it does not change
+# with how many are asked. Two kinds of options stay as published, since their words say where
+# they or others stand: one that speaks of those "above" keeps its place, and where one names
+# others by letter ("both A and B") the whole question does.
+
+
+_ABOVE = re.compile(
+    r"\b(?:all|none|any|both|neither|either) (?:of )?(?:the |these )?(?:above|below)\b"
+    r"|\b(?:above|preceding|previous) (?:options?|choices|answers)\b",
+    re.IGNORECASE,
+)
+_LETTERS = re.compile(r"(?<!\w)\(?[A-H]\)?\s*(?:,|\b(?:and|or|nor)\b)\s*\(?[A-H]\)?(?!\w)")
+
+
+def order_of(choices: tuple[str, ...], seed: int, id: str) -> tuple[tuple[int, ...], bool]:
+    """Places in ``choices`` in the order they are put, and whether any other was possible."""
+    if any(_LETTERS.search(choice) for choice in choices):
+        return tuple(range(len(choices))), False
+    free = [place for place, choice in enumerate(choices) if not _ABOVE.search(choice)]
+    drawn = dict(zip(free, sorted(free, key=lambda place: _draw(seed, id, place)), strict=True))
+    return tuple(drawn.get(place, place) for place in range(len(choices))), len(free) > 1
+
+
+def _draw(seed: int, id: str, place: int) -> bytes:
+    # Sorting by a digest is the same in every version of Python; its ``shuffle`` need not be.
+    return hashlib.sha256(f"{seed}/{id}/{place}".encode()).digest()
+
 
 SEEDS = "seeds.jsonl"
 PICTURES = "pictures.zip"

@@ -12,16 +12,15 @@ from itertools import islice
 from pixel_core.config import BenchmarkDataConfig
 from pixel_core.data.hub_files import Dataset, check_dataset, copy_of
 from pixel_core.errors import ConfigError, DataError
-from pixel_core.evaluation.benchmarks.benchmark import Benchmark, Layout
 from pixel_core.evaluation.benchmarks.checking import BenchmarkCheck, SoundItem, checked
 from pixel_core.evaluation.benchmarks.facts import Origin
 from pixel_core.evaluation.benchmarks.reading import Reader, open_reader
-from pixel_core.evaluation.benchmarks.registry import layout_of
+from pixel_core.evaluation.benchmarks.registry import Benchmark, Layout, layout_of
 from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.media.loading import MAX_PIXELS
 from pixel_core.media.picture_facts import PictureFacts, Pictures, store
-from pixel_core.media.picture_fault import PictureFault
 from pixel_core.media.picture_files import PictureFile
+from pixel_core.media.picture_zip import PictureFault
 from pixel_core.records import Picture, Provenance, Seed, Split
 from pixel_core.workflow.stage import Progress
 

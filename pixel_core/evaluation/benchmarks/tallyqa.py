@@ -17,8 +17,8 @@ from pydantic import Field
 from pixel_core.config import BenchmarkDataConfig
 from pixel_core.data.faults import Problems
 from pixel_core.data.hub_files import Copy
-from pixel_core.evaluation.benchmarks.benchmark import Layout
 from pixel_core.evaluation.benchmarks.reading import Item
+from pixel_core.evaluation.benchmarks.registry import Layout
 from pixel_core.evaluation.benchmarks.tables import RowModel, json_list, parsed, require
 from pixel_core.media.picture_files import MediaFiles, PictureFile
 

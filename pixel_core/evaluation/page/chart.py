@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 from matplotlib.ticker import FuncFormatter
 
-from pixel_core.evaluation.page.benchmark_rows import RowLook
+from pixel_core.evaluation.page.headline import RowLook
 from pixel_core.evaluation.page.tables import kinds_of
 from pixel_core.evaluation.results import BenchmarkResult, Estimate
 from pixel_core.report.html.svg import GRID, canvas, inline

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixel_core.errors import DataError
-from pixel_core.evaluation.page.benchmark_rows import RowLook
+from pixel_core.evaluation.page.headline import RowLook
 from pixel_core.evaluation.results import BenchmarkResult
 from pixel_core.records import Query, Rollout, read_jsonl
 from pixel_core.report.episodes.episode_card import EpisodeCard, episode_card

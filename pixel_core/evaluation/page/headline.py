@@ -2,14 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
-from pixel_core.evaluation.page.benchmark_rows import RowLook
-from pixel_core.evaluation.page.published_results import PUBLISHED
-from pixel_core.evaluation.page.tables import NOTHING
+from pixel_core.evaluation.page.tables import NOTHING, row_name
 from pixel_core.evaluation.results import BenchmarkResult
+from pixel_core.report.html.svg import SERIES
 from pixel_core.report.html.wording import percent, span
+from pixel_core.workflow.table import MODELS, ModelVariant
+
+# Results that others published for the benchmarks, to stand beside ours. None is ours.
+
+
+#: Where all numbers of this file are from: the result table, the ablations, and the rates of
+#: pixel-space reasoning on the test sets.
+SOURCE = "Pixel Reasoner, arXiv 2505.15966 v3"
+LINK = "https://arxiv.org/abs/2505.15966"
+
+_BENCHMARKS = ("vstar", "tallyqa_complex", "mvbench", "infographicsvqa")
+
+
+@dataclass(frozen=True)
+class Published:
+    """One model's published scores: accuracy in per cent, of InfographicsVQA ANLS."""
+
+    model: str
+    scores: Mapping[str, float]
+    #: Share of answers with an operation, in per cent, where it was published.
+    rapr: Mapping[str, float] = field(default_factory=dict)
+
+
+def _scores(*values: float) -> dict[str, float]:
+    return dict(zip(_BENCHMARKS, values, strict=True))
+
+
+PUBLISHED = (
+    Published("Qwen2.5-VL-7B", _scores(70.4, 68.6, 63.8, 80.7)),
+    Published(
+        "Pixel-Reasoner-7B",
+        _scores(84.3, 73.8, 67.8, 84.0),
+        _scores(78.5, 57.8, 67.0, 59.0),
+    ),
+    Published("warm start only", _scores(79.0, 67.9, 59.0, 74.3)),
+    Published("RL without curiosity", _scores(81.1, 71.8, 66.4, 80.7)),
+    Published("RL without warm start", _scores(81.7, 72.2, 65.6, 81.2)),
+    Published("RL without correction data", _scores(80.1, 69.8, 63.6, 78.2)),
+)
+
+
+# How the rows of the score tables look on the page: names, colours, with or without tools.
+
+
+@dataclass(frozen=True)
+class RowLook:
+    row: str
+    name: str
+    #: The page's class of the row's colour; a model has one colour, with operations or without.
+    style: str
+    #: The same colour, to draw with.
+    colour: str
+    #: Drawn hollow.
+    hollow: bool
+
+
+def looks_of(rows: Sequence[ModelVariant]) -> list[RowLook]:
+    """In the rows' order. The pipeline's models have the colours of the report."""
+    others = list(dict.fromkeys(row.endpoint for row in rows if row.endpoint))
+    looks = []
+    for row in rows:
+        if row.endpoint:
+            place = len(MODELS) + others.index(row.endpoint) % (len(SERIES) - len(MODELS))
+            style = f"series-{place + 1}"
+        else:
+            place, style = list(MODELS).index(row.model), row.model
+        look = RowLook(row.name, row_name(row.name), style, SERIES[place], not row.operations)
+        looks.append(look)
+    return looks
+
+
+def compared_rows(rows: Sequence[ModelVariant]) -> list[tuple[str, str]]:
+    """The pairs whose trajectories are shown: each model after the one before it, and each
+    model after itself without operations."""
+    offered = [row for row in rows if row.operations]
+    pairs = [(a.name, b.name) for a, b in pairwise(offered)]
+    for row in offered:
+        without = next(
+            (
+                other
+                for other in rows
+                if not other.operations
+                and (other.model, other.endpoint) == (row.model, row.endpoint)
+            ),
+            None,
+        )
+        if without is not None:
+            pairs.append((without.name, row.name))
+    return pairs
 
 
 @dataclass(frozen=True)

@@ -16,27 +16,33 @@ from markupsafe import Markup
 from pydantic import ValidationError
 
 from pixel_core.errors import DataError
-from pixel_core.evaluation.page.benchmark_rows import RowLook, compared_rows, looks_of
 from pixel_core.evaluation.page.chart import score_chart
 from pixel_core.evaluation.page.checks import ChecksSection, data_check, notices
 from pixel_core.evaluation.page.examples import ExamplePair, example_pairs
-from pixel_core.evaluation.page.headline import headline, published_rows
-from pixel_core.evaluation.page.published_results import LINK, SOURCE
+from pixel_core.evaluation.page.headline import (
+    LINK,
+    SOURCE,
+    RowLook,
+    compared_rows,
+    headline,
+    looks_of,
+    published_rows,
+)
 from pixel_core.evaluation.page.tables import PageTable, kind_table, tables_of
 from pixel_core.evaluation.results import BenchmarkResult
-from pixel_core.evaluation.settings_block import block_lines
+from pixel_core.evaluation.settings import block_lines
 from pixel_core.media.archive import PictureArchive
 from pixel_core.report.episodes.gallery import Embedded, Gallery
 from pixel_core.report.html.templating import page_environment
 from pixel_core.report.html.wording import percent
-from pixel_core.workflow.benchmark_stages import (
+from pixel_core.workflow.stage import StageContext
+from pixel_core.workflow.table import (
     ModelVariant,
     answers_stage,
     questions_stage,
     rows_of,
     scores_stage,
 )
-from pixel_core.workflow.stage import StageContext
 
 FILE = "benchmarks.html"
 #: A page larger than this is slow to open; the stage says so.

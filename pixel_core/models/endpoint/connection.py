@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pixel_core.errors import EndpointError
 from pixel_core.models.endpoint import failures
-from pixel_core.models.endpoint.api_key import key_of
 from pixel_core.models.endpoint.completion import is_answer, refusal_body
-from pixel_core.models.endpoint.endpoint import Endpoint
+from pixel_core.models.endpoint.endpoint import Endpoint, key_of
 from pixel_core.models.endpoint.parameters import Learned
 from pixel_core.models.endpoint.throttle import Throttle
 

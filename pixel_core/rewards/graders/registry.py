@@ -6,13 +6,26 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pixel_core.errors import ConfigError
+from pixel_core.records import Query, Rollout
 from pixel_core.rewards.graders.anls import anls
 from pixel_core.rewards.graders.choice import choice
+from pixel_core.rewards.graders.claim import claim_of
 from pixel_core.rewards.graders.counting import counting
-from pixel_core.rewards.graders.grader import Grader
+from pixel_core.rewards.graders.grader import UNREAD, Grade, Grader
 from pixel_core.rewards.graders.maths import maths
-from pixel_core.rewards.graders.strict import strict
 from pixel_core.rewards.graders.upstream_code import upstream_code
+from pixel_core.rewards.grading import grade
+
+# Grader ``strict``: the rule of our rewards (``rewards.grading``), and nothing beside it.
+
+
+def strict(query: Query, rollout: Rollout) -> Grade:
+    """1 where the episode ended with a box or tag that ``grade`` accepts, else 0."""
+    claim = claim_of(rollout)
+    if not claim.marks:
+        return UNREAD
+    return Grade(all(grade(mark, query) for mark in claim.marks), claim.rule)
+
 
 #: ``maths`` and ``upstream_code`` start a process for their first answer, and not before.
 GRADERS: Mapping[str, Grader] = MappingProxyType(

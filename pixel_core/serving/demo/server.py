@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
+from typing import Any, NoReturn
 
 import uvicorn
 
 from pixel_core.garbage import garbage_kept
-from pixel_core.serving.demo.middleware import DemoMiddleware
+from pixel_core.serving.demo.middleware import DemoMiddleware, Uploads
 from pixel_core.serving.demo.session import Demo
-from pixel_core.serving.demo.uploads import Uploads
 from pixel_core.serving.http.free_memory import FreeMemory
 from pixel_core.serving.http.origins import RootPath
 
@@ -145,9 +145,7 @@ def _door(
     with garbage_kept():
         import gradio
 
-        from pixel_core.serving.demo.no_fetching import forbid_fetching
-        from pixel_core.serving.demo.page import build
-        from pixel_core.serving.demo.theme import style, theme
+        from pixel_core.serving.demo.page import build, style, theme
 
     forbid_fetching()
     host, port = bound.getsockname()[:2]
@@ -207,3 +205,23 @@ def _private_uploads() -> Iterator[Path]:
                     os.environ.pop(variable, None)
                 else:
                     os.environ[variable] = value
+
+
+# Gradio fetches addresses that a request names in the place of a file; here it does not.
+
+
+def forbid_fetching() -> None:
+    """For this process, from now on. A field of its own kind could refuse as well, but Gradio
+    writes a stub file beside the source of each."""
+    from gradio import processing_utils
+
+    name = "async_ssrf_protected_get"
+    if not callable(getattr(processing_utils, name)):  # else Gradio fetches by another way
+        raise TypeError(f"gradio.processing_utils.{name} is no function any more")
+    setattr(processing_utils, name, _refuse)
+
+
+async def _refuse(url: str, *_: Any, **__: Any) -> NoReturn:
+    from gradio import Error
+
+    raise Error("Addresses are not fetched: upload the file itself.", print_exception=False)

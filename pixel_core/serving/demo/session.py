@@ -10,8 +10,8 @@ from pixel_core.errors import MediaError, PixelError
 from pixel_core.media.deadline import Deadline
 from pixel_core.serving.demo.comparison import AnswerPair, ask_both
 from pixel_core.serving.demo.examples import Example
+from pixel_core.serving.demo.middleware import NOT_UPLOADED, Uploads
 from pixel_core.serving.demo.panels import Asker, Sheet, message
-from pixel_core.serving.demo.uploads import NOT_UPLOADED, Uploads
 from pixel_core.serving.media import Seen
 from pixel_core.serving.reasoner import Reasoner
 

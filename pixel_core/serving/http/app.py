@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from pixel_core.serving.http.admission import Limits
-from pixel_core.serving.http.completions import Completions
+from pixel_core.config import DialogueConfig
+from pixel_core.serving.http.admission import AdmissionControl, Limits
+from pixel_core.serving.http.completions import Completions, Model
 from pixel_core.serving.http.errors import Refusal
-from pixel_core.serving.http.front import HttpMiddleware, refused
-from pixel_core.serving.http.gate import AdmissionControl
+from pixel_core.serving.http.free_memory import FreeMemory
 from pixel_core.serving.http.metrics import CONTENT_TYPE, Metrics
-from pixel_core.serving.http.middleware import Access
+from pixel_core.serving.http.middleware import Access, HttpMiddleware, refused
+from pixel_core.serving.http.model import ServedModel
 from pixel_core.serving.http.origins import Origins, RootPath
-from pixel_core.serving.http.work import Model
+from pixel_core.serving.http.server import Server
+from pixel_core.serving.scheduler import Scheduler
+from pixel_core.serving.url_fetch import UrlLimits
 
 #: Load balancers ask with the second.
 _READ = ["GET", "HEAD"]
@@ -104,3 +108,48 @@ def build_app(
 
     paths = frozenset(getattr(route, "path", "") for route in app.routes)
     return HttpMiddleware(app, access, metrics, paths, origins, root)
+
+
+# All parts of the endpoint put together around one model.
+
+
+class ChatEndpoint:
+    """``name``: what clients call the model. ``dialogue``: how it is asked. ``origins``: of
+    pages that may ask. ``root``: where a proxy puts it. ``say`` hears how the server stops.
+    The conductor is the caller's to close, after the server has ended.
+
+    Run ``server.serve([socket])`` in an event loop, with a socket of ``server.bind``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        conductor: Scheduler,
+        dialogue: DialogueConfig,
+        access: Access,
+        *,
+        limits: Limits | None = None,
+        urls: UrlLimits | None = None,
+        origins: Origins | None = None,
+        root: RootPath | None = None,
+        say: Callable[[str], None] = lambda sentence: None,
+    ) -> None:
+        limits = limits or Limits()
+        self._memory = FreeMemory()
+        self.gate = AdmissionControl(limits, self._memory.look)
+        self.hosted = ServedModel(name, conductor, dialogue, limits, urls or UrlLimits())
+        app = build_app(
+            self.hosted,
+            limits,
+            access,
+            self.gate,
+            Metrics(),
+            origins or Origins(),
+            root or RootPath(),
+        )
+        self.server = Server(app, self.gate, limits, say)
+
+    def close(self) -> None:
+        """End the threads beside the server's."""
+        self.hosted.close()
+        self._memory.close()

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from pixel_core.config import DialogueConfig
 from pixel_core.errors import DataError, StageFailed
 from pixel_core.models.loading import FOLDER
-from pixel_core.models.vllm_folder import check_folder, dress
+from pixel_core.models.vllm_inputs import check_folder, dress
 
 _INDEX = "model.safetensors.index.json"
 _HEAD = "lm_head.weight"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pixel_core
 from pixel_core.errors import StageFailed
 from pixel_core.training.openrlhf.log_tail import Tail, last_lines
-from pixel_core.workflow.store.redaction import without_credentials
+from pixel_core.workflow.store.manifest import without_credentials
 
 _POLL_S = 0.5
 #: Seconds that the process may take to end when asked, before it is killed.

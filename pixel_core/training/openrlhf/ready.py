@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pixel_core.config import PipelineConfig, RlConfig
-from pixel_core.config.openrlhf_rules import layout_rules
+from pixel_core.config.rl import layout_rules
 from pixel_core.errors import ConfigError
 
 

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from transformers import AutoTokenizer
 
 from pixel_core.errors import DataError, StageFailed
-from pixel_core.models.vllm_folder import largest_area
+from pixel_core.models.vllm_inputs import largest_area
 from pixel_core.records import Query
 from pixel_core.rollout.episode import Episode, advance, begin
 from pixel_core.rollout.queries import QueryReader

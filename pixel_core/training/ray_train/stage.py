@@ -9,20 +9,104 @@ workers' machines need to share nothing with it but the store.
 
 from __future__ import annotations
 
+import logging
+import math
+import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from pixel_core.errors import PixelError, StageFailed
+import ray
+
+from pixel_core.config import PipelineConfig, RayTrainConfig
+from pixel_core.errors import ConfigError, PixelError, StageFailed
 from pixel_core.training import stages
-from pixel_core.training.curve import write_curve
+from pixel_core.training.guards import write_curve
 from pixel_core.training.ray_train import checkpoint
-from pixel_core.training.ray_train.ready import check
+from pixel_core.workflow.cluster import worker_python
 from pixel_core.workflow.stage import Progress, StageContext
+
+# The Ray that a stage's own workers run on: the job's cluster, or one of this machine.
+
+
+#: Bytes of a local Ray's object store: what passes through it here are messages.
+_OBJECT_STORE = 100 * 2**20
+
+
+@contextmanager
+def ray_session(config: RayTrainConfig) -> Iterator[None]:
+    """Inside a Ray job (``RAY_ADDRESS``) the job's cluster; else a Ray of this machine, with
+    as many CPUs as the workers ask for, which ends with the block."""
+    if ray.is_initialized():
+        yield
+        return
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(logging_level=logging.WARNING)
+    else:
+        ray.init(
+            "local",
+            num_cpus=max(1, math.ceil(config.workers * config.cpus_per_worker)),
+            object_store_memory=_OBJECT_STORE,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            runtime_env=worker_python.here(),
+        )
+        there = ray.cluster_resources().get("GPU", 0.0)
+        wanted = config.workers * config.gpus_per_worker
+        if there < wanted:
+            ray.shutdown()
+            raise ConfigError(
+                f"sft.ray_train asks for {config.workers} workers with "
+                f"{config.gpus_per_worker:g} GPUs each, and this machine has {there:g}: "
+                "lower them, or run the stage on a cluster with sft.place.on = 'ray'"
+            )
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+# What SFT on Ray Train cannot do, told before anything runs.
+
+
+def check(config: PipelineConfig) -> None:
+    """Raise ``ConfigError`` for settings of ``sft`` that its backend does not carry out."""
+    section = config.sft
+    if section.backend != "ray_train" or not section.steps:
+        return
+    sharding = section.ray_train.sharding
+    if section.select.rapr:
+        raise ConfigError(
+            f"sft.select.rapr {section.select.rapr:g} needs answers sampled during training, "
+            "which sft.backend 'ray_train' does not do: set it to 0, or the backend to 'team'"
+        )
+    if section.ray_train.workers > section.batch:
+        raise ConfigError(
+            f"sft.ray_train.workers {section.ray_train.workers} is above sft.batch "
+            f"{section.batch}: a worker would have nothing to train on; use fewer of them"
+        )
+    if section.optimizer.kind == "muon" and sharding != "ddp":
+        raise ConfigError(
+            f"sft.optimizer.kind 'muon' needs whole matrices, and sft.ray_train.sharding "
+            f"{sharding!r} divides them: use 'ddp', or the optimizer 'adamw'"
+        )
+    if sharding.startswith("zero") and section.place.on == "local" and not _has_deepspeed():
+        raise ConfigError(
+            f"sft.ray_train.sharding {sharding!r} needs DeepSpeed, which is not installed "
+            "here: use 'fsdp', or run the stage on a cluster with sft.place.on = 'ray'"
+        )
+
+
+def _has_deepspeed() -> bool:
+    return find_spec("deepspeed") is not None
+
 
 #: Seconds from one look at the workers' messages to the next.
 _LOOK_S = 0.2
@@ -70,7 +154,6 @@ def _train(context: StageContext) -> None:
     Returns, and raises, when the group has ended: a thread that still waits inside Ray when
     Ray is shut down crashes this process a few minutes later.
     """
-    from pixel_core.training.ray_train.session import ray_session
 
     section = context.config.sft.ray_train
     with ray_session(section), tempfile.TemporaryDirectory(prefix="pixel-ray-train-") as notes:

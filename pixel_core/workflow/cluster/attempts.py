@@ -18,7 +18,7 @@ from pixel_core.workflow.cluster.job_file import FINAL, JobFailure, JobFile, for
 from pixel_core.workflow.cluster.jobs_api import ClusterUnreachable, JobsApi, RayJob
 from pixel_core.workflow.cluster.submission import job_command, job_id, store_address, submit
 from pixel_core.workflow.store import Artifact, Store, StoredWorkspace
-from pixel_core.workflow.store.redaction import without_credentials
+from pixel_core.workflow.store.manifest import without_credentials
 
 #: Characters of Ray's own word on a failure that an error repeats: its end.
 _SHOWN = 2000

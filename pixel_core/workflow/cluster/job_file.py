@@ -17,8 +17,7 @@ import pixel_core.errors as errors
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import BudgetSpent, ClusterError, ConfigError, DataError, PixelError
 from pixel_core.workflow.stage import Stage, Workspace
-from pixel_core.workflow.store.manifest import InputRef
-from pixel_core.workflow.store.redaction import without_credentials
+from pixel_core.workflow.store.manifest import InputRef, without_credentials
 
 _FILE = "cluster/job.json"
 #: What the same settings and data would only end in again.

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pixel_core.errors import ClusterError
 from pixel_core.nesting import loads
-from pixel_core.workflow.store.redaction import without_credentials
+from pixel_core.workflow.store.manifest import without_credentials
 
 JobStatus = Literal["PENDING", "RUNNING", "STOPPED", "SUCCEEDED", "FAILED"]
 ALIVE: frozenset[JobStatus] = frozenset({"PENDING", "RUNNING"})

@@ -17,7 +17,7 @@ from pixel_core.config import (
     TextOnlyConfig,
 )
 from pixel_core.config.engine import EngineConfig
-from pixel_core.config.openrlhf_rules import layout_rules
+from pixel_core.config.rl import layout_rules
 from pixel_core.errors import ConfigError
 from pixel_core.workflow.stage import Stage, section_of
 

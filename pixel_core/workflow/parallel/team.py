@@ -14,7 +14,7 @@ import signal
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,12 +24,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixel_core.errors import PixelError, StageFailed
-from pixel_core.workflow.parallel.modules import preloaded
 from pixel_core.workflow.stage import Progress
 from pixel_core.workflow.store.named_function import named_function
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+# Which modules worker processes begin with, imported once in the fork server.
+
+
+_modules = ["pixel_core.models.preload"]
+
+
+def preload(modules: Iterable[str]) -> None:
+    """Let all workers of this process begin with these, too; ask before the first starts.
+
+    A run of an hour is then all of one code, whatever is saved to the source files
+    meanwhile, and a worker starts sooner.
+    """
+    _modules.extend(name for name in modules if name not in _modules)
+
+
+def preloaded() -> list[str]:
+    """All that were asked for."""
+    return list(_modules)
+
 
 #: How long workers may take to end their step when the run is interrupted.
 _GRACE_S = 20.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -11,6 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pixel_core.workflow.store.identity import canonical_json, key_of
 from pixel_core.workflow.store.storage import checked_name
+
+# Keeping credentials out of records and messages.
+
+
+_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def without_credentials(text: str) -> str:
+    """The text with ``user:password@`` taken out of every URL in it."""
+    return _USERINFO.sub("", text)
+
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

@@ -11,9 +11,8 @@ from pydantic import Field, ValidationError
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import StorageError
 from pixel_core.workflow.store import layout
-from pixel_core.workflow.store.manifest import StoredValue
-from pixel_core.workflow.store.process import ProcessId, this_process
-from pixel_core.workflow.store.redaction import without_credentials
+from pixel_core.workflow.store.lease import ProcessId, this_process
+from pixel_core.workflow.store.manifest import StoredValue, without_credentials
 from pixel_core.workflow.store.storage import Storage
 
 RunStatus = Literal["running", "finished", "failed", "interrupted"]

@@ -22,7 +22,7 @@ from fsspec.exceptions import FSTimeoutError
 
 from pixel_core.errors import StorageError
 from pixel_core.workflow.store.local_storage import file_content
-from pixel_core.workflow.store.redaction import without_credentials
+from pixel_core.workflow.store.manifest import without_credentials
 from pixel_core.workflow.store.storage import CHUNK, Content, Storage, StoredObject
 
 #: Seconds and tries that bound how long a service which is down keeps a run waiting.

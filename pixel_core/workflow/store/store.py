@@ -9,17 +9,20 @@ from pixel_core.workflow.store import cache as local_cache
 from pixel_core.workflow.store import cleaning, layout
 from pixel_core.workflow.store.artifact import Artifact
 from pixel_core.workflow.store.commit import Draft, commit
-from pixel_core.workflow.store.lease import Lease, acquire
+from pixel_core.workflow.store.lease import Lease, ProcessId, acquire
 from pixel_core.workflow.store.local_storage import remove_tree
 from pixel_core.workflow.store.manifest import ManifestError, parse
 from pixel_core.workflow.store.open import open_storage
-from pixel_core.workflow.store.process import ProcessId
 from pixel_core.workflow.store.runs import RunRecord, Runs
-from pixel_core.workflow.store.shared_notes import StoredNotes, cache_folder, open_notes
 from pixel_core.workflow.store.sound_files import SoundFiles
 from pixel_core.workflow.store.storage import Storage
 from pixel_core.workflow.store.verdict import Verdict, verify
-from pixel_core.workflow.store.workspace import StoredWorkspace
+from pixel_core.workflow.store.workspace import (
+    StoredNotes,
+    StoredWorkspace,
+    cache_folder,
+    open_notes,
+)
 
 
 class Store:

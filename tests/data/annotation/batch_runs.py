@@ -21,8 +21,7 @@ from pixel_core.data.annotation.requests import Procedure
 from pixel_core.data.annotation.till import open_till
 from pixel_core.dev.annotator import AnnotatorServer
 from pixel_core.records import Seed, read_jsonl
-from pixel_core.workflow.parallel.modules import preload
-from pixel_core.workflow.parallel.team import begin
+from pixel_core.workflow.parallel.team import begin, preload
 from pixel_core.workflow.stage import Progress, StageContext
 
 KEY = "sk-test-8c1f5e0a77d24b19"

@@ -17,8 +17,7 @@ from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.records import Box, Cue, Provenance, Seed, Split, write_jsonl
 from pixel_core.workflow.stage import SilentProgress, StageContext
 from pixel_core.workflow.store.local_storage import LocalStorage
-from pixel_core.workflow.store.shared_notes import cache_folder, open_notes
-from pixel_core.workflow.store.workspace import StoredWorkspace
+from pixel_core.workflow.store.workspace import StoredWorkspace, cache_folder, open_notes
 
 __all__ = ["clips", "drawn", "make", "photos", "server"]
 

@@ -20,8 +20,7 @@ from pixel_core.tiny.questions import ask
 from pixel_core.tiny.scene import World
 from pixel_core.workflow.stage import Progress, SilentProgress, StageContext
 from pixel_core.workflow.store.local_storage import LocalStorage
-from pixel_core.workflow.store.shared_notes import cache_folder, open_notes
-from pixel_core.workflow.store.workspace import StoredWorkspace
+from pixel_core.workflow.store.workspace import StoredWorkspace, cache_folder, open_notes
 
 DIGITS = QuestionShares(digit=1, count=0, exists=0)
 

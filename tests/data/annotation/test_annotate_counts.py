@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seeds import said, seed
 
-from pixel_core.data.annotation.in_order import InOrder
+from pixel_core.data.annotation.by_model import MAX_KINDS, InOrder, OutcomeCounts
 from pixel_core.data.annotation.outcome import AnnotationFault, AnnotationOutcome, ReplyTally
 from pixel_core.data.annotation.requests import RequestTask
-from pixel_core.data.annotation.summary import MAX_KINDS, OutcomeCounts
 from pixel_core.data.annotation.train_seeds import numbered_train, survey
 from pixel_core.errors import DataError
 from pixel_core.records import Annotation, SecondLook, Split, write_jsonl

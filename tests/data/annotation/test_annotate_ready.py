@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.request import RunRequest
-from flows.run import running
+from flows.run import RunRequest, running
 from pixel_core.config import PipelineConfig, PromptVersions
-from pixel_core.data.annotation.ready import check
+from pixel_core.data.annotation.stage import check
 from pixel_core.errors import ConfigError, EndpointError, PixelError
 
 OVERRIDES = ("annotate.by=openai", "annotate.openai.api_key_env=PIXEL_TEST_NO_SUCH_KEY")

@@ -7,10 +7,14 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_core.data.annotation.batch.batch_requests import KeptRequests, RequestPacker
 from pixel_core.data.annotation.batch.collect import RequestOutcome, read_results
-from pixel_core.data.annotation.request_digest import request_digest
-from pixel_core.data.annotation.requests import AnnotationRequest, PictureView, RequestTask
+from pixel_core.data.annotation.batch.journal import KeptRequests, RequestPacker
+from pixel_core.data.annotation.requests import (
+    AnnotationRequest,
+    PictureView,
+    RequestTask,
+    request_digest,
+)
 from pixel_core.records import Box, Picture
 
 PICTURE = Picture(member="a/ü.png", width=100, height=80, sha256="ab" * 32)

@@ -19,13 +19,13 @@ from endpoint import FakeEndpoint, Reply, Seen, chat
 
 from pixel_core.config import TokenPrices
 from pixel_core.data.annotation.batch.collect import garbled_digest
-from pixel_core.data.annotation.ledger import compaction
+from pixel_core.data.annotation.ledger import segments
 from pixel_core.data.annotation.ledger.index import SEGMENTS
 from pixel_core.data.annotation.pricing import dollars, most_price
 from pixel_core.data.annotation.till import open_till
 from pixel_core.errors import BudgetSpent, EndpointError, PixelError
 from pixel_core.workflow.store import Store
-from pixel_core.workflow.store.shared_notes import StoredNotes
+from pixel_core.workflow.store.workspace import StoredNotes
 
 #: What an answer of the fake endpoint costs.
 EACH = 0.00045
@@ -131,7 +131,7 @@ def test_reservations_stand_in_any_store_and_outlast_merging(
             till.commit(request(text))
         till.release(request("000"))
     names = [name for name in run.shared.names() if name.startswith(SEGMENTS)]
-    data, replaced, _ = compaction.merged(run.shared, names)
+    data, replaced, _ = segments.merged(run.shared, names)
     run.shared.put(f"{SEGMENTS}zz-merged", data)
     for name in replaced[:1]:  # a kill in between leaves the others
         run.shared.delete(name)

@@ -17,7 +17,7 @@ from asking import Told
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_core.data.annotation.ledger import compaction
+from pixel_core.data.annotation.ledger import segments as compaction
 from pixel_core.data.annotation.ledger.index import INDEX, SEGMENTS, peek
 from pixel_core.data.annotation.ledger.ledger import Ledger, open_ledger
 from pixel_core.data.annotation.ledger.segments import (

@@ -16,10 +16,9 @@ import pytest
 from asking import KEY, VARIABLE, Told, ask, context, drive_all, request
 from endpoint import FakeEndpoint, Reply, Seen, chat, failure
 
-from pixel_core.data.annotation.endpoint import endpoint_of
 from pixel_core.data.annotation.ledger.segments import Facts
 from pixel_core.data.annotation.live import drive
-from pixel_core.data.annotation.requests import Procedure
+from pixel_core.data.annotation.requests import Procedure, endpoint_of
 from pixel_core.data.annotation.till import open_till
 from pixel_core.errors import EndpointError
 from pixel_core.models.endpoint.connection import Connection

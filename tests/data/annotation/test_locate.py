@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from seeds import carry_out, in_turn, picture, said, seed, video, words_of
 
 from pixel_core.config import OpenAIConfig, VerifyConfig
+from pixel_core.data.annotation.answers import SLACK, cue_in
 from pixel_core.data.annotation.outcome import AnnotationFault, AnnotationOutcome, Unusable
-from pixel_core.data.annotation.places import SLACK, cue_in
 from pixel_core.data.annotation.procedure import annotate_seed
 from pixel_core.data.annotation.requests import RequestTask
 from pixel_core.records import Box, Cue, FrameCue, Seed

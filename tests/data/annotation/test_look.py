@@ -10,7 +10,7 @@ from test_locate import box, frames
 from test_propose import proposal
 
 from pixel_core.config import OpenAIConfig, VerifyConfig
-from pixel_core.data.annotation.expected import expected_requests
+from pixel_core.data.annotation.cost_estimate import expected_requests
 from pixel_core.data.annotation.outcome import AnnotationFault, AnnotationOutcome
 from pixel_core.data.annotation.procedure import annotate_seed
 from pixel_core.data.annotation.requests import AnnotationRequest, RequestTask

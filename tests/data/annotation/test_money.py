@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_core.config import TokenPrices
-from pixel_core.data.annotation.picture_tokens import picture_tokens, view_size
 from pixel_core.data.annotation.pricing import (
     PICO,
     dollars,
@@ -22,11 +21,12 @@ from pixel_core.data.annotation.pricing import (
     most_price,
     most_tokens,
     picodollars,
+    picture_tokens,
     price,
+    view_size,
 )
-from pixel_core.data.annotation.requests import PictureView
+from pixel_core.data.annotation.requests import PictureView, request_json
 from pixel_core.data.annotation.till import open_till
-from pixel_core.data.annotation.wire import request_json
 from pixel_core.errors import BudgetSpent
 from pixel_core.models.endpoint.completion import read_reply
 from pixel_core.records import Box, Picture

@@ -11,8 +11,8 @@ from seeds import carry_out, in_turn, photo, said, words_of
 from pixel_core.config import OpenAIConfig, VerifyConfig
 from pixel_core.data.annotation.outcome import AnnotationFault, AnnotationOutcome
 from pixel_core.data.annotation.procedure import annotate_seed
+from pixel_core.data.annotation.propose import shuffled
 from pixel_core.data.annotation.requests import RequestTask
-from pixel_core.data.annotation.shuffle import shuffled
 from pixel_core.records import Box, Cue, Query
 from pixel_core.rewards.grading import grade
 

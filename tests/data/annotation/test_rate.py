@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_core.data.annotation.rate import Rate
+from pixel_core.data.annotation.live import Rate
 
 few = settings(max_examples=30, deadline=None)
 

@@ -15,8 +15,8 @@ from pixel_core.config import DialogueConfig, FramesConfig, PixelBudget, ZoomCon
 from pixel_core.data.exchange.foreign_calls import around, our_call, written
 from pixel_core.data.exchange.portable import ImportRefusal, Rejected
 from pixel_core.records import Box
-from pixel_core.rollout.calls import CallError, SelectCall, ZoomCall, parse_turn
 from pixel_core.rollout.operations import ShownPicture, show, zoom
+from pixel_core.rollout.tool_calls import CallError, SelectCall, ZoomCall, parse_turn
 
 PARTS = DialogueConfig(zoom=ZoomConfig(padding=0.0), frames=FramesConfig(enabled=True))
 LARGE = PixelBudget(max_pixels=10_000 * 28 * 28)

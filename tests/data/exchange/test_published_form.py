@@ -15,7 +15,7 @@ from pixel_core.config import DialogueConfig, PixelBudget, ZoomConfig
 from pixel_core.data.exchange.importing import ImportJob
 from pixel_core.errors import DataError
 from pixel_core.records import Cue, FrameCue, Trajectory, TrajectoryKind, read_jsonl
-from pixel_core.rollout.calls import ZoomCall, parse_turn
+from pixel_core.rollout.tool_calls import ZoomCall, parse_turn
 from pixel_core.workflow.stage import SilentProgress
 
 #: Shown at its own size; boxes in parts of it.

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from pixel_core.config import DrawnConfig
-from pixel_core.data.sources.drawn_source import seeds
+from pixel_core.data.sources.drawn import seeds
 from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.records import Split
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_core.data.sources import folder_local
+from pixel_core.data.sources import folder as folder_local
 from pixel_core.data.sources.folder import Folder
 from pixel_core.errors import DataError, StorageError
 from pixel_core.workflow.store.stat_cache import NAME, FolderMemory

@@ -16,7 +16,7 @@ from PIL import Image
 
 from pixel_core.config import IngestConfig, PipelineConfig
 from pixel_core.data.sources import ingest
-from pixel_core.data.sources.ingest_archive import SharedArchive
+from pixel_core.data.sources.ingest import SharedArchive
 from pixel_core.data.sources.source import FoundSeed
 from pixel_core.data.sources.spool import Spool
 from pixel_core.errors import DataError

@@ -20,7 +20,7 @@ from pixel_core.config import PipelineConfig
 from pixel_core.config.near_duplicates import NearDuplicatesConfig
 from pixel_core.data.sources import ingest
 from pixel_core.data.sources.near_duplicates import NearDuplicates, compared, settle
-from pixel_core.data.sources.picture_hash import BYTES
+from pixel_core.data.sources.near_hashes import BYTES
 from pixel_core.records import Seed, Split, read_jsonl
 from pixel_core.workflow.stage import SilentProgress, StageContext
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from pixel_core.config import HubConfig, IngestConfig, ManifestConfig, PipelineConfig
 from pixel_core.data.sources import ingest
-from pixel_core.data.sources.original_sft import question_of
+from pixel_core.data.sources.original import question_of
 from pixel_core.errors import DataError
 from pixel_core.media import picture_files
 from pixel_core.media.archive import PictureArchive

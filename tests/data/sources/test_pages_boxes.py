@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pixel_core.data.sources.pages.boxes import AnswerToFind, place_of
-from pixel_core.media.picture_fault import PictureFault
+from pixel_core.media.picture_zip import PictureFault
 from pixel_core.records import Box
 
 SIDE = 60

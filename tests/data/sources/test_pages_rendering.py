@@ -18,11 +18,10 @@ from PIL import Image
 
 from pixel_core.data.sources.folder import Folder
 from pixel_core.data.sources.pages.boxes import AnswerToFind
-from pixel_core.data.sources.pages.pages_browser import find
-from pixel_core.data.sources.pages.pages_renderer import PageRenderer
-from pixel_core.data.sources.pages.pages_rendering import MAX_HEIGHT, Rendered
+from pixel_core.data.sources.pages.browser import PageRenderer, find
+from pixel_core.data.sources.pages.rendering import MAX_HEIGHT, Rendered
 from pixel_core.errors import ConfigError
-from pixel_core.media.picture_fault import PictureFault
+from pixel_core.media.picture_zip import PictureFault
 
 pytestmark = [
     pytest.mark.ci,

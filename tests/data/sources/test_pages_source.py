@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pixel_core.config import IngestConfig, PagesConfig, PipelineConfig, SplitShares
-from pixel_core.data.sources.pages.pages_browser import find
+from pixel_core.data.sources.pages.browser import find
 from pixel_core.data.sources.pages.source import PagesSource
 from pixel_core.data.sources.source import FoundSeed
 from pixel_core.errors import ConfigError, DataError

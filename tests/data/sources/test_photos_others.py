@@ -11,7 +11,7 @@ from PIL import Image
 
 from pixel_core.config import IngestConfig, PhotosConfig, PipelineConfig
 from pixel_core.data.sources import ingest
-from pixel_core.data.sources.photos_facts import is_picture
+from pixel_core.data.sources.photos import is_picture
 from pixel_core.data.sources.photos_others import told_of
 from pixel_core.errors import DataError, MediaError
 from pixel_core.media.loading import FORMATS, SUFFIXES, load_picture

@@ -13,10 +13,9 @@ import pytest
 from PIL import Image
 
 from pixel_core.config import PhotosConfig
-from pixel_core.data.sources import folder_local, photos_facts
-from pixel_core.data.sources.photos import SeenDigests
-from pixel_core.data.sources.photos_facts import is_picture
-from pixel_core.data.sources.photos_source import PhotosSource
+from pixel_core.data.sources import folder
+from pixel_core.data.sources import photos as photos_facts
+from pixel_core.data.sources.photos import PhotosSource, SeenDigests, is_picture
 from pixel_core.errors import DataError
 from pixel_core.media.archive import PictureArchive, PictureArchiveWriter
 from pixel_core.records import Seed, Split
@@ -159,7 +158,7 @@ def test_a_photo_is_decoded_once_while_it_stays_as_it_is(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIXEL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(folder_local, "SETTLED_S", 0.0)
+    monkeypatch.setattr(folder, "SETTLED_S", 0.0)
     first = PhotosSource(config(root)).fingerprint()
     decoded: list[str] = []
     whole = photos_facts.load_picture

@@ -24,12 +24,12 @@ from pixel_core.config import (
 )
 from pixel_core.data.sources import ingest
 from pixel_core.data.sources.folder import Folder
-from pixel_core.data.sources.videos import videos_facts
+from pixel_core.data.sources.videos import questions
 from pixel_core.errors import DataError, MediaError
 from pixel_core.media.budget import check_shape, fit
 from pixel_core.media.picture_facts import Pictures, check_shown
-from pixel_core.media.picture_fault import PictureFault
 from pixel_core.media.picture_files import embedded
+from pixel_core.media.picture_zip import PictureFault
 from pixel_core.records import Picture, Provenance, Seed, Split, write_jsonl
 from pixel_core.workflow.stage import SilentProgress, StageContext
 
@@ -171,8 +171,8 @@ def test_a_video_of_strips_is_a_fault(tmp_path: Path, monkeypatch: pytest.Monkey
             return [Image.new("RGB", (2000, 8))]
 
     (tmp_path / "a.mp4").write_bytes(b"video")
-    monkeypatch.setattr(videos_facts, "VideoFile", Strips)
-    facts = videos_facts.video_facts(Folder(str(tmp_path)), "a.mp4")
+    monkeypatch.setattr(questions, "VideoFile", Strips)
+    facts = questions.video_facts(Folder(str(tmp_path)), "a.mp4")
     assert "2000 x 8 pixels is too narrow" in facts.fault
 
 

@@ -18,8 +18,7 @@ from real_videos import number_on, write_video
 
 from pixel_core.config import VideosConfig
 from pixel_core.config.manifest import SplitShares
-from pixel_core.data.sources.videos.source import frames_in, with_window
-from pixel_core.data.sources.videos.videos_source import VideosSource
+from pixel_core.data.sources.videos.source import VideosSource, frames_in, with_window
 from pixel_core.errors import DataError
 from pixel_core.media.archive import PictureArchive, PictureArchiveWriter
 from pixel_core.media.frames import even_frames

@@ -33,8 +33,8 @@ from pixel_core.records import (
     write_jsonl,
 )
 from pixel_core.rewards.grading import extract_boxed, grade
-from pixel_core.rollout.calls import SelectCall, parse_turn
 from pixel_core.rollout.operations import ShownPicture, select, show, zoom
+from pixel_core.rollout.tool_calls import SelectCall, parse_turn
 from pixel_core.workflow.stage import SilentProgress, StageContext
 
 SIZE = (448, 448)

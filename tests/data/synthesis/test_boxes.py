@@ -11,8 +11,8 @@ from PIL import Image
 from pixel_core.config import DialogueConfig, PixelBudget, ZoomConfig
 from pixel_core.data.synthesis.boxes import Plane, TickBox, right_box, too_large_box, wrong_box
 from pixel_core.records import Box
-from pixel_core.rollout.calls import ZoomCall, format_call, parse_turn
 from pixel_core.rollout.operations import show, zoom
+from pixel_core.rollout.tool_calls import ZoomCall, format_call, parse_turn
 
 
 @st.composite

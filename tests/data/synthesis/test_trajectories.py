@@ -15,7 +15,7 @@ from pixel_core.data.synthesis.kinds import OPERATIONS
 from pixel_core.data.synthesis.trajectories import LeftOut, TrajectoryWriter
 from pixel_core.errors import DataError
 from pixel_core.records import Box, Cue, SecondLook, TrajectoryKind
-from pixel_core.rollout.calls import OPEN, parse_turn
+from pixel_core.rollout.tool_calls import OPEN, parse_turn
 
 STYLES = pytest.mark.parametrize("config", [TERSE, PLAIN], ids=["terse", "plain"])
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_core.config import DialogueConfig, FramesConfig, PipelineConfig
-from pixel_core.data.synthesis.frames import APART, right_frames, wrong_frames
 from pixel_core.data.synthesis.kinds import OPERATIONS
+from pixel_core.data.synthesis.operations import APART, right_frames, wrong_frames
 from pixel_core.data.synthesis.trajectories import TrajectoryWriter
 from pixel_core.errors import DataError
 from pixel_core.records import FrameCue, TrajectoryKind
-from pixel_core.rollout.calls import OPEN
+from pixel_core.rollout.tool_calls import OPEN
 
 cues = st.sets(st.integers(0, 39), min_size=1).map(
     lambda frames: FrameCue(frames=tuple(sorted(frames)))

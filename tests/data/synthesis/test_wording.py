@@ -15,7 +15,7 @@ from pixel_core.data.leaks import leaks
 from pixel_core.data.synthesis.given_words import Replaced
 from pixel_core.data.synthesis.trajectories import TrajectoryWriter
 from pixel_core.records import TrajectoryKind
-from pixel_core.rollout.calls import OPEN
+from pixel_core.rollout.tool_calls import OPEN
 
 #: No sentence stands in a larger share of the turns of its part.
 DOMINANT = 0.1

@@ -14,10 +14,10 @@ from real_videos import numbered, write_video
 from pixel_core.config import BenchmarkDataConfig
 from pixel_core.data.faults import Problems
 from pixel_core.data.hub_files import Copy
-from pixel_core.evaluation.benchmarks.benchmark import Layout
 from pixel_core.evaluation.benchmarks.mvbench import MVBenchReader
 from pixel_core.evaluation.benchmarks.mvbench_tasks import TASKS
 from pixel_core.evaluation.benchmarks.reading import Item
+from pixel_core.evaluation.benchmarks.registry import Layout
 
 LAYOUT = Layout(
     "pixel_core.evaluation.benchmarks.mvbench:MVBenchReader", dataset="OpenGVLab/MVBench"

@@ -13,9 +13,9 @@ from preparing import prepared
 from published_files import write_hrbench
 
 from pixel_core.errors import ConfigError, DataError
-from pixel_core.evaluation.asked_questions import asked_questions
 from pixel_core.evaluation.benchmarks.registry import BENCHMARKS
 from pixel_core.evaluation.benchmarks.tables import Cells
+from pixel_core.evaluation.row_answers import asked_questions
 from pixel_core.records import Query
 
 

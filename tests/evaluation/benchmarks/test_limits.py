@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_core.evaluation.benchmarks.limits import shares
+from pixel_core.evaluation.benchmarks.checking import shares
 from pixel_core.evaluation.benchmarks.registry import BENCHMARKS
 
 KINDS = st.dictionaries(st.text(max_size=3), st.integers(0, 500), max_size=8)

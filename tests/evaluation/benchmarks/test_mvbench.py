@@ -15,7 +15,7 @@ from pixel_core.evaluation.benchmarks.mvbench import MVBenchReader
 from pixel_core.evaluation.benchmarks.mvbench_tasks import KINDS, TASKS
 from pixel_core.evaluation.benchmarks.reading import Item
 from pixel_core.media.loading import load_picture
-from pixel_core.media.picture_fault import PictureFault
+from pixel_core.media.picture_zip import PictureFault
 
 
 @pytest.fixture(scope="module")

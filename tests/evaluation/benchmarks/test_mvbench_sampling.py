@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pixel_core.evaluation.benchmarks.video_sampling import sampled
+from pixel_core.evaluation.benchmarks.video_clips import sampled
 
 
 def test_sixteen_of_ten_seconds() -> None:

@@ -23,7 +23,7 @@ from pixel_core.evaluation.benchmarks.original import OriginalReader
 from pixel_core.evaluation.benchmarks.reading import Item
 from pixel_core.evaluation.benchmarks.registry import BENCHMARKS
 from pixel_core.media.loading import load_picture
-from pixel_core.media.picture_fault import PictureFault
+from pixel_core.media.picture_zip import PictureFault
 
 LAYOUT = BENCHMARKS["vstar"].layouts["original"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from pixel_core.data.faults import Problems
 from pixel_core.errors import DataError
-from pixel_core.evaluation.benchmarks.original_rows import item_of
+from pixel_core.evaluation.benchmarks.original import item_of
 from pixel_core.evaluation.benchmarks.reading import Item
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_core.evaluation.benchmarks.original_choices import taken_apart
+from pixel_core.evaluation.benchmarks.original import taken_apart
 
 CLEAR = {
     "What colour?\n(A) red\n(B) blue": ("What colour?", "red", "blue"),

@@ -19,10 +19,10 @@ from pixel_core.evaluation.benchmarks.registry import BENCHMARKS, layout_of
 from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.records import Picture, Provenance, Seed, Split, read_jsonl, write_jsonl
 from pixel_core.rollout.queries import read_queries
-from pixel_core.workflow.benchmark_stages import benchmark_stages, questions_stage
 from pixel_core.workflow.runner import run_stage
 from pixel_core.workflow.stage import SilentProgress
 from pixel_core.workflow.store import Store
+from pixel_core.workflow.table import benchmark_stages, questions_stage
 
 
 def own_questions(folder: Path) -> Path:

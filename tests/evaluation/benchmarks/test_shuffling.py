@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_core.evaluation.benchmarks.shuffling import order_of
+from pixel_core.evaluation.benchmarks.prepare import order_of
 
 OPTIONS = st.lists(st.text(max_size=20), min_size=1, max_size=26).map(tuple)
 

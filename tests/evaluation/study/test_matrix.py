@@ -14,7 +14,7 @@ from pixel_core.evaluation.study.graph import Graph, build_graph
 from pixel_core.evaluation.study.matrix import build_matrix
 from pixel_core.evaluation.study.schedule import Schedule
 from pixel_core.workflow.store.identity import canonical
-from tasks.study_pace import StudyPace
+from tasks.pace import StudyPace
 
 ARMS = (
     "study.arms.full={}",

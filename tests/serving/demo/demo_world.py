@@ -13,7 +13,6 @@ from typing import Any
 from memorised import memorised
 
 from pixel_core.models.engine import EmbeddedEngine
-from pixel_core.serving.conductor import Scheduler
 from pixel_core.serving.demo.examples import Example
 from pixel_core.serving.demo.panels import Asker
 from pixel_core.serving.demo.server import Bounds, PageServer, address, page_server
@@ -24,6 +23,7 @@ from pixel_core.serving.media import MediaLimits
 from pixel_core.serving.question import Question
 from pixel_core.serving.reasoner import Reasoner
 from pixel_core.serving.request_handle import RequestHandle
+from pixel_core.serving.scheduler import Scheduler
 
 #: Of the four, by what the model does.
 AT_ONCE, ZOOM, MENDED, VIDEO = range(4)

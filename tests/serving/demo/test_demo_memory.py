@@ -12,7 +12,7 @@ import pytest
 from demo_world import World, opened
 from PIL import Image
 
-from pixel_core.serving.demo.uploads import Uploads
+from pixel_core.serving.demo.middleware import Uploads
 from pixel_core.serving.http.free_memory import FreeMemory, resident
 
 #: Of a picture of 100 MB decoded.

@@ -8,7 +8,7 @@ import pytest
 
 from pixel_core.config import DrawnConfig
 from pixel_core.config.profile import load_profile
-from pixel_core.data.sources.drawn_source import seeds
+from pixel_core.data.sources.drawn import seeds
 from pixel_core.media.archive import PictureArchive, PictureArchiveWriter
 from pixel_core.serving.demo.examples import draw_examples
 from pixel_core.tiny.clip import KIND

@@ -13,7 +13,7 @@ from asking_gradio import ask, named, upload
 from demo_world import BOUNDS, World
 from PIL import Image
 
-from pixel_core.serving.demo.uploads import NOT_UPLOADED
+from pixel_core.serving.demo.middleware import NOT_UPLOADED
 from pixel_core.serving.http.free_memory import FreeMemory
 
 

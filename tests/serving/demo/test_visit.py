@@ -9,8 +9,8 @@ from demo_world import AT_ONCE, MENDED, ZOOM, World, examples
 from memorised import memorised
 from real_videos import write_video
 
+from pixel_core.serving.demo.middleware import NOT_UPLOADED, Uploads
 from pixel_core.serving.demo.session import PageView
-from pixel_core.serving.demo.uploads import NOT_UPLOADED, Uploads
 
 
 def last(world: World, *asked: object) -> PageView:

@@ -19,13 +19,12 @@ from PIL import Image
 
 from pixel_core.config import DialogueConfig
 from pixel_core.models.engine import EmbeddedEngine
-from pixel_core.serving.conductor import Scheduler
-from pixel_core.serving.http.admission import Limits
-from pixel_core.serving.http.endpoint import ChatEndpoint
-from pixel_core.serving.http.gate import AdmissionControl
+from pixel_core.serving.http.admission import AdmissionControl, Limits
+from pixel_core.serving.http.app import ChatEndpoint
 from pixel_core.serving.http.middleware import Access
 from pixel_core.serving.http.origins import Origins, RootPath
 from pixel_core.serving.http.server import Server, bind
+from pixel_core.serving.scheduler import Scheduler
 from pixel_core.serving.url_fetch import UrlLimits
 
 MODEL = "tiny-policy"

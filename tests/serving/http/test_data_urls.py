@@ -13,8 +13,8 @@ from serving_world import MODEL, Running, asking, known, serving
 
 from pixel_core.serving.http.admission import limits_of
 from pixel_core.serving.http.errors import Refusal
-from pixel_core.serving.http.media_parts import bytes_of
 from pixel_core.serving.http.messages import MediaPart
+from pixel_core.serving.http.model import bytes_of
 from pixel_core.serving.url_fetch import UrlLimits
 
 HEADS = (

@@ -13,8 +13,8 @@ from tiny_world import opening
 from pixel_core.config import EndpointEngineConfig, SamplingConfig
 from pixel_core.errors import EndpointError
 from pixel_core.models.endpoint_engine import EndpointEngine
-from pixel_core.models.endpoint_settings import endpoint_of
 from pixel_core.models.engine import EmbeddedEngine
+from pixel_core.models.engines import endpoint_of
 from pixel_core.rollout.episode import RenderedPrompt, run_episodes
 from pixel_core.rollout.renderer import Renderer
 

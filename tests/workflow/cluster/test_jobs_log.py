@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pixel_core.workflow.cluster.job_events import INTERVAL_S, EventWriter, JobEvent, read_event
 from pixel_core.workflow.cluster.log_lines import LogLines
-from tasks.job_log import JobLog
+from tasks.page import JobLog
 
 
 @dataclass

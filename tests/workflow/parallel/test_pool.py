@@ -13,7 +13,7 @@ import openers
 import pytest
 
 from pixel_core.errors import DataError, StageFailed
-from pixel_core.workflow.parallel.pool import LOSSES, Pool, share_out
+from pixel_core.workflow.parallel.ray_pool import LOSSES, Pool, share_out
 from pixel_core.workflow.stage import SilentProgress
 
 pytestmark = [pytest.mark.ci, pytest.mark.usefixtures("one_ray")]

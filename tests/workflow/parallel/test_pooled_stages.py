@@ -24,7 +24,7 @@ from pixel_core.models.loading import save_model
 from pixel_core.records import Split
 from pixel_core.rollout.queries import read_queries
 from pixel_core.training import text_only
-from pixel_core.training.drawn_order import DrawnOrder
+from pixel_core.training.batching import DrawnOrder
 from pixel_core.workflow.parallel.team import WorkerGroup
 from pixel_core.workflow.stage import SilentProgress, StageContext
 from pixel_core.workflow.store import Store

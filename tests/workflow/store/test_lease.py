@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 from forked import Forked
 
-from pixel_core.workflow.store.lease import LeaseLost, acquire
+from pixel_core.workflow.store.lease import LeaseLost, ProcessId, acquire
 from pixel_core.workflow.store.open import open_storage
-from pixel_core.workflow.store.process import ProcessId
 from pixel_core.workflow.store.storage import Storage
 
 FOLDER = "leases/sft/key"

@@ -12,14 +12,13 @@ import pytest
 import pixel_core
 from pixel_core.config import PipelineConfig
 from pixel_core.config.profile import load_profile
-from pixel_core.workflow.benchmark_stages import benchmark_stages
 from pixel_core.workflow.store.source import (
     changed_rooms,
     files_reached,
     folders_gone,
     source_hashes,
 )
-from pixel_core.workflow.table import STAGES
+from pixel_core.workflow.table import STAGES, benchmark_stages
 
 ROOT = Path(pixel_core.__file__).parent
 

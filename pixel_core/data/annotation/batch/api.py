@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pixel_core.config import OpenAIConfig
-from pixel_core.data.annotation.endpoint import endpoint_of
+from pixel_core.data.annotation.requests import endpoint_of
 from pixel_core.errors import EndpointError
 from pixel_core.models.endpoint import failures
-from pixel_core.models.endpoint.api_key import key_of
+from pixel_core.models.endpoint.endpoint import key_of
 
 #: Under this name a batch bears the id of our submission.
 MARK = "pixel_submission"

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pixel_core.config import OpenAIConfig
+from pixel_core.data.annotation.batch.api import BatchApi, BatchState
+from pixel_core.data.annotation.batch.journal import KeptRequests, Submission
+from pixel_core.data.annotation.till import BudgetAccount
+from pixel_core.errors import EndpointError
 from pixel_core.models.endpoint.completion import is_answer, refusal_body
 from pixel_core.models.endpoint.failures import REFUSALS
 from pixel_core.nesting import loads
+from pixel_core.workflow.stage import Progress, UnsharedNotes
 
 #: The request's id in a line, as we gave it.
 _WHOSE = re.compile(rb'"custom_id"\s*:\s*"([0-9a-f]{64})"')
@@ -85,3 +92,188 @@ def _failed(digest: str, status: Any, error: Any) -> LineResult:
     return LineResult(
         digest, RequestOutcome.BROKEN if fatal else RequestOutcome.TRANSIENT, said=said
     )
+
+
+# Recording every answer of a batch that has ended, and judging what was not answered.
+
+
+#: How often one request is handed in, when it fails for reasons that pass.
+MAX_TRIES = 3
+
+#: Answers that are recorded together.
+_TOGETHER = 256
+#: A failed validation with this code passes when other batches have ended.
+_QUEUE_FULL = "token_limit_exceeded"
+#: Characters of what an endpoint said that an error quotes.
+_QUOTED = 300
+
+
+class Settling:
+    """``fetched`` has the digests of answers that came in, until somebody takes them out."""
+
+    def __init__(
+        self, api: BatchApi, till: BudgetAccount, config: OpenAIConfig, progress: Progress
+    ) -> None:
+        self._api = api
+        self._till = till
+        self._config = config
+        self._progress = progress
+        #: Batches in which a request failed.
+        self._failures: Counter[str] = Counter()
+        self.fetched: set[str] = set()
+
+    def set_aside(self, submission: Submission, requests: KeptRequests) -> None:
+        """Reserve for what an earlier run handed in."""
+        till = self._till_of(submission)
+        for request in requests:
+            if till.answer(till.digest(request)) is None:
+                till.reserve(request, batch=True, sent=True)
+
+    def settle(
+        self, submission: Submission, state: BatchState, requests: KeptRequests
+    ) -> EndpointError | None:
+        """Record the answers; returns once all are durable.
+
+        What asking again won't mend is returned. Raises ``Unreachable``, after which the
+        same can be done again.
+        """
+        till = self._till_of(submission)
+        open_: dict[str, int] = {}
+        for place, request in enumerate(requests):
+            digest = till.digest(request)
+            if till.answer(digest) is None:
+                open_[digest] = place
+            else:
+                self.fetched.add(digest)  # recorded before the run was cut off
+        failed = list(self._record(till, state, requests, open_))
+        for place in open_.values():
+            till.release(requests[place])
+        answered = submission.requests - len(open_)
+        self._progress.note(
+            f"batch {state.id} is {state.status}: {answered} of {submission.requests} "
+            "requests answered"
+        )
+        return self._trouble(state, submission, open_, failed)
+
+    def _record(
+        self,
+        till: BudgetAccount,
+        state: BatchState,
+        requests: KeptRequests,
+        open_: dict[str, int],
+    ) -> Iterator[LineResult]:
+        """Yield what failed; take the answered out of ``open_``."""
+        group: dict[str, LineResult] = {}
+        garbled: set[str] = set()
+        failed: set[str] = set()
+        unknown = 0
+
+        def record() -> None:
+            pairs = [(requests[open_[digest]], one.body) for digest, one in group.items()]
+            for done in till.submit(pairs, batch=True):
+                done.result()
+            for digest, one in group.items():
+                if one.ending is RequestOutcome.ANSWERED:
+                    self.fetched.add(digest)
+                    del open_[digest]
+            group.clear()
+
+        for file in filter(None, (state.output_file, state.error_file)):
+            lines = [line for line in self._api.fetch(file).splitlines() if line.strip()]
+            for line, result in zip(lines, read_results(lines), strict=True):
+                if result is None:
+                    if file == state.output_file:
+                        digest = garbled_digest(line)
+                        unknown += not digest
+                        garbled.add(digest)
+                    continue
+                if result.digest not in open_ or result.digest in group:
+                    continue  # asked by nobody, or there twice
+                if result.ending in (RequestOutcome.ANSWERED, RequestOutcome.UNUSABLE):
+                    group[result.digest] = result
+                    if len(group) >= _TOGETHER:
+                        record()
+                else:
+                    failed.add(result.digest)
+                    yield result
+        record()
+        self._count_garbled(till, state, requests, open_, garbled, unknown, failed)
+
+    def _count_garbled(
+        self,
+        till: BudgetAccount,
+        state: BatchState,
+        requests: KeptRequests,
+        open_: dict[str, int],
+        garbled: set[str],
+        unknown: int,
+        failed: set[str],
+    ) -> None:
+        """Answers that can't be read were charged for all the same, and are asked again.
+        Of lines that don't even say whose they are, the dearest that they can be count."""
+        lost = [digest for digest in open_ if digest in garbled]
+        nameless = [digest for digest in open_ if digest not in garbled | failed]
+        nameless.sort(key=lambda digest: till.most(requests[open_[digest]]), reverse=True)
+        lost += nameless[:unknown]
+        for digest in lost:
+            till.garbled(requests[open_[digest]], state.id)
+        if lost:
+            self._progress.note(
+                f"batch {state.id}: {len(lost)} answers can't be read and are asked again; "
+                "they count against the budget"
+            )
+
+    def _trouble(
+        self,
+        state: BatchState,
+        submission: Submission,
+        open_: dict[str, int],
+        failed: list[LineResult],
+    ) -> EndpointError | None:
+        """What asking again won't mend; counts what will be asked again."""
+        kept = "what was answered is kept; "
+        if state.status == "failed" and _QUEUE_FULL not in state.codes:
+            return EndpointError(
+                f"batch {state.id} did not pass the endpoint's validation: {_reasons(state)}; "
+                "mend that (the model, annotate.openai.batch.max_requests or max_bytes) and "
+                "run again"
+            )
+        if state.status == "cancelled":
+            return EndpointError(
+                f"batch {state.id} was cancelled with {len(open_)} of {submission.requests} "
+                f"requests open; {kept}run again to ask the rest"
+            )
+        for ending, remedy in (
+            (RequestOutcome.REFUSED_KEY, f"put a valid key in {self._config.api_key_env}"),
+            (RequestOutcome.NO_QUOTA, "add credit to the key's account, then run again"),
+            (
+                RequestOutcome.BROKEN,
+                f"the model {submission.model!r} must take pictures and a JSON schema",
+            ),
+        ):
+            if those := [one for one in failed if one.ending is ending]:
+                return EndpointError(
+                    f"batch {state.id}: {len(those)} requests were turned down "
+                    f"({those[0].said[:_QUOTED]}); {kept}{remedy}"
+                )
+        self._failures.update(list(open_))
+        spent = {digest for digest in open_ if self._failures[digest] >= MAX_TRIES}
+        if spent:
+            last = next((one.said for one in failed if one.digest in spent), _reasons(state))
+            return EndpointError(
+                f"{len(spent)} requests failed in {MAX_TRIES} batches one after the other, "
+                f"last in {state.id} ({last[:_QUOTED]}); {kept}run again later, with a smaller "
+                "annotate.openai.batch.max_requests if the endpoint's queue is full"
+            )
+        return None
+
+    def _till_of(self, submission: Submission) -> BudgetAccount:
+        """The till, as for the model that this batch asked: digests name the model."""
+        if submission.model == self._config.model:
+            return self._till
+        config = self._config.model_copy(update={"model": submission.model, "budget_usd": None})
+        return BudgetAccount(self._till.ledger, config, UnsharedNotes())
+
+
+def _reasons(state: BatchState) -> str:
+    return "; ".join(state.errors) or "no reason was given"

@@ -17,13 +17,11 @@ from typing import Generic, TypeVar
 
 from pixel_core.config import OpenAIConfig
 from pixel_core.data.annotation.batch.api import BatchApi
-from pixel_core.data.annotation.batch.batch_input import BatchInput
 from pixel_core.data.annotation.batch.journal import BatchNotes
-from pixel_core.data.annotation.batch.submit import BatchOffice
+from pixel_core.data.annotation.batch.submit import BatchInput, BatchOffice
 from pixel_core.data.annotation.images import ShownViews
-from pixel_core.data.annotation.requests import AnnotationRequest, Procedure
+from pixel_core.data.annotation.requests import AnnotationRequest, Procedure, request_body
 from pixel_core.data.annotation.till import BudgetAccount
-from pixel_core.data.annotation.wire import request_body
 from pixel_core.errors import BudgetSpent
 from pixel_core.models.endpoint.completion import Reply, read_reply
 from pixel_core.workflow.stage import Progress, StageContext

@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
-from pixel_core.data.annotation.ledger import compaction
+from pixel_core.data.annotation.ledger import segments as compaction
 from pixel_core.data.annotation.ledger.index import INDEX, SEGMENTS, in_step
 from pixel_core.data.annotation.ledger.ledger_index import (
     RESERVED,

@@ -13,9 +13,11 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
+
+from pixel_core.workflow.stage import SharedNotes
 
 _HEADER = b'{"answers": 1}\n'
 _MARK = b"\xf7PXA"
@@ -125,3 +127,53 @@ _DEFAULTS = {field.name: field.default for field in fields(Facts)}
 def _values(facts: Facts) -> dict[str, Any]:
     """Without what is as it is by default: a million of them are kept."""
     return {name: value for name, value in asdict(facts).items() if value != _DEFAULTS[name]}
+
+
+# Merging small segments, so that a million answers do not become a million objects.
+#
+# The merged segment is stored before those it replaces are removed. A kill in between leaves
+# answers stored twice, which costs a little space until they are merged again.
+
+
+#: Bytes from which a segment is of the next size; those of the last are left alone.
+_SIZES = (256 << 10, 8 << 20)
+#: As many of one size are merged.
+MANY = 32
+#: Bytes merged at a time, about.
+_MOST = 32 << 20
+
+
+def choose(sizes: Mapping[str, int]) -> list[str]:
+    """The segments to merge now, of bytes each by name; empty when there are few."""
+    low = 0
+    for high in _SIZES:
+        alike = sorted(name for name, size in sizes.items() if low <= size < high)
+        if len(alike) >= MANY:
+            total = 0
+            chosen: list[str] = []
+            for name in alike[:MANY]:
+                total += sizes[name]
+                if chosen and total > _MOST:
+                    break
+                chosen.append(name)
+            return chosen
+        low = high
+    return []
+
+
+def merged(notes: SharedNotes, names: Sequence[str]) -> tuple[bytes, list[str], list[str]]:
+    """The bytes of the merged segment, the names it replaces, and the damaged ones among
+    them, which are left as they are: of those there may be more to save later."""
+    seen: set[bytes] = set()
+    parts, replaced, damaged = [header()], [], []
+    for name in names:
+        data = notes.get(name)
+        if data is None:
+            damaged.append(name)
+            continue
+        replaced.append(name)
+        for entry in unpack(data):
+            if entry.digest not in seen:
+                seen.add(entry.digest)
+                parts.append(pack(entry))
+    return b"".join(parts), replaced, damaged

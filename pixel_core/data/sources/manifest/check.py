@@ -6,17 +6,27 @@ It streams. What stays of a record is some tens of bytes: what its group and its
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
+import logging
+import os
+import secrets
+import zlib
 from array import array
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
 
 from pixel_core.data.faults import Problems
 from pixel_core.data.sources.manifest.entries import RecordTable, Rules, entries
 from pixel_core.data.sources.splits import ConflictingPair, SplitBook
 from pixel_core.errors import DataError
-from pixel_core.media.picture_files import PictureFile
+from pixel_core.media.picture_files import PictureFile, is_settled, stamp_of
+from pixel_core.workflow.store.cache import cache_root
 
 #: What becomes of a row that is in none of ``SPLITS``.
 LEFT_OUT = 255
@@ -120,3 +130,120 @@ def _noted(
             reasons["split_conflict"] += 1
             out.add(pair.second)
     return out
+
+
+# A finished check, remembered until something it rests on changes.
+#
+# A run asks for a table's fingerprint several times, and so does every plan; to read a
+# million records takes a minute or more each time, to ask for their files' times some
+# seconds. A verdict lies below ``PIXEL_CACHE`` with the stamp of every file it rests on; it
+# holds while all of them are as they were, under the same settings and the same code. Safe to
+# delete.
+
+
+#: Hears that a check rests on the file at a path, with its stamp.
+RestsOn = Callable[[str, str], None]
+
+#: Files that were just named are not written again; a shared picture is named often.
+_RECENT = 20_000
+
+_log = logging.getLogger(__name__)
+
+
+def remembered(place: str, settings: str, compute: Callable[[RestsOn], Checked]) -> Checked:
+    """The verdict on the table at ``place`` (its path) under ``settings``, or a new one.
+
+    A check that fails is not remembered. A cache that can't be written costs time only;
+    the log says so.
+    """
+    name = hashlib.sha256(os.path.abspath(place).encode("utf-8", "surrogateescape")).hexdigest()
+    path = cache_root() / "checked" / f"{name[:32]}.jsonl"
+    key = hashlib.sha256(f"{_code()} {settings}".encode()).hexdigest()
+    if (known := _read(path, key)) is not None:
+        return known
+    part = path.with_name(f"{path.name}.{secrets.token_hex(6)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        out = part.open("x", encoding="utf-8")
+    except OSError as error:
+        _unwritable(path, error)
+        return compute(lambda file, stamp: None)
+    try:
+        notes = _Notes(out, key)
+        found = compute(notes.rests_on)
+        if notes.end(found):
+            os.replace(part, path)
+    finally:
+        out.close()
+        part.unlink(missing_ok=True)
+    return found
+
+
+class _Notes:
+    """The file of a verdict: the key, the files with their stamps, then what was found."""
+
+    def __init__(self, out: IO[str], key: str) -> None:
+        self._out = out
+        self._recent: set[tuple[str, str]] = set()
+        self._usable = True
+        self._line(key)
+
+    def rests_on(self, path: str, stamp: str) -> None:
+        # A file as young as this could change without its times showing it.
+        self._usable = self._usable and is_settled(stamp)
+        if not self._usable or (path, stamp) in self._recent:
+            return
+        if len(self._recent) >= _RECENT:
+            self._recent.clear()
+        self._recent.add((path, stamp))
+        self._line([os.path.abspath(path), stamp])
+
+    def end(self, checked: Checked) -> bool:
+        """Whether the verdict may be kept."""
+        fates = base64.b64encode(zlib.compress(checked.fates, 1)).decode()
+        self._line({**asdict(checked), "fates": fates})
+        if self._usable:
+            self._out.flush()
+        return self._usable
+
+    def _line(self, value: object) -> None:
+        if self._usable:
+            self._out.write(json.dumps(value) + "\n")
+
+
+def _read(path: Path, key: str) -> Checked | None:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            if json.loads(next(lines, "null")) != key:
+                return None
+            for line in lines:
+                value = json.loads(line)
+                if isinstance(value, dict):
+                    fates = zlib.decompress(base64.b64decode(value.pop("fates")))
+                    return Checked(fates=fates, **value)
+                if stamp_of(value[0]) != value[1]:
+                    return None
+    except (OSError, ValueError, TypeError, LookupError, zlib.error):
+        return None  # not there, or damaged: the check is made again
+    return None
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    """What the code that checks is: another could find what this one let pass."""
+    total = hashlib.sha256()
+    sources = Path(__file__).parents[1]
+    ours = sources.parents[1]
+    others = [*(ours / "media").glob("*.py"), ours / "rewards" / "boxed_answers.py"]
+    for path in sorted([*sources.rglob("*.py"), *others]):
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _unwritable(path: Path, error: OSError) -> None:
+    _log.warning(
+        "the check of a manifest can't be remembered in %s (%s), and is made again each "
+        "time; set PIXEL_CACHE to a folder that can be written",
+        path.parent,
+        error,
+    )

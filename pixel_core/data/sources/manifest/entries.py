@@ -20,8 +20,8 @@ from pixel_core.data.sources.manifest.record import (
 )
 from pixel_core.data.sources.manifest.rows import ManifestRow
 from pixel_core.media.picture_facts import PictureFacts, Pictures
-from pixel_core.media.picture_fault import PictureFault
 from pixel_core.media.picture_files import MediaFiles, PictureFile
+from pixel_core.media.picture_zip import PictureFault
 from pixel_core.records import Box, FrameCue, Split
 
 #: Records whose pictures are looked at together.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pixel_core.data.faults import Problems
+from pixel_core.data.sources.folder import Folder
 from pixel_core.errors import DataError
 from pixel_core.media.picture_files import PictureFile
 from pixel_core.nesting import loads
@@ -133,3 +134,30 @@ def _parquet(path: Path) -> Iterator[ManifestRow]:
             f"the manifest {str(path)!r} is not a readable Parquet file ({error}); write it "
             "again, or use .jsonl"
         ) from error
+
+
+# ``questions.jsonl``: what is asked about the files it lies beside.
+
+
+QUESTIONS = "questions.jsonl"
+
+
+def question_rows(folder: Folder, problems: Problems, example: str) -> Iterator[ManifestRow]:
+    """Yield the file's records in their order; lines that are none go to ``problems``.
+
+    ``example`` is a record as it may stand there. Raises ``DataError`` when there is no such
+    file, or nothing in it.
+    """
+    listed = folder.find(QUESTIONS)
+    if listed is None or not listed.size:
+        state = "is empty" if listed else "is missing"
+        raise DataError(
+            f"{QUESTIONS} in {folder.url!r} {state}; write one object a line there: {example}"
+        )
+    rows, before = 0, problems.count
+    with folder.local(QUESTIONS) as path:
+        for row in read_rows(path, problems):
+            rows += 1
+            yield row
+    if not rows and problems.count == before:
+        raise DataError(f"{QUESTIONS} in {folder.url!r} has no records; write one a line")

@@ -6,8 +6,7 @@ import mimetypes
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
-from pixel_core.data.sources.folder import Folder
-from pixel_core.data.sources.folder_place import is_hidden
+from pixel_core.data.sources.folder import Folder, is_hidden
 from pixel_core.errors import DataError, StorageError
 
 if TYPE_CHECKING:

@@ -15,15 +15,14 @@ from typing import Any
 
 from pixel_core.config import PagesConfig
 from pixel_core.data.faults import Problems
-from pixel_core.data.sources.folder import Folder, FolderFile
-from pixel_core.data.sources.folder_place import is_hidden
+from pixel_core.data.sources.folder import Folder, FolderFile, is_hidden
 from pixel_core.data.sources.pages.boxes import AnswerToFind
-from pixel_core.data.sources.pages.pages_renderer import PageRenderer
-from pixel_core.data.sources.pages.pages_rendering import Rendered
+from pixel_core.data.sources.pages.browser import PageRenderer
 from pixel_core.data.sources.pages.questions import PageEntry, read_entries
+from pixel_core.data.sources.pages.rendering import Rendered
 from pixel_core.data.sources.source import FoundSeed
 from pixel_core.media.archive import PictureArchiveWriter
-from pixel_core.media.picture_fault import PictureFault
+from pixel_core.media.picture_zip import PictureFault
 from pixel_core.records import Box, Cue, Picture, Provenance, Seed
 
 SOURCE = "pages"

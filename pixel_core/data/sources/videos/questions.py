@@ -4,16 +4,205 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import math
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from pixel_core.config import SplitShares
 from pixel_core.data.faults import Problems
 from pixel_core.data.sources.folder import Folder
+from pixel_core.data.sources.manifest.record import final_answers, parse_record
+from pixel_core.data.sources.manifest.rows import question_rows
 from pixel_core.data.sources.splits import SPLITS, SplitBook, settle
-from pixel_core.data.sources.videos.videos_facts import VideoFacts, video_facts
-from pixel_core.data.sources.videos.videos_records import VideoQuestion, read_questions
-from pixel_core.data.sources.videos.videos_spool import QuestionSpool
+from pixel_core.errors import DataError, MediaError
+from pixel_core.media.budget import check_shape
+from pixel_core.media.video import VideoFile
 from pixel_core.records import Split
+from pixel_core.workflow.store.local_storage import file_content
+
+# What is to be known of a video before it is asked about: its content and its length.
+
+
+#: Raised when what is remembered of a video changes in meaning.
+_KIND = "video/3"
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """``fault`` is "" for a video that can be used, and then says nothing of the rest."""
+
+    sha256: str = ""
+    duration_s: float = 0.0
+    fault: str = ""
+    remedy: str = ""
+
+
+def video_facts(folder: Folder, name: str) -> VideoFacts:
+    """Read a video through and decode its first frame, unless it was looked at before and
+    is the same still. Raises ``StorageError``."""
+    try:
+        listed = folder.find(name)
+    except DataError as error:
+        return VideoFacts(fault=f"is refused: {error}", remedy="name a file of the folder")
+    if listed is None:
+        return VideoFacts(
+            fault=f"is not in {folder.url!r}", remedy="put the video there, or mend its name"
+        )
+    known = folder.memory.get(_KIND, folder.url, listed)
+    if known is not None:
+        return VideoFacts(**json.loads(known))
+    try:
+        with folder.local(name) as path:
+            video = VideoFile(path, name=name)
+            (first,) = video.frames_at([0])
+            check_shape(first.width, first.height)
+            facts = VideoFacts(file_content(path).sha256, video.duration_s)
+    except (DataError, MediaError) as error:
+        return VideoFacts(
+            fault=f"is not usable: {error}", remedy="replace it, or leave its records out"
+        )
+    folder.memory.put(_KIND, folder.url, listed, json.dumps(asdict(facts)))
+    return facts
+
+
+# ``questions.jsonl`` beside the videos: what is asked about which, strictly read.
+
+
+_EXAMPLE = '{"video": "a.mp4", "question": "...", "answer": "...", "start": 2.5, "end": 4}'
+FIELDS = (
+    *("video", "question", "answer", "answers", "choices", "start", "end"),
+    *("id", "split", "subject", "kind"),
+)
+
+#: What a video is to be named by in a record.
+_NAME = "give its path inside the folder, as a string"
+_SECONDS = "write seconds from the video's beginning, as a number"
+
+
+class VideoQuestion(BaseModel):
+    """A checked record. ``window``: seconds from the first frame, start before end."""
+
+    model_config = ConfigDict(frozen=True)
+
+    place: str
+    video: str
+    question: str
+    answers: Annotated[tuple[str, ...], Field(min_length=1)]
+    choices: tuple[str, ...]
+    window: tuple[float, float] | None
+    subject: str
+    kind: str
+    id: str | None
+    split: Split | None
+
+
+def read_questions(folder: Folder, problems: Problems) -> Iterator[VideoQuestion]:
+    """Yield the sound records in their order; the faults of the others go to ``problems``.
+
+    Raises ``DataError`` as ``question_rows``.
+    """
+    for row in question_rows(folder, problems, _EXAMPLE):
+        question = row.fields and _parsed(row.place, row.fields, problems)
+        if question:
+            yield question
+
+
+def _parsed(place: str, fields: dict[str, Any], problems: Problems) -> VideoQuestion | None:
+    before = problems.count
+    for name in fields:
+        if name not in FIELDS:
+            known = ", ".join(FIELDS)
+            problems.add(place, name, fields[name], "is an unknown field", f"known: {known}")
+    video = fields.get("video")
+    if not isinstance(video, str) or not video.strip():
+        state = "is missing" if video is None else "names no video"
+        problems.add(place, "video", video, state, _NAME)
+    window = _window(place, fields.get("start"), fields.get("end"), problems)
+    # The rest means what it means in a manifest, where "image" stands for the video.
+    shared = {name: fields[name] for name in fields if name in FIELDS}
+    for own in ("video", "start", "end"):
+        shared.pop(own, None)
+    record = parse_record(place, {**shared, "image": "video"}, problems)
+    if record is None or problems.count > before:
+        return None
+    assert isinstance(video, str)  # else a problem was added
+    return VideoQuestion(
+        place=place,
+        video=video,
+        question=record.question.strip(),
+        answers=final_answers(record),
+        choices=tuple(choice.strip() for choice in record.choices or ()),
+        window=window,
+        subject=(record.subject or "").strip(),
+        kind=(record.kind or "").strip(),
+        id=record.id,
+        split=record.split,
+    )
+
+
+def _window(place: str, start: Any, end: Any, problems: Problems) -> tuple[float, float] | None:
+    """None without a window, or after a fault was noted."""
+    if start is None and end is None:
+        return None
+    sound = True
+    for name, value in (("start", start), ("end", end)):
+        if value is None:
+            problems.add(place, name, value, "is missing", 'give both "start" and "end"')
+            sound = False
+        elif type(value) not in (int, float) or not math.isfinite(value) or value < 0:
+            problems.add(place, name, value, "is no time", _SECONDS)
+            sound = False
+    if not sound:
+        return None
+    if start >= end:
+        problems.add(place, "end", end, f"is not after the start {start}", "mend the window")
+        return None
+    return float(start), float(end)
+
+
+# Checked questions on disk, to be read again video by video.
+
+
+class QuestionSpool:
+    """Holds the videos' names in memory, of the questions nothing. They lie in a database
+    without a name, which is gone when it is closed or forgotten."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("")
+        self._database.executescript(
+            "PRAGMA journal_mode = OFF;"
+            "CREATE TABLE questions (video INTEGER, number INTEGER, body TEXT,"
+            " PRIMARY KEY (video, number)) WITHOUT ROWID"
+        )
+        self._videos: dict[str, int] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, question: VideoQuestion) -> None:
+        video = self._videos.setdefault(question.video, len(self._videos))
+        row = (video, self._count, question.model_dump_json())
+        self._database.execute("INSERT INTO questions VALUES (?, ?, ?)", row)
+        self._count += 1
+
+    def videos(self) -> Iterator[str]:
+        """The videos that are asked about, in the order in which they first are."""
+        return iter(self._videos)
+
+    def about(self, video: str) -> Iterator[tuple[int, VideoQuestion]]:
+        """The questions on a video, with their place among all (from 0), in order."""
+        found = self._database.execute(
+            "SELECT number, body FROM questions WHERE video = ? ORDER BY number",
+            (self._videos[video],),
+        )
+        for number, body in found:
+            yield number, VideoQuestion.model_validate_json(body)
+
 
 #: How far a window may reach beyond the video's end: people round to half seconds.
 OVERHANG_S = 0.5

@@ -7,10 +7,28 @@ of the window, spread evenly over the gaps that are left there, until it holds e
 
 from __future__ import annotations
 
+import hashlib
+import io
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
-from pixel_core.media.frames import Timeline
+from PIL import Image
+
+from pixel_core.config import VideosConfig
+from pixel_core.data.faults import Problems
+from pixel_core.data.sources.folder import Folder
+from pixel_core.data.sources.manifest.rows import QUESTIONS
+from pixel_core.data.sources.source import FoundSeed
+from pixel_core.data.sources.videos.questions import VideoEntries, VideoQuestion, read_entries
+from pixel_core.errors import MediaError
+from pixel_core.media.archive import PictureArchiveWriter
+from pixel_core.media.budget import check_shape
+from pixel_core.media.frames import Timeline, even_frames
+from pixel_core.media.video import VideoFile
+from pixel_core.records import FrameCue, Picture, Provenance, Seed
 
 #: Times that differ by less are one: people write 33.333 for a third of a hundred.
 _SAME_TIME_S = 1e-3
@@ -45,3 +63,138 @@ def with_window(even: list[int], window: range, least: int) -> list[int]:
         for place in range(count)
     )
     return sorted({*even, *new})
+
+
+# Videos with questions on them and the window of time that answers each: STAR style.
+#
+# A seed shows some of the video's frames as pictures; the window's frames are its cue.
+
+
+SOURCE = "videos"
+KIND = "video"
+
+
+class VideosSource:
+    """A seed for every record, video by video in the order in which they are first asked
+    about. Records that share a video share a split. Each video is decoded once."""
+
+    def __init__(self, config: VideosConfig) -> None:
+        """Raises ``DataError`` when ``config.path`` leads to no folder."""
+        self._config = config
+        self._folder = Folder(config.path, setting="ingest.videos.path")
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The questions and the videos they name; other files of the folder do not count.
+
+        Raises ``DataError`` with all that is wrong with the records and their videos. A
+        video that is damaged further in than its first frame is told of by ``seeds``.
+        """
+        listed = self._folder.find(QUESTIONS)
+        entries = self._entries  # tells clearly when there are no questions
+        assert listed is not None
+        videos = hashlib.sha256()
+        for name in sorted(entries.facts):
+            videos.update(f"{name}\0{entries.facts[name].sha256}\n".encode())
+        return {
+            "questions": self._folder.sha256(listed),
+            "videos": videos.hexdigest(),
+            "records": len(entries.spool),
+        }
+
+    def total(self) -> int:
+        return len(self._entries.spool)
+
+    def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
+        """Raises ``DataError`` with every video that can't be decoded, once all were tried."""
+        spool = self._entries.spool
+        problems = Problems(f"the videos in {self._folder.url!r}")
+        for name in spool.videos():
+            try:
+                yield from self._seeds_of(name, archive)
+            except MediaError as error:
+                _, first = next(spool.about(name))
+                fault = f"is not usable: {error}"
+                problems.add(first.place, "video", name, fault, "replace it")
+        problems.raise_if_any()
+
+    def counts(self) -> dict[str, int]:
+        """Nothing is left out."""
+        return {}
+
+    @cached_property
+    def _entries(self) -> VideoEntries:
+        return read_entries(self._folder, self._config.splits)
+
+    def _seeds_of(self, name: str, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
+        about = self._entries.spool.about
+        with self._folder.local(name) as path:
+            video = VideoFile(path, name=name)
+            even = even_frames(video, self._config.frames)
+            wanted = {
+                frame
+                for _, question in about(name)
+                for frame in self._chosen(video, even, question)[0]
+            }
+            stored = {
+                frame: self._stored(image, archive) for frame, image in video.frames(wanted)
+            }
+        for number, question in about(name):
+            frames, cue = self._chosen(video, even, question)
+            pictures = [stored[frame] for frame in frames]
+            seed = self._seed(question, number, pictures, cue)
+            yield FoundSeed(seed, fixed=question.split is not None)
+
+    def _chosen(
+        self, video: VideoFile, even: list[int], question: VideoQuestion
+    ) -> tuple[list[int], FrameCue | None]:
+        """The question's frames of the video, and which of those are in its window."""
+        if question.window is None:
+            return even, None
+        window = frames_in(video, *question.window)
+        frames = with_window(even, window, self._config.window_frames)
+        inside = tuple(place for place, frame in enumerate(frames) if frame in window)
+        return frames, FrameCue(frames=inside)
+
+    def _stored(self, image: Image.Image, archive: PictureArchiveWriter) -> Picture:
+        """A frame in the archive, named by its content: equal frames are stored once.
+
+        As JPEG without chroma subsampling: a video's frames were compressed before, and as
+        PNG they take three times the room. Raises ``MediaError`` for one that no model is
+        shown.
+        """
+        check_shape(image.width, image.height)  # a frame may be of another size than the first
+        out = io.BytesIO()
+        image.save(out, "JPEG", quality=self._config.jpeg_quality, subsampling=0)
+        data = out.getvalue()
+        digest = hashlib.sha256(data).hexdigest()
+        member = f"{SOURCE}-{digest[:32]}.jpg"
+        if member in archive:
+            return Picture(member=member, width=image.width, height=image.height, sha256=digest)
+        return archive.add(member, data, image.width, image.height)
+
+    def _seed(
+        self,
+        question: VideoQuestion,
+        number: int,
+        pictures: Sequence[Picture],
+        cue: FrameCue | None,
+    ) -> Seed:
+        entries = self._entries
+        return Seed(
+            id=entries.id(question),
+            split=entries.split(number),
+            question=question.question,
+            answers=question.answers,
+            choices=question.choices,
+            pictures=tuple(pictures),
+            is_video=True,
+            cue=cue,
+            subject=question.subject,
+            kind=question.kind or KIND,
+            provenance=Provenance(
+                source=SOURCE,
+                revision=self._config.revision,
+                licence=self._config.licence,
+                digest=entries.digest(question),
+            ),
+        )
