@@ -26,6 +26,7 @@ from PIL import Image
 
 from bench.measure import Figure, arguments, tell
 from pixel_core.config import AnnotateConfig, OpenAIConfig, PipelineConfig
+from pixel_core.data.annotation.account import open_account
 from pixel_core.data.annotation.live import drive
 from pixel_core.data.annotation.requests import (
     AnnotationRequest,
@@ -33,7 +34,6 @@ from pixel_core.data.annotation.requests import (
     Procedure,
     RequestTask,
 )
-from pixel_core.data.annotation.till import open_till
 from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.records import Picture
 from pixel_core.workflow.stage import SilentProgress, StageContext
@@ -62,9 +62,9 @@ def _figures(
     for turn in range(asked.repeats + 1):
         count = asked.requests if turn else _WARM * asked.concurrency
         context = _context(folder, url, asked.concurrency, f"{name}-{turn}")
-        with open_till(context) as till:
+        with open_account(context) as account:
             questions = (_asking(f"{name} {turn} {n}", views) for n in range(count + 1))
-            with closing(drive(questions, context, till)) as results:
+            with closing(drive(questions, context, account)) as results:
                 next(results)
                 began, cpu = time.perf_counter(), time.process_time()
                 answered = sum(1 for _ in results)

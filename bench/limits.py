@@ -108,8 +108,8 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         material = make(Path(folder), asked.batch * asked.batches)
         tuned, prompts = model(material, asked.store, "base_model")
-        lessons = SftDataset(material.inputs, prompts)
-        transcripts = [lessons.transcript(index) for index in range(len(lessons))]
+        dataset = SftDataset(material.inputs, prompts)
+        transcripts = [dataset.transcript(index) for index in range(len(dataset))]
     for transcript in transcripts:
         for visual in transcript.visuals:
             _ = visual.cut

@@ -33,9 +33,9 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         material = make(Path(folder), asked.batch * asked.batches)
         tuned, prompts = model(material, asked.store, "base_model")
-        lessons = SftDataset(material.inputs, prompts)
-        replayed = in_turns({"replay": lambda: _replay(lessons)}, asked.repeats)["replay"]
-        transcripts = _replay(lessons)
+        dataset = SftDataset(material.inputs, prompts)
+        replayed = in_turns({"replay": lambda: _replay(dataset)}, asked.repeats)["replay"]
+        transcripts = _replay(dataset)
     vocabulary = prompts.vocabulary
     batches = [
         transcripts[start : start + asked.batch]
@@ -77,8 +77,8 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
     ]
 
 
-def _replay(lessons: SftDataset) -> list[Transcript]:
-    transcripts = [lessons.transcript(index) for index in range(len(lessons))]
+def _replay(dataset: SftDataset) -> list[Transcript]:
+    transcripts = [dataset.transcript(index) for index in range(len(dataset))]
     for transcript in transcripts:
         for visual in transcript.visuals:
             _ = visual.cut

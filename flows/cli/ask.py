@@ -194,7 +194,7 @@ def ask_model(asked: AskOptions) -> None:
     try:
         answer = _answer(reasoner, media, question, truth, asked, label, console)
     finally:
-        reasoner.conductor.close(_PATIENCE_S)
+        reasoner.scheduler.close(_PATIENCE_S)
     if asked.as_json:
         told = trajectory(answer, model=reasoner.name)
         print(json.dumps(told | ({"right": truth} if truth else {}), indent=1))
@@ -232,7 +232,7 @@ def _answer(
 ) -> Answer:
     teller = None if asked.as_json else Teller(console)
     with errors.status("reading what is asked about"):
-        ticket = reasoner.submit(
+        handle = reasoner.submit(
             media,
             question,
             choices=asked.choices,
@@ -244,7 +244,7 @@ def _answer(
     if teller:
         teller.question(label, question, asked.choices)
     with errors.status("the model speaks"):
-        for event in ticket.events():
+        for event in handle.events():
             if isinstance(event, AnswerStep):
                 if teller:
                     teller.step(event)

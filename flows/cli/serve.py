@@ -111,7 +111,7 @@ def _serve(
     local = is_loopback(wanted.host)
     endpoint = ChatEndpoint(
         name,
-        reasoner.conductor,
+        reasoner.scheduler,
         reasoner.dialogue_for(operations=wanted.operations),
         access,
         limits=wanted.limits,

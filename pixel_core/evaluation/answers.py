@@ -18,7 +18,7 @@ from pixel_core.evaluation.chunks import (
     chunks_of,
     collected,
 )
-from pixel_core.models.respondent import AnsweringSession
+from pixel_core.models.session import AnsweringSession
 from pixel_core.records import Query, Rollout, Split, read_jsonl, write_jsonl
 from pixel_core.rollout.queries import read_queries
 from pixel_core.workflow.stage import StageContext, StoredInput
@@ -54,16 +54,14 @@ class HeldOutAnswerer:
         say: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self._config = config
-        self._respondent = AnsweringSession(
-            model, ingest, dialogue, config.engine, "answers", say
-        )
+        self._session = AnsweringSession(model, ingest, dialogue, config.engine, "answers", say)
 
     def __call__(self, chunk: Chunk) -> ChunkAnswers:
-        config, respondent = self._config, self._respondent
+        config, session = self._config, self._session
         greedy = chunk.series == GREEDY
-        respondent.begin("answers", config.seed, chunk.name)
-        episodes = respondent.answer(
-            respondent.open(chunk.queries),
+        session.begin("answers", config.seed, chunk.name)
+        episodes = session.answer(
+            session.open(chunk.queries),
             1 if greedy else config.samples,
             SamplingConfig(temperature=0.0) if greedy else config.sampling,
         )
@@ -72,11 +70,11 @@ class HeldOutAnswerer:
             "".join(lines).encode(),
             right=sum(episode.correct for episode in episodes),
             asked=len(episodes),
-            usage=dict(respondent.take_usage()),
+            usage=dict(session.take_usage()),
         )
 
     def close(self) -> None:
-        self._respondent.close()
+        self._session.close()
 
 
 def _collect(

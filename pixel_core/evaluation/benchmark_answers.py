@@ -22,7 +22,7 @@ from pixel_core.evaluation.chunks import (
 )
 from pixel_core.evaluation.row_answers import ANSWERS, PROBE, QUERIES, SETTINGS
 from pixel_core.models.loading import load_vocabulary
-from pixel_core.models.respondent import AnsweringSession
+from pixel_core.models.session import AnsweringSession
 from pixel_core.records import Query, Rollout, Split, read_jsonl, write_jsonl
 from pixel_core.rollout.episode import Episode
 from pixel_core.rollout.queries import read_queries
@@ -154,7 +154,7 @@ class BenchmarkAnswerer:
         say: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self._asking = asking
-        self._respondent = AnsweringSession(
+        self._session = AnsweringSession(
             model,
             questions,
             asking.dialogue,
@@ -165,27 +165,27 @@ class BenchmarkAnswerer:
         )
 
     def __call__(self, chunk: Chunk) -> ChunkAnswers:
-        asking, respondent = self._asking, self._respondent
-        respondent.begin("benchmarks", asking.seed, chunk.name)
+        asking, session = self._asking, self._session
+        session.begin("benchmarks", asking.seed, chunk.name)
         answers: list[Rollout] = []
         before: list[Rollout] = []
         for queries in _batches(chunk.queries):
-            openings = respondent.open(queries)
-            episodes = respondent.answer(openings, asking.samples, asking.sampling)
+            openings = session.open(queries)
+            episodes = session.answer(openings, asking.samples, asking.sampling)
             answers += _records(episodes)
             if asking.probe:
-                probed = respondent.answer_before_looking(openings, episodes, asking.sampling)
+                probed = session.answer_before_looking(openings, episodes, asking.sampling)
                 before += _records(probed)
         return ChunkAnswers(
             _lines(answers),
             right=sum(rollout.correct for rollout in answers),
             asked=len(answers),
-            usage=dict(respondent.take_usage()),
+            usage=dict(session.take_usage()),
             beside={_PROBE: _lines(before)} if asking.probe else {},
         )
 
     def close(self) -> None:
-        self._respondent.close()
+        self._session.close()
 
 
 def _batches(queries: Sequence[Query]) -> Iterator[list[Query]]:

@@ -176,8 +176,8 @@ def _carry_out(
         call = parse_turn(text, dialogue.zoom, frames)
         if call is None:
             return None, [], ""
-        album = OperationsCache(shown[: len(seed.pictures)], dialogue)
-        return call, [view for view, _ in album.carry_out(call, shown)], ""
+        op_cache = OperationsCache(shown[: len(seed.pictures)], dialogue)
+        return call, [view for view, _ in op_cache.carry_out(call, shown)], ""
     except CallError as error:
         return None, [], str(error)
 

@@ -27,14 +27,14 @@ from pixel_core.rollout.turns import TurnReader
 class Episode:
     """One rollout as it goes on. ``shown``: the query's pictures, then what calls returned.
 
-    ``album`` is shared by the query's rollouts.
+    ``operations cache`` is shared by the query's rollouts.
     """
 
     query: Query
     sample: int
     transcript: Transcript
     shown: list[ShownPicture]
-    album: OperationsCache
+    op_cache: OperationsCache
     steps: list[Step] = field(default_factory=list)
     stop: StopReason | None = None
     answer: str = ""
@@ -146,9 +146,9 @@ def begin(opening: RenderedPrompt, samples: int, prompts: Renderer) -> list[Epis
     ``prompts.banned`` in each turn.
     """
     prompt = prompts.open(opening.query, opening.visuals)
-    album = OperationsCache(opening.shown, prompts.dialogue)
+    op_cache = OperationsCache(opening.shown, prompts.dialogue)
     episodes = [
-        Episode(opening.query, sample, prompt.fork(), list(opening.shown), album)
+        Episode(opening.query, sample, prompt.fork(), list(opening.shown), op_cache)
         for sample in range(samples)
     ]
     for episode in episodes:
@@ -200,7 +200,7 @@ def _operate(episode: Episode, text: str, call: Call | CallError, prompts: Rende
         if isinstance(call, CallError):
             # A new one: the reader hands the same to all who said the same.
             raise CallError(call.kind, call.message)
-        shots = episode.album.carry_out(call, episode.shown)
+        shots = episode.op_cache.carry_out(call, episode.shown)
     except CallError as error:
         _fail(episode)
         episode.steps.append(Step(text=text, error=error.kind))

@@ -99,7 +99,7 @@ def replay_marked(
     """The same, with the places of the turns."""
     transcript = prompts.open(opening.query, opening.visuals)
     shown = list(opening.shown)
-    album = OperationsCache(opening.shown, prompts.dialogue)
+    op_cache = OperationsCache(opening.shown, prompts.dialogue)
     frames = prompts.frames_of(opening.query)
     vocabulary = prompts.vocabulary
     turns: list[range] = []
@@ -117,7 +117,7 @@ def replay_marked(
                 )
             if call is None:
                 continue
-            shots, first = album.carry_out(call, shown), len(shown) + 1
+            shots, first = op_cache.carry_out(call, shown), len(shown) + 1
             shown += [picture for picture, _ in shots]
             visuals = [visual for _, visual in shots]
             if isinstance(call, SelectCall):

@@ -45,13 +45,13 @@ class Reasoner:
 
     def __init__(
         self,
-        conductor: Scheduler,
+        scheduler: Scheduler,
         dialogue: DialogueConfig,
         *,
         name: str = "",
         limits: MediaLimits | None = None,
     ) -> None:
-        self.conductor = conductor
+        self.scheduler = scheduler
         self.dialogue = dialogue
         self.name = name
         self.limits = limits or MediaLimits()
@@ -96,8 +96,8 @@ class Reasoner:
                 device=device,
                 folder_name=whole.folder,
             )
-        conductor = Scheduler(opened, at_once=at_once, waiting=waiting)
-        return cls(conductor, chosen, name=found.name, limits=limits)
+        scheduler = Scheduler(opened, at_once=at_once, waiting=waiting)
+        return cls(scheduler, chosen, name=found.name, limits=limits)
 
     def ask(self, media: Media, question: str, **how: Unpack[How]) -> Answer:
         """The answer; the arguments are those of ``submit``, which says what is raised."""
@@ -131,7 +131,7 @@ class Reasoner:
         frames: int = 16,
         seconds: float | None = None,
     ) -> RequestHandle:
-        """Hand a question in; the ticket gives the steps as they come.
+        """Hand a question in; the request handle gives the steps as they come.
 
         ``media``: a picture, several, or a video: ``read_media`` says as what. ``operations``:
         False asks the same model without any. ``temperature`` 0 is greedy; above it, the draws
@@ -140,8 +140,8 @@ class Reasoner:
 
         Raises ``MediaError`` for pictures that can't be used, ``DataError`` for a question that
         can't be put, ``ConfigError`` for a setting out of range, ``Busy`` when too many wait;
-        later, from the ticket, ``DataError`` for a question that leaves no room to answer,
-        ``TimedOut``, ``Cancelled`` and ``EngineFailed``.
+        later, from the request handle, ``DataError`` for a question that leaves no room to
+        answer, ``TimedOut``, ``Cancelled`` and ``EngineFailed``.
         """
         sampling = _sampling(temperature, top_p)
         dialogue = self.dialogue_for(operations=operations, max_operations=max_operations)
@@ -154,7 +154,7 @@ class Reasoner:
         opening = open_question(
             media.images, question, dialogue, is_video=media.is_video, choices=choices
         )
-        return self.conductor.submit(Question(opening, dialogue, sampling, seed, seconds))
+        return self.scheduler.submit(Question(opening, dialogue, sampling, seed, seconds))
 
     def read(
         self,
@@ -188,7 +188,7 @@ class Reasoner:
 
     def close(self) -> None:
         """End what is under way and free the model."""
-        self.conductor.close()
+        self.scheduler.close()
 
     def __enter__(self) -> Self:
         return self

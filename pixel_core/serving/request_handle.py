@@ -55,7 +55,7 @@ class RequestHandle:
         self._leave(self)
 
     def put(self, event: Event) -> None:
-        """The conductor's side: tell what happened. Nothing follows an answer or an error."""
+        """The scheduler's side: tell what happened. Nothing follows an answer or an error."""
         with self._lock:
             if self.over:
                 return
@@ -113,7 +113,7 @@ class RequestHandle:
                     return
         finally:
             self.cancel()
-            # It holds the ticket: a ring that would keep the pictures until it is collected.
+            # It holds the handle: a ring that would keep the pictures until it is collected.
             self._listener = None
 
     def answer(self) -> Answer:

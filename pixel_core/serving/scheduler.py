@@ -1,4 +1,4 @@
-"""How busy a conductor is."""
+"""How busy a scheduler is."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from pixel_core.serving.request_handle import RequestHandle, cancelled
 class Running:
     """An episode that was let in."""
 
-    ticket: RequestHandle
+    handle: RequestHandle
     question: Question
     episode: Episode
     prompts: Renderer
@@ -51,7 +51,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Counts:
-    """How a conductor stands, and what it did since it began."""
+    """How a scheduler stands, and what it did since it began."""
 
     active: int = 0
     waiting: int = 0
@@ -74,10 +74,10 @@ class Counts:
 
 # Many askers, one engine: the episodes that are under way are generated as one batch.
 #
-# Askers (threads, or tasks of an event loop) hand in questions and get tickets. One thread
-# owns the engine and all tokenising. Each round it takes in who is new, lets every episode
-# speak one turn, and tells the askers. Who shares a round does not change what an episode
-# says: each draws from its own seed.
+# Clients (threads, or tasks of an event loop) submit questions and get request handles. One
+# thread owns the engine and all tokenising. Each round it admits new requests, lets every
+# episode write one turn, and notifies the clients. Sharing a round does not change what an
+# episode says: each draws from its own seed.
 
 
 #: Dialogues (with or without operations, so many operations) whose prompts are kept.
@@ -105,13 +105,13 @@ class Scheduler:
         self._closing = False
         #: Why nothing is taken any more; "" while the engine lives.
         self._dead = ""
-        self._breakdowns = EngineHealth(engine)
+        self._health = EngineHealth(engine)
         self._counts: dict[str, Any] = {}
 
     def submit(self, question: Question) -> RequestHandle:
         """Take a question in. Raises ``Busy`` when too many wait, and ``EngineFailed`` when
         the engine is of no further use or was closed."""
-        ticket = RequestHandle(question.seconds, self._leave)
+        handle = RequestHandle(question.seconds, self._leave)
         with self._changed:
             if self._dead:
                 raise EngineFailed(self._dead)
@@ -122,11 +122,11 @@ class Scheduler:
                     f"{inside - len(self._waiting)} questions are being answered and "
                     f"{len(self._waiting)} wait, no more are taken: ask again later"
                 )
-            self._waiting.append((ticket, question))
+            self._waiting.append((handle, question))
             if self._thread is None:
                 self._start()
             self._changed.notify_all()
-        return ticket
+        return handle
 
     @property
     def alive(self) -> bool:
@@ -176,13 +176,13 @@ class Scheduler:
     def _end(self) -> None:
         """Nobody is left waiting, and the engine is closed."""
         with self._changed:
-            left = [ticket for ticket, _ in self._waiting]
-            left += [one.ticket for one in self._running]
+            left = [handle for handle, _ in self._waiting]
+            left += [one.handle for one in self._running]
             self._waiting.clear()
             self._running = []
         why = cancelled() if self._closing else EngineFailed(self._dead)
-        for ticket in left:
-            ticket.put(why)
+        for handle in left:
+            handle.put(why)
         self._prompts.clear()
         self._engine.close()
 
@@ -197,15 +197,15 @@ class Scheduler:
             new = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
             self._entering = len(new)
         began = time.monotonic()
-        for left, (ticket, question) in zip(range(len(new) - 1, -1, -1), new, strict=True):
-            if not self._gone(ticket):
-                self._protected(ticket, partial(self._begin, ticket, question))
+        for left, (handle, question) in zip(range(len(new) - 1, -1, -1), new, strict=True):
+            if not self._gone(handle):
+                self._protected(handle, partial(self._begin, handle, question))
             with self._changed:
                 self._entering = left  # also of one that ended before it began
         self._count(round_seconds=time.monotonic() - began)
         return True
 
-    def _begin(self, ticket: RequestHandle, question: Question) -> None:
+    def _begin(self, handle: RequestHandle, question: Question) -> None:
         prompts = self._prompts_of(question.dialogue)
         (episode,) = begin(question.opening, 1, prompts)
         if episode.stop is not None:
@@ -216,7 +216,7 @@ class Scheduler:
                 "fewer or smaller pictures"
             )
         with self._changed:
-            self._running.append(Running(ticket, question, episode, prompts))
+            self._running.append(Running(handle, question, episode, prompts))
             self._entering -= 1
 
     def _prompts_of(self, dialogue: DialogueConfig) -> Renderer:
@@ -231,14 +231,14 @@ class Scheduler:
         began = time.monotonic()
         batches: dict[object, list[Running]] = {}
         for one in self._running:
-            if not self._gone(one.ticket):
+            if not self._gone(one.handle):
                 batches.setdefault(one.batch, []).append(one)
         # One batch's call must not cost another what is cached of it, newcomers included.
         self._hold()
         for batch in batches.values():
             self._generate(batch)
         with self._changed:
-            self._running = [one for one in self._running if not one.ticket.over]
+            self._running = [one for one in self._running if not one.handle.over]
             self._count(rounds=1, round_seconds=time.monotonic() - began)
         # What is cached of those that are over goes now: a server never pauses.
         self._hold()
@@ -258,10 +258,10 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001 - raised where the answer is waited for
             self._mend(batch, error)
             return
-        self._breakdowns.went_well()
+        self._health.went_well()
         self._count(engine_seconds=time.monotonic() - began, turns=len(batch))
         for one, completion in zip(batch, completions, strict=True):
-            self._protected(one.ticket, partial(self._advance, one, completion))
+            self._protected(one.handle, partial(self._advance, one, completion))
 
     def _mend(self, batch: Sequence[Running], error: Exception) -> None:
         """The engine broke down. What may be one episode's fault shall not end the others,
@@ -272,8 +272,8 @@ class Scheduler:
                 if not self._dead:
                     self._generate([one])
             return
-        self._fail(batch[0].ticket, failure(error))
-        if why := self._breakdowns.fatal(error, batch[0].prompts):
+        self._fail(batch[0].handle, failure(error))
+        if why := self._health.fatal(error, batch[0].prompts):
             self._dead = why
 
     def _advance(self, one: Running, completion: Completion) -> None:
@@ -288,47 +288,47 @@ class Scheduler:
         )
         one.steps.append(step)
         self._count(tokens=step.tokens)
-        one.ticket.put(step)
+        one.handle.put(step)
         if episode.stop is not None:
-            seconds = time.monotonic() - one.ticket.began
+            seconds = time.monotonic() - one.handle.began
             self._count(
                 answered=1,
                 operations=episode.operations,
                 failed_operations=episode.failures,
             )
-            one.ticket.put(answer_of(episode, tuple(one.steps), seconds))
+            one.handle.put(answer_of(episode, tuple(one.steps), seconds))
 
-    def _protected(self, ticket: RequestHandle, work: Callable[[], None]) -> None:
+    def _protected(self, handle: RequestHandle, work: Callable[[], None]) -> None:
         """Do what concerns one question alone; what goes wrong ends that one alone."""
         try:
             work()
         except Exception as error:  # noqa: BLE001 - raised where the answer is waited for
-            self._fail(ticket, error)
+            self._fail(handle, error)
 
-    def _fail(self, ticket: RequestHandle, error: Exception) -> None:
+    def _fail(self, handle: RequestHandle, error: Exception) -> None:
         self._count(failed=1)
-        ticket.put(error)
+        handle.put(error)
 
-    def _gone(self, ticket: RequestHandle) -> bool:
+    def _gone(self, handle: RequestHandle) -> bool:
         """Whether nobody waits for it any more; then it has ended."""
-        if ticket.over:
+        if handle.over:
             return True
-        if ticket.expired:
+        if handle.expired:
             self._count(timed_out=1)
-            ticket.put(ticket.timed_out())
-        elif ticket.cancelled:
+            handle.put(handle.timed_out())
+        elif handle.cancelled:
             self._count(cancelled=1)
-            ticket.put(cancelled())
-        return ticket.over
+            handle.put(cancelled())
+        return handle.over
 
-    def _leave(self, ticket: RequestHandle) -> None:
-        """A ticket was given up: its place in the line is free at once."""
+    def _leave(self, handle: RequestHandle) -> None:
+        """A request handle was given up: its place in the line is free at once."""
         with self._changed:
-            here = [entry for entry in self._waiting if entry[0] is ticket]
+            here = [entry for entry in self._waiting if entry[0] is handle]
             for entry in here:
                 self._waiting.remove(entry)
         if here:
-            self._gone(ticket)
+            self._gone(handle)
 
     def _count(self, **more: float) -> None:
         with self._changed:

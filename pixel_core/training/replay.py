@@ -101,7 +101,7 @@ class ReplayBuffer:
 
 
 class Replay:
-    """The buffers of this worker's shards; part of the checkpoint (``loop.Carried``)."""
+    """The buffers of this worker's shards; part of the checkpoint (``loop.Stateful``)."""
 
     def __init__(self, team: WorkerGroup, config: ReplayConfig) -> None:
         self._team = team

@@ -35,7 +35,7 @@ from pixel_core.workflow.parallel.team import WorkerGroup
 
 class DualVariables:
     """The multipliers of the ``lagrangian`` reward, moved once a step by the whole batch; part
-    of the checkpoint (``loop.Carried``)."""
+    of the checkpoint (``loop.Stateful``)."""
 
     def __init__(self, config: RlConfig) -> None:
         self._config = config.reward

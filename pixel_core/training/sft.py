@@ -39,8 +39,8 @@ def tune(
     out: Path,
 ) -> dict[str, Any]:
     trainee = ModelInTraining.load(inputs["base_model"], dialogue, freeze=config.freeze_vision)
-    lessons = SftDataset(inputs, trainee.prompts)
-    order = Order(len(lessons), config.batch, f"sft/{config.seed}")
+    dataset = SftDataset(inputs, trainee.prompts)
+    order = Order(len(dataset), config.batch, f"sft/{config.seed}")
     selection = None
     if config.select.rapr:
         selection = _selection(
@@ -49,7 +49,7 @@ def tune(
 
     def shard(step: int, index: int) -> Row:
         taken = order.at(step)[index :: team.shard_count]
-        transcripts = [lessons.transcript(item) for item in taken]
+        transcripts = [dataset.transcript(item) for item in taken]
         return learn(trainee.model, transcripts, trainee.vocabulary)
 
     curve = train(
@@ -72,8 +72,8 @@ def tune(
     steps = len(curve)
     metrics = {
         "steps": steps,
-        "trajectories": len(lessons),
-        "epochs": steps * config.batch / len(lessons),
+        "trajectories": len(dataset),
+        "epochs": steps * config.batch / len(dataset),
         "loss": curve[-1]["loss"],
     }
     if selection is None:

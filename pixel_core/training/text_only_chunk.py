@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pixel_core.config import DialogueConfig, TextOnlyConfig
-from pixel_core.models.respondent import AnsweringSession
+from pixel_core.models.session import AnsweringSession
 from pixel_core.records import Record, StopReason, Trajectory, TrajectoryKind, Turn
 from pixel_core.rollout.episode import Episode, RenderedPrompt
 from pixel_core.rollout.renderer import Renderer
@@ -82,26 +82,24 @@ class ChunkSampler:
         self._config = config
         self._order = order
         engine = config.engine
-        self._respondent = AnsweringSession(
-            base_model, ingest, dialogue, engine, "text_only", say
-        )
+        self._session = AnsweringSession(base_model, ingest, dialogue, engine, "text_only", say)
 
     def __call__(self, number: int) -> tuple[list[SampledQuestion], dict[str, int]]:
         """What became of the chunk's questions, and what an endpoint was asked for them."""
-        asked = _ask(self._respondent, self._config, self._order, number)
-        return asked, dict(self._respondent.take_usage())
+        asked = _ask(self._session, self._config, self._order, number)
+        return asked, dict(self._session.take_usage())
 
     def close(self) -> None:
-        self._respondent.close()
+        self._session.close()
 
 
 def _ask(
-    respondent: AnsweringSession, config: TextOnlyConfig, order: DrawnOrder, number: int
+    session: AnsweringSession, config: TextOnlyConfig, order: DrawnOrder, number: int
 ) -> list[SampledQuestion]:
     """A chunk's questions, each answered until an answer is kept or it is given up."""
     queries = order.queries(number * config.chunk, (number + 1) * config.chunk)
-    respondent.begin("text_only", config.seed, number)
-    openings = respondent.open(queries)
+    session.begin("text_only", config.seed, number)
+    openings = session.open(queries)
     answers = [0] * len(openings)
     right = [0] * len(openings)
     faults: list[Counter[RejectionReason]] = [Counter() for _ in openings]
@@ -110,13 +108,13 @@ def _ask(
         open_places = [place for place in range(len(openings)) if place not in found]
         if not open_places:
             break
-        episodes = respondent.answer(
+        episodes = session.answer(
             [openings[place] for place in open_places], 1, config.sampling
         )
         for place, episode in zip(open_places, episodes, strict=True):
             answers[place] += 1
             right[place] += episode.correct
-            verdict = accept(episode, openings[place], respondent.prompts)
+            verdict = accept(episode, openings[place], session.prompts)
             if isinstance(verdict, RejectionReason):
                 faults[place][verdict] += 1
             else:

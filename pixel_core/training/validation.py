@@ -22,7 +22,7 @@ from pixel_core.workflow.parallel.team import WorkerGroup
 
 
 class BestWeights:
-    """Part of the checkpoint (``loop.Carried``), so that a killed run still has the weights
+    """Part of the checkpoint (``loop.Stateful``), so that a killed run still has the weights
     that go with the score. Only the leader holds them: it writes the artifact."""
 
     def __init__(self, team: WorkerGroup, model: Any) -> None:

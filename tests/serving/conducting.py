@@ -1,4 +1,4 @@
-"""Conductors over real engines that know a few episodes by heart, some of them broken."""
+"""Schedulers over real engines that know a few episodes by heart, some of them broken."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def conducting(**limits: int) -> Iterator[tuple[Scheduler, WatchedEngine]]:
     """Of the model that knows four episodes."""
     world = memorised().world
     engine = WatchedEngine(world.model, world.vocabulary)
-    conductor = Scheduler(engine, **limits)
+    scheduler = Scheduler(engine, **limits)
     try:
-        yield conductor, engine
+        yield scheduler, engine
     finally:
         engine.go_on.set()
-        conductor.close()
+        scheduler.close()
 
 
 def known(number: int, **how: Any) -> Question:
@@ -75,7 +75,7 @@ def known(number: int, **how: Any) -> Question:
 def alone(
     opening: RenderedPrompt, dialogue: DialogueConfig, sampling: SamplingConfig, seed: int
 ) -> list[str]:
-    """What the random model says to this question by itself, without a conductor."""
+    """What the random model says to this question by itself, without a scheduler."""
     world = tiny()
     engine = EmbeddedEngine(world.model, world.vocabulary)
     prompts = Renderer(dialogue, world.vocabulary)
@@ -98,9 +98,9 @@ def texts(answer: Answer) -> list[str]:
     return [step.text for step in answer.steps]
 
 
-def ended(ticket: RequestHandle) -> PixelError | Answer:
+def ended(handle: RequestHandle) -> PixelError | Answer:
     """How it ended, whatever the way."""
     try:
-        return ticket.answer()
+        return handle.answer()
     except PixelError as error:
         return error

@@ -43,7 +43,7 @@ def rollout(made: Made) -> Episode:
         0,
         transcript=None,  # type: ignore[arg-type]
         shown=[],
-        album=None,  # type: ignore[arg-type]
+        op_cache=None,  # type: ignore[arg-type]
         steps=[*steps, Step(text=f"\\boxed{{{answer}}}")],
         stop=StopReason.ANSWERED,
         answer=answer,

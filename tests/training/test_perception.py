@@ -81,14 +81,14 @@ def test_the_base_model_is_never_taught_to_call() -> None:
 
 def test_the_lessons_on_clips_are_true() -> None:
     world = tiny(config=dialogue())
-    lessons = ClipLessons(world.prompts, ClipConfig())
+    dataset = ClipLessons(world.prompts, ClipConfig())
     for seed in range(20):
         rng = random.Random(seed)
-        view = lessons.view(rng)
+        view = dataset.view(rng)
         visits = {visit.card.colour: visit for visit in view.clip.visits}
         said = {}
         for task in CLIP_TASKS:
-            item = lessons.item(task, view, rng)
+            item = dataset.item(task, view, rng)
             pairs = list(zip(item.tokens, item.weights, strict=True))
             said[task] = world.vocabulary.decode([t for t, w in pairs if w > 0])
             assert "<tool_call>" not in said[task]

@@ -77,7 +77,7 @@ def assert_same_losses(head: checkpoint.Head, expected: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def lessons(small: SmallRun) -> list[Transcript]:
+def dataset(small: SmallRun) -> list[Transcript]:
     _, vocabulary = load_model(small.inputs["base_model"])
     taught = SftDataset(dict(small.inputs), Renderer(small.config.dialogue, vocabulary))
     return [taught.transcript(number) for number in range(6)]
@@ -94,11 +94,11 @@ def without_pictures(transcript: Transcript, image: int) -> Transcript:
 
 @pytest.mark.parametrize("pictures", [True, False])
 def test_transformers_own_forward_gives_our_loss_and_gradient(
-    small: SmallRun, lessons: list[Transcript], pictures: bool
+    small: SmallRun, dataset: list[Transcript], pictures: bool
 ) -> None:
     model, vocabulary = load_model(small.inputs["base_model"])
     # A picture that two transcripts show, and two sizes in an order that is not theirs.
-    shown = [lessons[1], lessons[0], lessons[1].fork(), lessons[3]]
+    shown = [dataset[1], dataset[0], dataset[1].fork(), dataset[3]]
     if not pictures:
         shown = [without_pictures(one, vocabulary.image) for one in shown]
     ours = learn(model, shown, vocabulary)
@@ -168,7 +168,7 @@ def test_a_frozen_tower_stays_and_the_rest_learns(small: SmallRun, tmp_path: Pat
 
 
 def test_layers_run_again_in_the_backward_pass_instead_of_being_kept(
-    small: SmallRun, lessons: list[Transcript]
+    small: SmallRun, dataset: list[Transcript]
 ) -> None:
     config = RayTrainConfig(gradient_checkpointing=True)
     model, vocabulary = load_for_training(small.inputs["base_model"], config)
@@ -176,7 +176,7 @@ def test_layers_run_again_in_the_backward_pass_instead_of_being_kept(
     layer, block = model.model.language_model.layers[0], model.model.visual.blocks[0]
     layer.mlp.register_forward_pre_hook(lambda *_: calls.append("layer"))
     block.mlp.register_forward_pre_hook(lambda *_: calls.append("block"))
-    batch = collate(lessons[:2], vocabulary.pad, vocabulary.image)
+    batch = collate(dataset[:2], vocabulary.pad, vocabulary.image)
     loss, _ = Scorer(model, vocabulary.banned)(**inputs_of(batch))
     assert sorted(calls) == ["block", "layer"]
     loss.backward()

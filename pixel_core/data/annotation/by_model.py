@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from pixel_core.data.annotation.account import BudgetAccount, open_account
 from pixel_core.data.annotation.batch.driver import fetch_left
 from pixel_core.data.annotation.outcome import (
     REJECTED,
@@ -22,7 +23,6 @@ from pixel_core.data.annotation.outcome import (
 from pixel_core.data.annotation.procedure import annotate_seed
 from pixel_core.data.annotation.prompt_files import check_versions
 from pixel_core.data.annotation.requests import Procedure
-from pixel_core.data.annotation.till import BudgetAccount, open_till
 from pixel_core.data.annotation.train_seeds import (
     SeedCounts,
     annotation_by_source,
@@ -216,17 +216,17 @@ def _asked(
     if not found.train:
         return summary
     drive = _driver(context.config.annotate.openai.mode)
-    with open_till(context) as till:
+    with open_account(context) as account:
         try:
             if context.config.annotate.openai.mode == "live":
-                fetch_left(context, till)  # or what is in a batch would be paid for twice
-            with closing(drive(_procedures(seeds, context), context, till)) as outcomes:
+                fetch_left(context, account)  # or what is in a batch would be paid for twice
+            with closing(drive(_procedures(seeds, context), context, account)) as outcomes:
                 for number, outcome in outcomes:
                     summary.add(outcome)
                     if outcome.annotation is not None:
                         results.put(number, outcome.annotation.model_dump_json().encode())
-                    till.dropped_seeds = summary.unanswered.total()
-                    _show(summary, found, till, context)
+                    account.dropped_seeds = summary.unanswered.total()
+                    _show(summary, found, account, context)
                     _check_share(summary, found, context)
         except EndpointError:
             context.progress.note(
@@ -236,9 +236,9 @@ def _asked(
             raise
         if warning := summary.warning():
             context.progress.note(f"warning: {warning}")
-        if remembered := till.counters.remembered:
+        if remembered := account.counters.remembered:
             context.progress.note(
-                f"{remembered} answers were on record and cost nothing (${till.saved_usd:.2f})"
+                f"{remembered} answers were on record and cost nothing (${account.saved_usd:.2f})"
             )
     return summary
 
@@ -276,9 +276,9 @@ def _procedures(
 
 
 def _show(
-    summary: OutcomeCounts, found: SeedCounts, till: BudgetAccount, context: StageContext
+    summary: OutcomeCounts, found: SeedCounts, account: BudgetAccount, context: StageContext
 ) -> None:
-    metrics: dict[str, float] = {"dropped": summary.dropped.total(), "usd": till.spent_usd}
+    metrics: dict[str, float] = {"dropped": summary.dropped.total(), "usd": account.spent_usd}
     if context.config.annotate.openai.verify.votes:
         for look in SecondLook:
             metrics[look.value] = summary.looks[look.value]

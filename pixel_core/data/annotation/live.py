@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from typing import Generic, TypeVar
 
+from pixel_core.data.annotation.account import BudgetAccount
 from pixel_core.data.annotation.images import ShownViews
 from pixel_core.data.annotation.pricing import expected_tokens
 from pixel_core.data.annotation.requests import (
@@ -21,7 +22,6 @@ from pixel_core.data.annotation.requests import (
     endpoint_of,
     request_json,
 )
-from pixel_core.data.annotation.till import BudgetAccount
 from pixel_core.errors import BudgetSpent
 from pixel_core.models.endpoint.completion import Reply
 from pixel_core.models.endpoint.connection import Connection, Terms
@@ -87,7 +87,9 @@ _LEAST_AHEAD = 64
 
 
 def drive(
-    procedures: Iterable[Callable[[], Procedure[T]]], context: StageContext, till: BudgetAccount
+    procedures: Iterable[Callable[[], Procedure[T]]],
+    context: StageContext,
+    account: BudgetAccount,
 ) -> Generator[tuple[int, T], None, None]:
     """Yield (position, result) of each procedure as it ends.
 
@@ -100,7 +102,7 @@ def drive(
     Close the iterator (``contextlib.closing``) when leaving it early, as Ctrl-C does; then
     they get ``GRACE_S``.
     """
-    crew: _AskingThreads[T] = _AskingThreads(context, till)
+    crew: _AskingThreads[T] = _AskingThreads(context, account)
     window = max(_LEAST_AHEAD, _AHEAD * context.config.annotate.openai.concurrency)
     source = enumerate(procedures)
     begun: dict[int, None] = {}  # in order: the first is the oldest
@@ -131,9 +133,9 @@ def drive(
 class _AskingThreads(Generic[T]):
     """The threads of one ``drive`` and what they share."""
 
-    def __init__(self, context: StageContext, till: BudgetAccount) -> None:
+    def __init__(self, context: StageContext, account: BudgetAccount) -> None:
         self._config = config = context.config.annotate.openai
-        self._till = till
+        self._account = account
         self._progress = context.progress
         self._views = ShownViews(context.inputs["ingest"] / "pictures.zip")
         self._throttle = Throttle(config.concurrency)
@@ -195,7 +197,7 @@ class _AskingThreads(Generic[T]):
 
     def _answered(self, request: AnnotationRequest) -> Reply:
         """The reply on record, or a new one, recorded."""
-        digest = self._till.digest(request)
+        digest = self._account.digest(request)
         while True:
             with self._lock:
                 other = self._seen_to.get(digest)
@@ -204,14 +206,14 @@ class _AskingThreads(Generic[T]):
                     break
             other.wait()
         try:
-            return self._till.recall(request) or self._asked(request)
+            return self._account.recall(request) or self._asked(request)
         finally:
             with self._lock:
                 del self._seen_to[digest]
             mine.set()
 
     def _asked(self, request: AnnotationRequest) -> Reply:
-        paid = _Paid(self._till, self._throttle, request)
+        paid = _Paid(self._account, self._throttle, request)
         paid.ready()
         try:
             model = self._config.model
@@ -226,9 +228,9 @@ class _AskingThreads(Generic[T]):
                 data, self._throttle, before, self._progress.note, paid
             )
         except BaseException:
-            self._till.release(request)
+            self._account.release(request)
             raise
-        return self._till.record(
+        return self._account.record(
             request, answer.body, seconds=answer.seconds, changes=answer.changes
         )
 
@@ -244,9 +246,9 @@ class _Paid(Terms):
     """Money is set aside for each try of a request, and on record once it is sent."""
 
     def __init__(
-        self, till: BudgetAccount, throttle: Throttle, request: AnnotationRequest
+        self, account: BudgetAccount, throttle: Throttle, request: AnnotationRequest
     ) -> None:
-        self._till = till
+        self._account = account
         self._throttle = throttle
         self._request = request
 
@@ -255,17 +257,17 @@ class _Paid(Terms):
         while True:
             self._throttle.sleep(0)
             try:
-                return self._till.reserve(self._request)
+                return self._account.reserve(self._request)
             except BudgetSpent as error:
                 if error.final:
                     raise
             self._throttle.sleep(_MONEY_S)
 
     def sending(self) -> None:
-        self._till.commit(self._request)
+        self._account.commit(self._request)
 
     def unanswered(self, body: bytes | None) -> None:
         if body is None:
-            self._till.lose(self._request)
+            self._account.lose(self._request)
         else:
-            self._till.waste(self._request, body)
+            self._account.waste(self._request, body)

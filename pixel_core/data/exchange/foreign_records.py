@@ -108,7 +108,7 @@ class ForeignRecords:
         except MediaError as error:
             raise Rejected(ImportRefusal.PICTURE_SHAPE, str(error)) from error
         shown = list(opening.shown)
-        album = OperationsCache(opening.shown, self._dialogue)
+        op_cache = OperationsCache(opening.shown, self._dialogue)
         turns: list[Turn] = []
         operations: list[_Operation] = []
         for number, text in enumerate(said):
@@ -126,7 +126,7 @@ class ForeignRecords:
             theirs = our_call(found.group(1), shown, frames, self._dialogue)
             ours = written(theirs.call, media.video, self._dialogue)
             try:
-                shots = [picture for picture, _ in album.carry_out(theirs.call, shown)]
+                shots = [picture for picture, _ in op_cache.carry_out(theirs.call, shown)]
             except CallError as error:
                 raise Rejected(ImportRefusal.CALL_REFUSED, str(error)) from error
             operations.append(_operation(theirs, shown))

@@ -81,21 +81,21 @@ def ask_both(
     listening ends both.
     """
     heard: queue.SimpleQueue[tuple[str, Event]] = queue.SimpleQueue()
-    tickets: dict[str, RequestHandle] = {}
+    handles: dict[str, RequestHandle] = {}
     try:
         for column, operations in (("looking", True), ("plain", False)):
-            ticket = reasoner.submit(seen, question, operations=operations, seconds=seconds)
-            tickets[column] = ticket
-            ticket.listen(partial(_tell, heard, column))
+            handle = reasoner.submit(seen, question, operations=operations, seconds=seconds)
+            handles[column] = handle
+            handle.listen(partial(_tell, heard, column))
         pair = AnswerPair(Course(asked=True), Course(asked=True))
         yield pair
         while not pair.over:
-            for column, event in _next(heard, tickets):
+            for column, event in _next(heard, handles):
                 pair = replace(pair, **{column: getattr(pair, column).after(event)})
             yield pair
     finally:
-        for ticket in tickets.values():
-            ticket.cancel()
+        for handle in handles.values():
+            handle.cancel()
 
 
 def _tell(heard: queue.SimpleQueue[tuple[str, Event]], column: str, event: Event) -> None:
@@ -103,14 +103,14 @@ def _tell(heard: queue.SimpleQueue[tuple[str, Event]], column: str, event: Event
 
 
 def _next(
-    heard: queue.SimpleQueue[tuple[str, Event]], tickets: dict[str, RequestHandle]
+    heard: queue.SimpleQueue[tuple[str, Event]], handles: dict[str, RequestHandle]
 ) -> list[tuple[str, Event]]:
-    """What happened; nothing, when that takes a second; the end of tickets out of time."""
+    """What happened; nothing, when that takes a second; the end of requests out of time."""
     try:
         return [heard.get(timeout=_PATIENCE_S)]
     except queue.Empty:
         return [
-            (column, ticket.timed_out())
-            for column, ticket in tickets.items()
-            if ticket.expired and not ticket.over
+            (column, handle.timed_out())
+            for column, handle in handles.items()
+            if handle.expired and not handle.over
         ]

@@ -116,7 +116,7 @@ def build_app(
 class ChatEndpoint:
     """``name``: what clients call the model. ``dialogue``: how it is asked. ``origins``: of
     pages that may ask. ``root``: where a proxy puts it. ``say`` hears how the server stops.
-    The conductor is the caller's to close, after the server has ended.
+    The scheduler is the caller's to close, after the server has ended.
 
     Run ``server.serve([socket])`` in an event loop, with a socket of ``server.bind``.
     """
@@ -124,7 +124,7 @@ class ChatEndpoint:
     def __init__(
         self,
         name: str,
-        conductor: Scheduler,
+        scheduler: Scheduler,
         dialogue: DialogueConfig,
         access: Access,
         *,
@@ -137,7 +137,7 @@ class ChatEndpoint:
         limits = limits or Limits()
         self._memory = FreeMemory()
         self.gate = AdmissionControl(limits, self._memory.look)
-        self.hosted = ServedModel(name, conductor, dialogue, limits, urls or UrlLimits())
+        self.hosted = ServedModel(name, scheduler, dialogue, limits, urls or UrlLimits())
         app = build_app(
             self.hosted,
             limits,

@@ -107,9 +107,9 @@ class CompletionTask:
     async def _ask(
         self, question: Question, writer: ReplyWriter, stream: bool, usage: bool
     ) -> None:
-        ticket = self._model.submit(question)
+        handle = self._model.submit(question)
         try:
-            async for happening in ticket.events_async():
+            async for happening in handle.events_async():
                 if not isinstance(happening, Answer):
                     if stream:
                         self._told.put_nowait(event(writer.turn(happening)))
@@ -122,7 +122,7 @@ class CompletionTask:
                     self._told.put_nowait(DONE)
                 self._told.put_nowait(Ended(None if stream else writer.whole(happening)))
         finally:
-            ticket.cancel()
+            handle.cancel()
 
     def _count(self, answer: Answer) -> None:
         steps = tuple(step.record for step in answer.steps)

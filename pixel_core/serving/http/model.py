@@ -216,19 +216,19 @@ class ServedModel:
     """``name``: what the model is called here. ``dialogue``: as it is asked; with
     ``operations`` "none" no request gets any. ``urls``: which hosts may be fetched from.
 
-    ``close`` ends the threads; the conductor is its owner's.
+    ``close`` ends the threads; the scheduler is its owner's.
     """
 
     def __init__(
         self,
         name: str,
-        conductor: Scheduler,
+        scheduler: Scheduler,
         dialogue: DialogueConfig,
         limits: Limits,
         urls: UrlLimits,
     ) -> None:
         self.name = name
-        self._conductor = conductor
+        self._scheduler = scheduler
         self._dialogue = dialogue
         self._limits = limits
         self._urls = urls
@@ -237,10 +237,10 @@ class ServedModel:
 
     @property
     def alive(self) -> bool:
-        return self._conductor.alive
+        return self._scheduler.alive
 
     def submit(self, question: Question) -> RequestHandle:
-        return self._conductor.submit(question)
+        return self._scheduler.submit(question)
 
     def close(self) -> None:
         for threads in (self._decoding, self._fetching):

@@ -59,8 +59,8 @@ class _Group:
     async def compute(
         self, function: Callable[..., T], *arguments: Any, threads: Executor | None = None
     ) -> T:
-        """In one of ``threads``, or of the loop's own: visuals, album and reader are shared
-        by the rollouts, so only one computes at a time."""
+        """In one of ``threads``, or of the loop's own: visuals, operations cache and reader are
+        shared by the rollouts, so only one computes at a time."""
         async with self._thread:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(threads, function, *arguments)

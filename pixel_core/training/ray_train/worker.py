@@ -65,8 +65,8 @@ def train(job: WorkerJob, line: DriverChannel, device: torch.device) -> None:
     model, vocabulary = load_for_training(job.inputs["base_model"], config.ray_train)
     if config.freeze_vision:
         freeze_vision(model)
-    lessons = SftDataset(dict(job.inputs), Renderer(job.dialogue, vocabulary))
-    order = Order(len(lessons), config.batch, f"sft/{config.seed}")
+    dataset = SftDataset(dict(job.inputs), Renderer(job.dialogue, vocabulary))
+    order = Order(len(dataset), config.batch, f"sft/{config.seed}")
     sharding = sharding_of(Scorer(model, vocabulary.banned), config, device)
     learner = _Learner(sharding, config, vocabulary, device)
     first, curve = _resume(job.work, sharding, leads)
@@ -74,9 +74,9 @@ def train(job: WorkerJob, line: DriverChannel, device: torch.device) -> None:
         line.note(f"{PHASE}: going on from step {first} of {config.steps}")
     for step in range(first, config.steps):
         taken = order.at(step)
-        share = [lessons.transcript(item) for item in taken[rank::size]]
+        share = [dataset.transcript(item) for item in taken[rank::size]]
         # A worker without a share still has to pass through the model with the others.
-        idle = silent(share[0] if share else lessons.transcript(taken[0]))
+        idle = silent(share[0] if share else dataset.transcript(taken[0]))
         row, stop = learner.step(step, share, idle, stop=leads and line.stopping())
         curve.append({"step": float(step + 1), **row})
         if leads:
@@ -85,7 +85,7 @@ def train(job: WorkerJob, line: DriverChannel, device: torch.device) -> None:
         if step + 1 == config.steps or stop or (step + 1) % config.checkpoint_every == 0:
             work = job.work if leads else None
             weights, optimizer = sharding.weights(), sharding.optimizer_state()
-            checkpoint.save(work, step + 1, weights, optimizer, curve, len(lessons))
+            checkpoint.save(work, step + 1, weights, optimizer, curve, len(dataset))
             dist.barrier()  # nobody ends before it is written
         if stop:
             return

@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from pixel_core.config import AnnotateConfig, OpenAIConfig, PipelineConfig
+from pixel_core.data.annotation.account import BudgetAccount, open_account
 from pixel_core.data.annotation.live import drive
 from pixel_core.data.annotation.requests import (
     AnnotationRequest,
@@ -18,7 +19,6 @@ from pixel_core.data.annotation.requests import (
     Procedure,
     RequestTask,
 )
-from pixel_core.data.annotation.till import BudgetAccount, open_till
 from pixel_core.media.archive import PictureArchiveWriter
 from pixel_core.models.endpoint.completion import Reply
 from pixel_core.records import Picture
@@ -112,6 +112,6 @@ def context(folder: Path, url: str, owner: str = "first", **openai: Any) -> Stag
 def drive_all(
     run: StageContext, procedures: Iterator[Any] | list[Any]
 ) -> tuple[dict[int, Any], BudgetAccount]:
-    """Drive to the end; results by position, and the till as it was then."""
-    with open_till(run) as till, closing(drive(procedures, run, till)) as results:
-        return dict(results), till
+    """Drive to the end; results by position, and the budget account as it was then."""
+    with open_account(run) as account, closing(drive(procedures, run, account)) as results:
+        return dict(results), account

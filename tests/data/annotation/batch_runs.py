@@ -14,11 +14,11 @@ from typing import Any
 
 from drawn_seeds import context_on
 
+from pixel_core.data.annotation.account import open_account
 from pixel_core.data.annotation.batch import driver as batch
 from pixel_core.data.annotation.outcome import AnnotationOutcome
 from pixel_core.data.annotation.procedure import annotate_seed
 from pixel_core.data.annotation.requests import Procedure
-from pixel_core.data.annotation.till import open_till
 from pixel_core.dev.annotator import AnnotatorServer
 from pixel_core.records import Seed, read_jsonl
 from pixel_core.workflow.parallel.team import begin, preload
@@ -71,11 +71,11 @@ class Runs:
         self, url: str, drive: Any = batch.drive, **openai: Any
     ) -> dict[int, AnnotationOutcome]:
         context = self.context(url, **openai)
-        with open_till(context) as till:
+        with open_account(context) as account:
             try:
-                return dict(drive(self.procedures(context), context, till))
+                return dict(drive(self.procedures(context), context, account))
             finally:
-                self.usd, self.remembered = till.spent_usd, till.counters.remembered
+                self.usd, self.remembered = account.spent_usd, account.counters.remembered
 
     def procedures(
         self, context: StageContext
@@ -118,9 +118,9 @@ def _drive(context: StageContext) -> None:
     os.environ["TEST_ANNOTATOR_KEY"] = KEY
     seeds = read_jsonl(context.inputs["ingest"] / "seeds.jsonl", Seed)
     config = context.config.annotate.openai
-    with open_till(context) as till:
+    with open_account(context) as account:
         procedures = (partial(annotate_seed, seed, config) for seed in seeds)
-        for _ in batch.drive(procedures, context, till):
+        for _ in batch.drive(procedures, context, account):
             pass
 
 

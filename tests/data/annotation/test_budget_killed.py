@@ -18,11 +18,11 @@ from asking import KEY, VARIABLE, Told, ask, context, drive_all, request
 from endpoint import FakeEndpoint, Reply, Seen, chat
 
 from pixel_core.config import TokenPrices
+from pixel_core.data.annotation.account import open_account
 from pixel_core.data.annotation.batch.collect import garbled_digest
 from pixel_core.data.annotation.ledger import segments
 from pixel_core.data.annotation.ledger.index import SEGMENTS
 from pixel_core.data.annotation.pricing import dollars, most_price
-from pixel_core.data.annotation.till import open_till
 from pixel_core.errors import BudgetSpent, EndpointError, PixelError
 from pixel_core.workflow.store import Store
 from pixel_core.workflow.store.workspace import StoredNotes
@@ -84,37 +84,39 @@ def test_a_budget_holds_wherever_runs_end(
 def test_what_a_killed_run_had_sent_counts_until_it_is_known(tmp_path: Path) -> None:
     run = context(tmp_path, "http://127.0.0.1:9/v1")
     for _ in range(3):  # as killed between sending and answer
-        with open_till(run) as till:
-            till.reserve(request("a"))
-            till.commit(request("a"))
-    with open_till(run) as till:
-        assert till.unsettled_usd == pytest.approx(
+        with open_account(run) as account:
+            account.reserve(request("a"))
+            account.commit(request("a"))
+    with open_account(run) as account:
+        assert account.unsettled_usd == pytest.approx(
             3 * dollars(most_price(TokenPrices(), "test", request("a")))
         )
-        assert till.spent_usd == 0
-        till.reserve(request("b"))  # and nothing is sent
+        assert account.spent_usd == 0
+        account.reserve(request("b"))  # and nothing is sent
     assert isinstance(run.progress, Told)
     assert any("whose answers never came" in note for note in run.progress.notes)
-    with open_till(context(tmp_path, "http://127.0.0.1:9/v1", "other")) as till:
-        assert till.unsettled_usd == 0
+    with open_account(context(tmp_path, "http://127.0.0.1:9/v1", "other")) as account:
+        assert account.unsettled_usd == 0
     broke = context(tmp_path, "http://127.0.0.1:9/v1", budget_usd=3 * MOST)
-    with open_till(broke) as till:
+    with open_account(broke) as account:
         with pytest.raises(BudgetSpent, match="may have been charged") as caught:
-            till.reserve(request("c"))
+            account.reserve(request("c"))
         assert caught.value.final
 
 
 def test_what_is_released_or_answered_is_settled_for_the_next_run(tmp_path: Path) -> None:
     run = context(tmp_path, "http://127.0.0.1:9/v1")
-    with open_till(run) as till:
+    with open_account(run) as account:
         for text in "ab":
-            till.reserve(request(text))
-            till.commit(request(text))
-        till.release(request("a"))
-        till.record(request("b"), b'{"choices": [{"message": {"content": "x"}}], "usage": {}}')
+            account.reserve(request(text))
+            account.commit(request(text))
+        account.release(request("a"))
+        account.record(
+            request("b"), b'{"choices": [{"message": {"content": "x"}}], "usage": {}}'
+        )
     for _ in range(2):  # with the index, and without
-        with open_till(run) as till:
-            assert till.unsettled_usd == 0
+        with open_account(run) as account:
+            assert account.unsettled_usd == 0
         for path in tmp_path.rglob("ledger.sqlite*"):
             path.unlink()
 
@@ -125,19 +127,19 @@ def test_reservations_stand_in_any_store_and_outlast_merging(
     store = Store.open(store_uri)
     run = context(tmp_path, "http://127.0.0.1:9/v1")
     run = replace(run, shared=store.notes("annotate", "one"), cache=store.cache("annotate"))
-    with open_till(run) as till:
+    with open_account(run) as account:
         for text in ("000", "111"):
-            till.reserve(request(text))
-            till.commit(request(text))
-        till.release(request("000"))
+            account.reserve(request(text))
+            account.commit(request(text))
+        account.release(request("000"))
     names = [name for name in run.shared.names() if name.startswith(SEGMENTS)]
     data, replaced, _ = segments.merged(run.shared, names)
     run.shared.put(f"{SEGMENTS}zz-merged", data)
     for name in replaced[:1]:  # a kill in between leaves the others
         run.shared.delete(name)
     for _ in range(2):
-        with open_till(run) as till:
-            assert till.unsettled_usd == pytest.approx(MOST)
+        with open_account(run) as account:
+            assert account.unsettled_usd == pytest.approx(MOST)
         for path in store.cache("annotate").glob("ledger.sqlite*"):
             path.unlink()
 
@@ -152,14 +154,14 @@ def test_a_reply_that_is_lost_counts_and_one_that_was_never_sent_does_not(
 
     with FakeEndpoint(slow) as endpoint:
         run = context(tmp_path, endpoint.url, timeout_s=0.2, budget_usd=1.0)
-        results, till = drive_all(run, [ask("000")])
+        results, account = drive_all(run, [ask("000")])
         assert results == {0: ["late"]}
-        assert till.unsettled_usd == pytest.approx(2 * MOST)
+        assert account.unsettled_usd == pytest.approx(2 * MOST)
     nobody = context(tmp_path, "http://127.0.0.1:9/v1", "other", max_retries=0)
     with pytest.raises(EndpointError, match="can't be reached"):
         drive_all(nobody, [ask("111")])
-    with open_till(nobody) as till:
-        assert till.unsettled_usd == 0
+    with open_account(nobody) as account:
+        assert account.unsettled_usd == 0
 
 
 def test_a_lost_reply_is_not_sent_again_without_money_for_it(tmp_path: Path) -> None:

@@ -72,14 +72,14 @@ def test_kill_9_at_several_moments_pays_for_nothing_twice(tmp_path: Path) -> Non
             assert process.returncode == -signal.SIGKILL
         respond.strike_at = 0
         asked = [ask(*(f"{n}-{k}" for k in range(3))) for n in range(SEEDS)]
-        results, till = drive_all(context(tmp_path, endpoint.url, concurrency=4), asked)
+        results, account = drive_all(context(tmp_path, endpoint.url, concurrency=4), asked)
     assert results == {n: [f"said {n}-{k}" for k in range(3)] for n in range(SEEDS)}
     # Only what was not recorded yet when the process died can have been sent again: of each
     # kill four requests under way, and four answers that were being stored.
     again = {question: times for question, times in respond.asked.items() if times > 1}
     assert len(again) <= 2 * 8
     # What each run paid is counted, once.
-    assert till.counters.requests == 3 * SEEDS
+    assert account.counters.requests == 3 * SEEDS
     assert len(respond.asked) == 3 * SEEDS
 
 

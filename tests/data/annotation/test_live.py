@@ -16,10 +16,10 @@ import pytest
 from asking import KEY, VARIABLE, Told, ask, context, drive_all, request
 from endpoint import FakeEndpoint, Reply, Seen, chat, failure
 
+from pixel_core.data.annotation.account import open_account
 from pixel_core.data.annotation.ledger.segments import Facts
 from pixel_core.data.annotation.live import drive
 from pixel_core.data.annotation.requests import Procedure, endpoint_of
-from pixel_core.data.annotation.till import open_till
 from pixel_core.errors import EndpointError
 from pixel_core.models.endpoint.connection import Connection
 
@@ -41,11 +41,11 @@ def slowly(seconds: float, reply: Reply) -> Reply:
 def test_each_procedure_gets_the_answers_to_its_own_questions(tmp_path: Path) -> None:
     with FakeEndpoint(echo) as endpoint:
         run = context(tmp_path, endpoint.url, concurrency=8)
-        results, till = drive_all(run, [ask(f"{n}", f"{n} again") for n in range(40)])
+        results, account = drive_all(run, [ask(f"{n}", f"{n} again") for n in range(40)])
     assert results == {n: [f"said {n}", f"said {n} again"] for n in range(40)}
     assert len(endpoint.requests) == 80
-    assert till.counters.requests == 80
-    assert till.counters.prompt_tokens == 8000
+    assert account.counters.requests == 80
+    assert account.counters.prompt_tokens == 8000
 
 
 def test_nothing_is_asked_twice(tmp_path: Path) -> None:
@@ -59,11 +59,11 @@ def test_nothing_is_asked_twice(tmp_path: Path) -> None:
         assert len(endpoint.requests) == 1
         assert set(map(str, results.values())) == {"['said the same']"}
         # Another computation, at another address, with another key.
-        again, till = drive_all(
+        again, account = drive_all(
             context(tmp_path, endpoint.url + "/", "second", timeout_s=9.0), [ask("the same")]
         )
         assert (again, len(endpoint.requests)) == ({0: ["said the same"]}, 1)
-        assert (till.spent_usd, till.counters.remembered) == (0.0, 1)
+        assert (account.spent_usd, account.counters.remembered) == (0.0, 1)
         # Another model is another question.
         drive_all(context(tmp_path, endpoint.url, "third", model="other"), [ask("the same")])
         assert len(endpoint.requests) == 2
@@ -101,8 +101,8 @@ def test_a_million_seeds_are_not_begun_at_once(tmp_path: Path) -> None:
         run = context(tmp_path, endpoint.url, concurrency=4)
         ended: set[int] = set()
         with (
-            open_till(run) as till,
-            closing(drive(procedures(), run, till)) as results,  # type: ignore[arg-type]
+            open_account(run) as account,
+            closing(drive(procedures(), run, account)) as results,  # type: ignore[arg-type]
         ):
             while len(ended) < 80:
                 ended.add(next(results)[0])
@@ -183,11 +183,11 @@ def test_dropped_connections_are_tried_again(tmp_path: Path) -> None:
             reply = yield request("a", max_tokens=1, response_format={"last": "question"})
             return reply.content
 
-        results, till = drive_all(run, [procedure])
+        results, account = drive_all(run, [procedure])
         thread.join()
     assert results == {0: "yes"}
     assert len(served) == 3
-    assert till.counters.requests == 1
+    assert account.counters.requests == 1
 
 
 def test_a_refusal_by_an_error_is_an_answer_and_costs_nothing(tmp_path: Path) -> None:
@@ -201,10 +201,10 @@ def test_a_refusal_by_an_error_is_an_answer_and_costs_nothing(tmp_path: Path) ->
     with FakeEndpoint(refuse) as endpoint:
         run = context(tmp_path, endpoint.url)
         for _ in range(2):
-            results, till = drive_all(run, [procedure])
+            results, account = drive_all(run, [procedure])
             assert results == {0: (None, "content_policy_violation")}
         assert len(endpoint.requests) == 1
-        assert till.spent_usd == 0
+        assert account.spent_usd == 0
 
 
 RUBBISH = {
@@ -232,13 +232,13 @@ def test_rubbish_is_an_outage_and_neither_kept_nor_charged(tmp_path: Path, page:
         tries = len(endpoint.requests)
         assert tries <= 20
         endpoint.respond = echo
-        results, till = drive_all(run, [ask(str(n)) for n in range(20)])
+        results, account = drive_all(run, [ask(str(n)) for n in range(20)])
     assert results == {n: [f"said {n}"] for n in range(20)}
     real = 20 * 0.00045
     # A cut completion was written by somebody: about what is seen of it counts.
-    assert real <= till.spent_usd <= real + tries * 0.0004
-    assert (till.spent_usd > real + 1e-9) == (page == RUBBISH["cut"])
-    assert till.unsettled_usd == 0
+    assert real <= account.spent_usd <= real + tries * 0.0004
+    assert (account.spent_usd > real + 1e-9) == (page == RUBBISH["cut"])
+    assert account.unsettled_usd == 0
 
 
 def test_rubbish_that_passes_is_asked_again_and_costs_what_it_says(tmp_path: Path) -> None:
@@ -248,10 +248,10 @@ def test_rubbish_that_passes_is_asked_again_and_costs_what_it_says(tmp_path: Pat
         return Reply(billed) if number == 0 else chat("yes")
 
     with FakeEndpoint(once) as endpoint:
-        results, till = drive_all(context(tmp_path, endpoint.url), [ask("a")])
+        results, account = drive_all(context(tmp_path, endpoint.url), [ask("a")])
         assert results == {0: ["yes"]}
-        assert till.spent_usd == pytest.approx(0.0025 + 0.00045)
-        assert till.counters.requests == 2
+        assert account.spent_usd == pytest.approx(0.0025 + 0.00045)
+        assert account.counters.requests == 2
         # An answer without words, for which tokens were paid, is one.
         endpoint.respond = lambda seen, n: chat(None)
         for _ in range(2):
@@ -263,15 +263,17 @@ def test_rubbish_that_passes_is_asked_again_and_costs_what_it_says(tmp_path: Pat
 def test_a_record_of_rubbish_is_not_believed(tmp_path: Path) -> None:
     """As older versions kept it: a healthy endpoint is asked, and its answer stays."""
     run = context(tmp_path, "http://127.0.0.1:9/v1")
-    with open_till(run) as till:
-        digest = bytes.fromhex(till.digest(request("a")))
-        till.ledger.record(digest, b'{"choices": []}', Facts("first", "test", "look", price=5))
+    with open_account(run) as account:
+        digest = bytes.fromhex(account.digest(request("a")))
+        account.ledger.record(
+            digest, b'{"choices": []}', Facts("first", "test", "look", price=5)
+        )
     with FakeEndpoint(echo) as endpoint:
         for _ in range(2):
             run = context(tmp_path, endpoint.url)
-            results, till = drive_all(run, [ask("a")])
+            results, account = drive_all(run, [ask("a")])
             assert results == {0: ["said a"]}
-            assert till.spent_usd == pytest.approx(0.00045)
+            assert account.spent_usd == pytest.approx(0.00045)
         assert len(endpoint.requests) == 1
 
 
@@ -337,10 +339,10 @@ def test_leaving_early_waits_shortly_and_keeps_what_was_answered(tmp_path: Path)
 
     with FakeEndpoint(respond) as endpoint:
         run = context(tmp_path, endpoint.url, timeout_s=900.0)
-        with open_till(run) as till:
-            with closing(drive([ask("quick"), ask("slow")], run, till)) as results:
+        with open_account(run) as account:
+            with closing(drive([ask("quick"), ask("slow")], run, account)) as results:
                 assert next(results) == (0, ["yes"])
-            assert till.outstanding <= 1
+            assert account.outstanding <= 1
         asked = len(endpoint.requests)
         drive_all(run, [ask("quick")])
         assert len(endpoint.requests) == asked

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_core.config import TokenPrices
+from pixel_core.data.annotation.account import open_account
 from pixel_core.data.annotation.pricing import (
     PICO,
     dollars,
@@ -26,7 +27,6 @@ from pixel_core.data.annotation.pricing import (
     view_size,
 )
 from pixel_core.data.annotation.requests import PictureView, request_json
-from pixel_core.data.annotation.till import open_till
 from pixel_core.errors import BudgetSpent
 from pixel_core.models.endpoint.completion import read_reply
 from pixel_core.records import Box, Picture
@@ -187,11 +187,11 @@ def test_the_budget_is_never_exceeded_and_can_be_raised(
             assert costs(run)["usd"] == pytest.approx(spent)
             assert f"budget of ${budget:g}" in str(caught.value)
             assert f"are spent on {len(endpoint.requests)} answers" in str(caught.value)
-        results, till = drive_all(context(tmp_path, endpoint.url, budget_usd=1.0), asked)
+        results, account = drive_all(context(tmp_path, endpoint.url, budget_usd=1.0), asked)
     assert len(results) == 12
     # Nothing was paid for twice, and what interrupted runs paid is counted.
     assert len({seen.question for seen in endpoint.requests}) == len(endpoint.requests) == 12
-    assert till.spent_usd == pytest.approx(12 * 0.00085)
+    assert account.spent_usd == pytest.approx(12 * 0.00085)
 
 
 def test_what_is_on_record_is_free(tmp_path: Path) -> None:
@@ -206,30 +206,30 @@ def test_what_is_on_record_is_free(tmp_path: Path) -> None:
 
 def test_money_set_aside_comes_back(tmp_path: Path) -> None:
     run = context(tmp_path, "http://127.0.0.1:9/v1", budget_usd=0.002)
-    with open_till(run) as till:
-        till.reserve(request("a"))
+    with open_account(run) as account:
+        account.reserve(request("a"))
         with pytest.raises(BudgetSpent) as caught:
-            till.reserve(request("b"))
+            account.reserve(request("b"))
         assert not caught.value.final
-        till.reserve(request("a"))  # the same question: it is paid for once
-        assert till.outstanding == 1
-        till.release(request("a"))
-        till.reserve(request("b"))
-        reply = till.record(request("b"), json.dumps(chat("yes").body).encode())
-        assert (reply.content, till.outstanding) == ("yes", 0)
-        assert till.spent_usd == pytest.approx(0.00045)
+        account.reserve(request("a"))  # the same question: it is paid for once
+        assert account.outstanding == 1
+        account.release(request("a"))
+        account.reserve(request("b"))
+        reply = account.record(request("b"), json.dumps(chat("yes").body).encode())
+        assert (reply.content, account.outstanding) == ("yes", 0)
+        assert account.spent_usd == pytest.approx(0.00045)
 
 
 def test_the_batch_price_is_reserved_and_paid(tmp_path: Path) -> None:
     run = context(tmp_path, "http://127.0.0.1:9/v1", budget_usd=0.002)
     body = json.dumps(chat("yes").body).encode()
-    with open_till(run) as till:
-        till.reserve(request("a"), batch=True)
-        till.reserve(request("b"), batch=True)
-        done = till.submit([(request("a"), body), (request("b"), body)], batch=True)
+    with open_account(run) as account:
+        account.reserve(request("a"), batch=True)
+        account.reserve(request("b"), batch=True)
+        done = account.submit([(request("a"), body), (request("b"), body)], batch=True)
         assert [future.result().content for future in done] == ["yes", "yes"]
-        assert till.spent_usd == pytest.approx(0.00045)
-        assert till.recall(request("b")) is not None
+        assert account.spent_usd == pytest.approx(0.00045)
+        assert account.recall(request("b")) is not None
 
 
 @few

@@ -57,15 +57,15 @@ class TurnByTurn(EmbeddedEngine):
 
 
 class Remembering(Scheduler):
-    """The real conductor, and the tickets it gave."""
+    """The real scheduler, and the request handles it gave."""
 
     def __init__(self, engine: TurnByTurn) -> None:
         super().__init__(engine)
-        self.tickets: list[RequestHandle] = []
+        self.handles: list[RequestHandle] = []
 
     def submit(self, question: Question) -> RequestHandle:
-        self.tickets.append(super().submit(question))
-        return self.tickets[-1]
+        self.handles.append(super().submit(question))
+        return self.handles[-1]
 
 
 def examples() -> list[Example]:
@@ -92,13 +92,13 @@ def examples() -> list[Example]:
 class World:
     demo: Demo
     engine: TurnByTurn
-    conductor: Remembering
+    scheduler: Remembering
     url: str = ""
 
     def both_given_up(self) -> None:
         """Wait until nobody waits for the last two questions any more."""
         deadline = time.monotonic() + 20
-        while not all(ticket.cancelled for ticket in self.conductor.tickets[-2:]):
+        while not all(handle.cancelled for handle in self.scheduler.handles[-2:]):
             assert time.monotonic() < deadline, "the questions go on with nobody there"
             time.sleep(0.01)
 
@@ -110,10 +110,10 @@ def opened(pixels: int = 4_000_000) -> Iterator[World]:
     engine = TurnByTurn(tiny.model, tiny.vocabulary)
     dialogue = tiny.prompts.dialogue
     limits = MediaLimits(bytes=BOUNDS.upload, pixels=pixels)
-    conductor = Remembering(engine)
-    with Reasoner(conductor, dialogue, name="tiny", limits=limits) as reasoner:
+    scheduler = Remembering(engine)
+    with Reasoner(scheduler, dialogue, name="tiny", limits=limits) as reasoner:
         demo = Demo(reasoner, Asker("policy", "Policy", dialogue), examples())
-        yield World(demo, engine, conductor)
+        yield World(demo, engine, scheduler)
         engine.let_go()
 
 

@@ -39,11 +39,11 @@ def test_an_upload_of_an_examples_picture_has_no_right_answer(
 
 @pytest.mark.parametrize("chosen", [None, -1, 99])
 def test_without_a_picture_nothing_is_asked(world: World, chosen: int | None) -> None:
-    before = len(world.conductor.tickets)
+    before = len(world.scheduler.handles)
     view = last(world, None, chosen, "which digit is on the red card?")
     assert "Choose a picture" in view.notice
     assert view.looking is None, "what is there stays"
-    assert len(world.conductor.tickets) == before
+    assert len(world.scheduler.handles) == before
 
 
 @pytest.mark.parametrize("question", ["", "  \n ", "why? " * 20_000])

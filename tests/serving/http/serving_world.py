@@ -51,7 +51,7 @@ class Running:
     url: str
     port: int
     gate: AdmissionControl
-    conductor: Scheduler
+    scheduler: Scheduler
     engine: HeldEngine
     server: Server
     thread: threading.Thread
@@ -82,11 +82,11 @@ def serving(
     limits = limits or Limits()
     world = memorised().world
     engine = HeldEngine(world.model, world.vocabulary)
-    conductor = Scheduler(engine, at_once=limits.max_running)
+    scheduler = Scheduler(engine, at_once=limits.max_running)
     said: list[str] = []
     parts = ChatEndpoint(
         MODEL,
-        conductor,
+        scheduler,
         dialogue or world.prompts.dialogue,
         Access(key, only_loopback=True, host=RootPath.of(root).host),
         limits=limits,
@@ -103,7 +103,7 @@ def serving(
         f"http://127.0.0.1:{port}",
         port,
         parts.gate,
-        conductor,
+        scheduler,
         engine,
         parts.server,
         thread,
@@ -117,7 +117,7 @@ def serving(
         parts.server.stop()
         thread.join(30)
         assert not thread.is_alive(), "the server did not stop"
-        conductor.close()
+        scheduler.close()
         parts.close()
 
 

@@ -68,7 +68,7 @@ def test_64_clients_at_once_get_what_each_would_alone() -> None:
         assert asyncio.run(ask_all(endpoint.url)) == alone
         assert endpoint.gate.inside == 0
         # They were generated together, not one after the other.
-        assert endpoint.conductor.counts().rounds < CLIENTS
+        assert endpoint.scheduler.counts().rounds < CLIENTS
 
 
 def test_a_full_queue_is_said_at_once(small: Running) -> None:
@@ -125,7 +125,7 @@ def test_a_client_that_goes_away_frees_its_place(small: Running, stream: bool) -
     wait_until(lambda: small.gate.inside == 0)
     small.engine.go_on.set()
     assert small.post(asking()).status_code == 200
-    counts = small.conductor.counts()
+    counts = small.scheduler.counts()
     assert (counts.answered, counts.cancelled) == (1, 1)
 
 

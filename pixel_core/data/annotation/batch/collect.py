@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Any
 
 from pixel_core.config import OpenAIConfig
+from pixel_core.data.annotation.account import BudgetAccount
 from pixel_core.data.annotation.batch.api import BatchApi, BatchState
 from pixel_core.data.annotation.batch.journal import KeptRequests, Submission
-from pixel_core.data.annotation.till import BudgetAccount
 from pixel_core.errors import EndpointError
 from pixel_core.models.endpoint.completion import is_answer, refusal_body
 from pixel_core.models.endpoint.failures import REFUSALS
@@ -112,10 +112,10 @@ class Settling:
     """``fetched`` has the digests of answers that came in, until somebody takes them out."""
 
     def __init__(
-        self, api: BatchApi, till: BudgetAccount, config: OpenAIConfig, progress: Progress
+        self, api: BatchApi, account: BudgetAccount, config: OpenAIConfig, progress: Progress
     ) -> None:
         self._api = api
-        self._till = till
+        self._account = account
         self._config = config
         self._progress = progress
         #: Batches in which a request failed.
@@ -124,10 +124,10 @@ class Settling:
 
     def set_aside(self, submission: Submission, requests: KeptRequests) -> None:
         """Reserve for what an earlier run handed in."""
-        till = self._till_of(submission)
+        account = self._till_of(submission)
         for request in requests:
-            if till.answer(till.digest(request)) is None:
-                till.reserve(request, batch=True, sent=True)
+            if account.answer(account.digest(request)) is None:
+                account.reserve(request, batch=True, sent=True)
 
     def settle(
         self, submission: Submission, state: BatchState, requests: KeptRequests
@@ -137,17 +137,17 @@ class Settling:
         What asking again won't mend is returned. Raises ``Unreachable``, after which the
         same can be done again.
         """
-        till = self._till_of(submission)
+        account = self._till_of(submission)
         open_: dict[str, int] = {}
         for place, request in enumerate(requests):
-            digest = till.digest(request)
-            if till.answer(digest) is None:
+            digest = account.digest(request)
+            if account.answer(digest) is None:
                 open_[digest] = place
             else:
                 self.fetched.add(digest)  # recorded before the run was cut off
-        failed = list(self._record(till, state, requests, open_))
+        failed = list(self._record(account, state, requests, open_))
         for place in open_.values():
-            till.release(requests[place])
+            account.release(requests[place])
         answered = submission.requests - len(open_)
         self._progress.note(
             f"batch {state.id} is {state.status}: {answered} of {submission.requests} "
@@ -157,7 +157,7 @@ class Settling:
 
     def _record(
         self,
-        till: BudgetAccount,
+        account: BudgetAccount,
         state: BatchState,
         requests: KeptRequests,
         open_: dict[str, int],
@@ -170,7 +170,7 @@ class Settling:
 
         def record() -> None:
             pairs = [(requests[open_[digest]], one.body) for digest, one in group.items()]
-            for done in till.submit(pairs, batch=True):
+            for done in account.submit(pairs, batch=True):
                 done.result()
             for digest, one in group.items():
                 if one.ending is RequestOutcome.ANSWERED:
@@ -197,11 +197,11 @@ class Settling:
                     failed.add(result.digest)
                     yield result
         record()
-        self._count_garbled(till, state, requests, open_, garbled, unknown, failed)
+        self._count_garbled(account, state, requests, open_, garbled, unknown, failed)
 
     def _count_garbled(
         self,
-        till: BudgetAccount,
+        account: BudgetAccount,
         state: BatchState,
         requests: KeptRequests,
         open_: dict[str, int],
@@ -213,10 +213,10 @@ class Settling:
         Of lines that don't even say whose they are, the dearest that they can be count."""
         lost = [digest for digest in open_ if digest in garbled]
         nameless = [digest for digest in open_ if digest not in garbled | failed]
-        nameless.sort(key=lambda digest: till.most(requests[open_[digest]]), reverse=True)
+        nameless.sort(key=lambda digest: account.most(requests[open_[digest]]), reverse=True)
         lost += nameless[:unknown]
         for digest in lost:
-            till.garbled(requests[open_[digest]], state.id)
+            account.garbled(requests[open_[digest]], state.id)
         if lost:
             self._progress.note(
                 f"batch {state.id}: {len(lost)} answers can't be read and are asked again; "
@@ -268,11 +268,11 @@ class Settling:
         return None
 
     def _till_of(self, submission: Submission) -> BudgetAccount:
-        """The till, as for the model that this batch asked: digests name the model."""
+        """The budget account for the model that this batch asked: digests name the model."""
         if submission.model == self._config.model:
-            return self._till
+            return self._account
         config = self._config.model_copy(update={"model": submission.model, "budget_usd": None})
-        return BudgetAccount(self._till.ledger, config, UnsharedNotes())
+        return BudgetAccount(self._account.ledger, config, UnsharedNotes())
 
 
 def _reasons(state: BatchState) -> str:

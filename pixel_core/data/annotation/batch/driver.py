@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from pixel_core.config import OpenAIConfig
+from pixel_core.data.annotation.account import BudgetAccount
 from pixel_core.data.annotation.batch.api import BatchApi
 from pixel_core.data.annotation.batch.journal import BatchNotes
 from pixel_core.data.annotation.batch.submit import BatchInput, BatchOffice
 from pixel_core.data.annotation.images import ShownViews
 from pixel_core.data.annotation.requests import AnnotationRequest, Procedure, request_body
-from pixel_core.data.annotation.till import BudgetAccount
 from pixel_core.errors import BudgetSpent
 from pixel_core.models.endpoint.completion import Reply, read_reply
 from pixel_core.workflow.stage import Progress, StageContext
@@ -49,7 +49,9 @@ class _Ended(Generic[T]):
 
 
 def drive(
-    procedures: Iterable[Callable[[], Procedure[T]]], context: StageContext, till: BudgetAccount
+    procedures: Iterable[Callable[[], Procedure[T]]],
+    context: StageContext,
+    account: BudgetAccount,
 ) -> Generator[tuple[int, T], None, None]:
     """Yield (position, result) of each procedure as it ends.
 
@@ -59,32 +61,32 @@ def drive(
     that can be paid for is answered, ``ConfigError`` for a request over ``max_bytes``.
     """
     config, progress = context.config.annotate.openai, context.progress
-    with _office(context, till) as office:
+    with _office(context, account) as office:
         views = ShownViews(context.inputs["ingest"] / "pictures.zip")
         try:
             office.adopt()
             office.collect()
-            yield from _Rounds[T](till, office, views, config, progress).run(procedures)
+            yield from _Rounds[T](account, office, views, config, progress).run(procedures)
         finally:
             views.close()
 
 
-def fetch_left(context: StageContext, till: BudgetAccount) -> None:
+def fetch_left(context: StageContext, account: BudgetAccount) -> None:
     """Wait for what earlier runs handed in at this endpoint, and record its answers.
 
     A live run calls it first: otherwise it would ask, and pay, a second time. Raises as
     ``drive`` does; needs neither key nor connection when nothing was left.
     """
-    with _office(context, till) as office:
+    with _office(context, account) as office:
         office.adopt()
         office.collect()
 
 
 @contextmanager
-def _office(context: StageContext, till: BudgetAccount) -> Iterator[BatchOffice]:
+def _office(context: StageContext, account: BudgetAccount) -> Iterator[BatchOffice]:
     config, progress = context.config.annotate.openai, context.progress
     api = BatchApi(config)
-    office = BatchOffice(api, BatchNotes(context.shared), till, config, progress)
+    office = BatchOffice(api, BatchNotes(context.shared), account, config, progress)
     try:
         yield office
     except BaseException:
@@ -103,13 +105,13 @@ def _office(context: StageContext, till: BudgetAccount) -> Iterator[BatchOffice]
 class _Rounds(Generic[T]):
     def __init__(
         self,
-        till: BudgetAccount,
+        account: BudgetAccount,
         office: BatchOffice,
         views: ShownViews,
         config: OpenAIConfig,
         progress: Progress,
     ) -> None:
-        self._till = till
+        self._account = account
         self._office = office
         self._views = views
         self._config = config
@@ -179,19 +181,19 @@ class _Rounds(Generic[T]):
 
     def _recall(self, request: AnnotationRequest, again: bool) -> Reply | None:
         """``again``: this run has counted that answer already, as it has those it fetched."""
-        digest = self._till.digest(request)
+        digest = self._account.digest(request)
         fetched = self._office.fetched
         if not again and digest not in fetched:
-            return self._till.recall(request)
+            return self._account.recall(request)
         fetched.discard(digest)
-        body = self._till.answer(digest)
+        body = self._account.answer(digest)
         return None if body is None else read_reply(body)
 
     def _ask(self, request: AnnotationRequest, folder: Path) -> None:
-        digest = self._till.digest(request)
+        digest = self._account.digest(request)
         if digest in self._asked:
             return
-        self._till.reserve(request, batch=True)
+        self._account.reserve(request, batch=True)
         self._asked.add(digest)
         body = request_body(request, self._config.model, self._views.urls(request))
         for name in self._config.omit:

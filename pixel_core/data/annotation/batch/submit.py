@@ -14,6 +14,7 @@ from typing import Any
 
 from pixel_core.config import OpenAIConfig
 from pixel_core.config.annotate import BatchConfig
+from pixel_core.data.annotation.account import BudgetAccount
 from pixel_core.data.annotation.batch.api import BatchApi, BatchUnreachable, Uncreated
 from pixel_core.data.annotation.batch.collect import Settling
 from pixel_core.data.annotation.batch.journal import (
@@ -23,7 +24,6 @@ from pixel_core.data.annotation.batch.journal import (
     Submission,
 )
 from pixel_core.data.annotation.requests import AnnotationRequest
-from pixel_core.data.annotation.till import BudgetAccount
 from pixel_core.errors import ConfigError, EndpointError
 from pixel_core.workflow.stage import Progress
 
@@ -104,16 +104,16 @@ class BatchOffice:
         self,
         api: BatchApi,
         notes: BatchNotes,
-        till: BudgetAccount,
+        account: BudgetAccount,
         config: OpenAIConfig,
         progress: Progress,
     ) -> None:
         self._api = api
         self._notes = notes
-        self._till = till
+        self._account = account
         self._config = config
         self._progress = progress
-        self._settling = Settling(api, till, config, progress)
+        self._settling = Settling(api, account, config, progress)
 
     @property
     def fetched(self) -> set[str]:

@@ -30,25 +30,25 @@ COSTS = "costs.json"
 
 
 @contextmanager
-def open_till(context: StageContext) -> Iterator[BudgetAccount]:
-    """Hold the stage's notes (waiting for another run that does) and open the till."""
+def open_account(context: StageContext) -> Iterator[BudgetAccount]:
+    """Hold the stage's notes (after another run that does) and open the budget account."""
     config = context.config.annotate.openai
     with open_ledger(context.shared, context.cache, context.progress) as ledger:
-        till = BudgetAccount(ledger, config, context.work)
-        if till.unsettled_usd:
+        account = BudgetAccount(ledger, config, context.work)
+        if account.unsettled_usd:
             context.progress.note(
-                f"up to ${till.unsettled_usd:.4f} may have been charged for requests whose "
+                f"up to ${account.unsettled_usd:.4f} may have been charged for requests whose "
                 "answers never came (a run was killed, or a connection broke); the budget "
                 "counts it as spent"
             )
         try:
-            yield till
+            yield account
         finally:
-            till.write_costs()
+            account.write_costs()
 
 
 class BudgetAccount:
-    """See ``open_till``. Safe to use from several threads."""
+    """See ``open_account``. Safe to use from several threads."""
 
     def __init__(self, ledger: Ledger, config: OpenAIConfig, work: Workspace) -> None:
         self._ledger = ledger
@@ -283,7 +283,7 @@ class BudgetAccount:
     ) -> Future[Reply]:
         done: Future[Reply] = Future()
 
-        def account(stored: Future[None]) -> None:
+        def settle(stored: Future[None]) -> None:
             self._budget.pay(self._digest(request), entry.facts, metered)
             if not done.set_running_or_notify_cancel():
                 return
@@ -293,5 +293,5 @@ class BudgetAccount:
             else:
                 done.set_result(reply)
 
-        stored.add_done_callback(account)
+        stored.add_done_callback(settle)
         return done

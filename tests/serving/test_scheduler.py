@@ -19,8 +19,8 @@ from pixel_core.serving.scheduler import Scheduler
 
 
 def test_an_episode_is_told_turn_by_turn_and_then_answered() -> None:
-    with conducting() as (conductor, _):
-        events = list(conductor.submit(known(2)).events())
+    with conducting() as (scheduler, _):
+        events = list(scheduler.submit(known(2)).events())
     *steps, answer = events
     assert [type(event) for event in events] == [AnswerStep] * 3 + [Answer]
     assert [step.number for step in steps] == [1, 2, 3]
@@ -41,14 +41,14 @@ def test_an_episode_is_told_turn_by_turn_and_then_answered() -> None:
 
 
 def test_questions_that_come_while_others_run_join_them() -> None:
-    with conducting() as (conductor, engine):
+    with conducting() as (scheduler, engine):
         engine.go_on.clear()
-        first = conductor.submit(known(2))
+        first = scheduler.submit(known(2))
         while not engine.calls:
             pass
-        others = [conductor.submit(known(number % 4)) for number in range(7)]
+        others = [scheduler.submit(known(number % 4)) for number in range(7)]
         engine.go_on.set()
-        answers = [ticket.answer() for ticket in (first, *others)]
+        answers = [handle.answer() for handle in (first, *others)]
     # Alone, then with the seven that came; each turn of all is one call.
     assert engine.calls[:2] == [1, 8]
     expected = memorised().turns
@@ -68,15 +68,15 @@ def test_sixteen_askers_get_what_each_gets_alone(sampling) -> None:
         for n in range(16)
     ]
     wanted = [alone(one.opening, one.dialogue, sampling, one.seed) for one in asked]
-    conductor = Scheduler(EmbeddedEngine(world.model, world.vocabulary), at_once=16)
+    scheduler = Scheduler(EmbeddedEngine(world.model, world.vocabulary), at_once=16)
     try:
         with ThreadPoolExecutor(16) as threads:
-            answers = list(threads.map(lambda one: conductor.submit(one).answer(), asked))
+            answers = list(threads.map(lambda one: scheduler.submit(one).answer(), asked))
             backwards = list(
-                threads.map(lambda one: conductor.submit(one).answer(), reversed(asked))
+                threads.map(lambda one: scheduler.submit(one).answer(), reversed(asked))
             )
     finally:
-        conductor.close()
+        scheduler.close()
     first = [texts(one)[:1] for one in answers]
     assert first == [one[:1] for one in wanted]
     assert [texts(one) for one in reversed(backwards)] == [texts(one) for one in answers]
@@ -84,10 +84,10 @@ def test_sixteen_askers_get_what_each_gets_alone(sampling) -> None:
 
 
 def test_a_seed_decides_what_is_sampled() -> None:
-    with conducting() as (conductor, _):
+    with conducting() as (scheduler, _):
         hot = WARM.model_copy(update={"temperature": 5.0})
-        tickets = [conductor.submit(known(0, sampling=hot, seed=n % 2)) for n in range(4)]
-        said = [texts(ticket.answer()) for ticket in tickets]
+        handles = [scheduler.submit(known(0, sampling=hot, seed=n % 2)) for n in range(4)]
+        said = [texts(handle.answer()) for handle in handles]
     assert said[0] == said[2]
     assert said[1] == said[3]
     assert said[0] != said[1]
@@ -95,9 +95,9 @@ def test_a_seed_decides_what_is_sampled() -> None:
 
 def test_without_operations_no_call_is_made_beside_those_who_may() -> None:
     without = known(1).dialogue.model_copy(update={"operations": "none"})
-    with conducting() as (conductor, _):
-        barred = conductor.submit(Question(memorised().openings[1], without))
-        free = conductor.submit(known(1))
+    with conducting() as (scheduler, _):
+        barred = scheduler.submit(Question(memorised().openings[1], without))
+        free = scheduler.submit(known(1))
         assert texts(free.answer()) == memorised().turns[1]
         answer = barred.answer()
     assert answer.operations == 0
@@ -105,7 +105,7 @@ def test_without_operations_no_call_is_made_beside_those_who_may() -> None:
 
 
 def test_what_is_cached_goes_with_its_episode_and_no_sooner() -> None:
-    with conducting() as (conductor, engine):
+    with conducting() as (scheduler, engine):
         without = known(0).dialogue.model_copy(update={"operations": "none"})
         mixed = [known(1), Question(memorised().openings[0], without)]
         # Two calls a round: the second must not cost the first its keys and values.
@@ -119,25 +119,25 @@ def test_what_is_cached_goes_with_its_episode_and_no_sooner() -> None:
         engine._feed = counted
         # Both come in while another's turn is held up, so they begin in one round.
         engine.go_on.clear()
-        gate = conductor.submit(known(0))
+        gate = scheduler.submit(known(0))
         while not engine.calls:
             pass
-        tickets = [conductor.submit(one) for one in mixed]
+        handles = [scheduler.submit(one) for one in mixed]
         engine.go_on.set()
-        for ticket in (gate, *tickets):
-            ticket.answer()
+        for handle in (gate, *handles):
+            handle.answer()
         *prompts, second = fed
         assert len(prompts) == 3
         assert second < min(prompts)  # it fed its crop, not all over again
         for _ in range(3):
-            conductor.submit(known(1)).answer()
-        conductor.submit(known(0)).answer()
+            scheduler.submit(known(1)).answer()
+        scheduler.submit(known(0)).answer()
         assert engine.cached <= 1
     assert engine.cached == 0
 
 
 def test_an_event_loop_hears_the_turns_without_being_held_up() -> None:
-    async def ask(conductor: Scheduler) -> tuple[list[list[object]], int]:
+    async def ask(scheduler: Scheduler) -> tuple[list[list[object]], int]:
         beats = 0
 
         async def beat() -> None:
@@ -147,15 +147,15 @@ def test_an_event_loop_hears_the_turns_without_being_held_up() -> None:
                 await asyncio.sleep(0.001)
 
         async def one(number: int) -> list[object]:
-            return [event async for event in conductor.submit(known(number)).events_async()]
+            return [event async for event in scheduler.submit(known(number)).events_async()]
 
         beating = asyncio.create_task(beat())
         heard = await asyncio.gather(*(one(number % 4) for number in range(16)))
         beating.cancel()
         return heard, beats
 
-    with conducting() as (conductor, _):
-        heard, beats = asyncio.run(ask(conductor))
+    with conducting() as (scheduler, _):
+        heard, beats = asyncio.run(ask(scheduler))
     for number, events in enumerate(heard):
         assert texts(events[-1]) == memorised().turns[number % 4]
         assert len(events) == len(memorised().turns[number % 4]) + 1
@@ -163,17 +163,17 @@ def test_an_event_loop_hears_the_turns_without_being_held_up() -> None:
 
 
 def test_counts_tell_what_was_done() -> None:
-    with conducting() as (conductor, _):
+    with conducting() as (scheduler, _):
         threads = [
-            threading.Thread(target=conductor.submit(known(number)).answer)
+            threading.Thread(target=scheduler.submit(known(number)).answer)
             for number in (1, 2, 3)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        counts = conductor.counts()
-        assert conductor.alive
+        counts = scheduler.counts()
+        assert scheduler.alive
     assert (counts.answered, counts.turns) == (3, 2 + 3 + 2)
     assert (counts.operations, counts.failed_operations) == (3, 1)
     assert 0 < counts.engine_seconds <= counts.round_seconds
