@@ -238,7 +238,8 @@ def _asked(
             context.progress.note(f"warning: {warning}")
         if remembered := account.counters.remembered:
             context.progress.note(
-                f"{remembered} answers were on record and cost nothing (${account.saved_usd:.2f})"
+                f"{remembered} answers were on record and cost nothing "
+                f"(${account.saved_usd:.2f})"
             )
     return summary
 
