@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Console
-from rich.table import PageTable as RichTable
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from flows.consoles import plain_console

@@ -131,10 +131,10 @@ def demo(
 ) -> None:
     """Serve a page where the model is asked about pictures, and watched step by step."""
     with clear_endings(debug):
-        from flows.cli.demo import ServeOptions, serve_demo
+        from flows.cli.demo import DemoOptions, serve_demo
 
         serve_demo(
-            ServeOptions(
+            DemoOptions(
                 profile=profile,
                 overrides=tuple(overrides or ()),
                 store=store,
