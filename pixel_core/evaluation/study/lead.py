@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pixel_core.evaluation.study.claims import Held
 from pixel_core.evaluation.study.results import RunResult
 from pixel_core.evaluation.study.summary import Study
 
@@ -16,6 +17,7 @@ def lead(study: Study, *, quick: bool = False) -> list[str]:
         if quick
         else "",
         _how_often(study),
+        _where_met(study),
         _carried_by(study),
         _missed(study),
         _mixed(study),
@@ -38,16 +40,25 @@ def missed_words(runs: Sequence[RunResult]) -> str:
 
 
 def _how_often(study: Study) -> str:
-    if not study.held:
+    return _held_on(study.held)
+
+
+def _where_met(study: Study) -> str:
+    if not study.held_where_met:
         return ""
-    count = len(study.base_models)
-    every = [
-        {seed for seed, held in found.by_base_model.items() if held} for found in study.held
-    ]
-    together = len(set.intersection(*every))
-    parts = [f"{held.words} on {held.count}" for held in study.held]
+    found = _held_on(study.held_where_met)
+    return f"Without the seeds whose warm start missed its rule: {found[0].lower()}{found[1:]}"
+
+
+def _held_on(found: Sequence[Held]) -> str:
+    """How many base models each claim holds on, and all of them together."""
+    if not found:
+        return ""
+    count = len({seed for one in found for seed in one.by_base_model})
+    every = [{seed for seed, held in one.by_base_model.items() if held} for one in found]
+    parts = [f"{one.words} on {one.count}" for one in found]
     if len(parts) > 1:
-        parts.append(f"all of it on {together}")
+        parts.append(f"all of it on {len(set.intersection(*every))}")
     return f"Of {_count(count, 'base model')}: {'; '.join(parts)}."
 
 

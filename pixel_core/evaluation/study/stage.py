@@ -71,7 +71,7 @@ def study_stage(
         rows.append(row)
     stage = Stage(
         NAME,
-        4,
+        5,
         _SECTIONS,
         tuple(inputs),
         RUN,

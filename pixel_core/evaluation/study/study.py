@@ -1,8 +1,7 @@
-"""The stage ``study``: all cells' curves and answers in, ``study.json`` and a page out.
-
-``study.json``: ``runs`` (a row a cell), ``claims`` (claim, verdict, evidence), ``held`` (on
-which base models), ``arms`` (means with intervals), ``differences`` (``full`` minus each arm),
-``sentences`` and ``provenance`` (command, code, machine, time).
+"""The stage ``study``: all cells' curves and answers in, ``study.json``: ``runs`` (a row a cell), ``claims`` (claim, verdict, evidence), ``held`` (on
+which base models), ``held_where_rule_met`` (the same without the seeds whose warm start missed
+its rule; empty where none did), ``arms`` (means with intervals), ``differences`` (``full``
+minus each arm), ``sentences`` and ``provenance`` (command, code, machine, time).
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ def run(
         "runs": [_run_row(run, config.claims.digit_kinds) for run in runs],
         "claims": [asdict(verdict) for verdict in study.verdicts],
         "held": [asdict(held) for held in study.held],
+        "held_where_rule_met": [asdict(held) for held in study.held_where_met],
         "arms": {name: _arm(arm, config.arms[name].text) for name, arm in study.arms.items()},
         "differences": {
             name: {measure: asdict(found) for measure, found in by.items()}

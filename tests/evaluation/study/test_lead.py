@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -83,6 +84,18 @@ def test_missed_rules_and_mixed_machines_lead() -> None:
     assert "1 of 3 runs began at a warm start that never met" in missed
     assert "2 different ways" in mixed
     assert "CPU 1, 2 cores, AVX2; CPU 2, 2 cores, AVX512, ONEDNN_MAX_CPU_ISA=AVX2" in mixed
+
+
+def test_what_holds_without_the_missed_rules_is_said_next() -> None:
+    runs = [*PAIR, run("full", (1, 0, 2), selected=False)]
+    every = [Held("1a", "the trap without curiosity", {0: True, 1: False})]
+    met = [Held("1a", "the trap without curiosity", {0: True})]
+    first, second, *_ = lead(replace(study(runs, every), held_where_met=met))
+    assert first == "Of 2 base models: the trap without curiosity on 1."
+    assert second == (
+        "Without the seeds whose warm start missed its rule: of 1 base model: the trap "
+        "without curiosity on 1."
+    )
 
 
 @given(st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=5))

@@ -282,6 +282,40 @@ def test_cells_that_answered_other_questions_are_refused(tmp_path: Path) -> None
         run(other, rows(), PROVENANCE)
 
 
+def test_claims_are_judged_again_without_the_seeds_that_missed_their_rule(
+    context: StageContext,
+) -> None:
+    run(context, rows(), PROVENANCE)
+    whole = json.loads((context.out / "study.json").read_text())
+    assert whole["held_where_rule_met"] == []
+    cells = rows()
+    for row in cells:
+        # Of one arm: its seed is left out of the others too.
+        if row["seeds"][1] == 1 and row["arm"] == "full":
+            row["warm_start_metrics"] = {"selected": False, "passed_at": 45, "steps": 140}
+    run(context, cells, PROVENANCE)
+    values = json.loads((context.out / "study.json").read_text())
+    assert values["arms"]["full"]["missed_rule"] == "rule missed in 1 of 2"
+    assert [claim["verdict"] for claim in values["claims"]] == [
+        claim["verdict"] for claim in whole["claims"]
+    ]
+    for claim in values["claims"]:
+        before, found, after = claim["evidence"].partition(
+            " Without the seeds that missed it: "
+        )
+        assert found
+        assert "never met its rule" in before or "full" not in claim["claim"]
+        assert "never met its rule" not in after
+    trapped = next(claim for claim in values["claims"] if claim["claim"].startswith("1a."))
+    assert "the one run ends" in trapped["evidence"]
+    # The other way round: with the same marks everywhere, nothing is left to judge.
+    for row in cells:
+        row["warm_start_metrics"] = {"selected": False}
+    run(context, cells, PROVENANCE)
+    values = json.loads((context.out / "study.json").read_text())
+    assert values["held_where_rule_met"] == []
+
+
 def test_a_study_without_the_full_arm_marks_what_missed_its_rule(
     context: StageContext,
 ) -> None:
