@@ -1,4 +1,6 @@
-"""The stage ``study``: all cells' curves and answers in, ``study.json``: ``runs`` (a row a cell), ``claims`` (claim, verdict, evidence), ``held`` (on
+"""The stage ``study``: all cells' curves and answers in, ``study.json`` and a page out.
+
+``study.json``: ``runs`` (a row a cell), ``claims`` (claim, verdict, evidence), ``held`` (on
 which base models), ``held_where_rule_met`` (the same without the seeds whose warm start missed
 its rule; empty where none did), ``arms`` (means with intervals), ``differences`` (``full``
 minus each arm), ``sentences`` and ``provenance`` (command, code, machine, time).
