@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
-from importlib.metadata import Distribution, distributions
+import tomllib
+from importlib.metadata import Distribution, distributions, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,36 @@ def test_the_lock_is_what_the_project_resolves_to() -> None:
     if any(name.startswith("nvidia-") for name in expected):
         pytest.skip("a CUDA build of torch brings packages of its own")
     assert locked() == expected
+
+
+#: Imported in the environments of the GPU plane alone, which have locks of their own.
+GPU_PLANE = {"deepspeed", "openrlhf", "vllm"}
+
+
+def test_what_is_imported_is_declared() -> None:
+    """Not only brought along by another package, which may stop to."""
+    ours = {"flows", "tasks", "pixel_core", "profiles"}
+    imported = set()
+    for package in ("flows", "tasks", "pixel_core"):
+        for file in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    imported |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom):
+                    imported.add(str(node.module).partition(".")[0])
+    outside = imported - ours - GPU_PLANE - set(sys.stdlib_module_names)
+    providers = packages_distributions()
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    declared = {
+        canonicalize_name(Requirement(line).name)
+        for line in settings["project"]["dependencies"]
+    }
+    undeclared = {
+        name
+        for name in outside
+        if not declared & {canonicalize_name(found) for found in providers.get(name, [name])}
+    }
+    assert not undeclared
 
 
 def test_what_is_installed_fits_together() -> None:
