@@ -23,7 +23,7 @@ _START, _END, _SCAN = b"\xd8", b"\xd9", b"\xda"
 
 
 def most_scans(pixels: int) -> int:
-    """Of an honest picture of so many pixels, ``MAX_SCANS`` at most."""
+    """The most scans a legitimate JPEG of this size has."""
     return min(MAX_SCANS, max(_ALWAYS, _MAX_PASSED // max(1, pixels)))
 
 

@@ -16,9 +16,9 @@ _PATIENCE = 3
 class EngineHealth:
     """Counts turns that broke down, and tells a broken engine from questions that break it.
 
-    Askers choose the questions, so that no number of theirs says that the engine is at fault:
-    those who ask alone could end it for everybody. After some in a row it is asked something
-    of our own, which is answered wherever anything is.
+    User input alone cannot prove the engine broken; otherwise one client could end it for
+    everybody. After several failures in a row the engine is asked a question of our own, which
+    a working engine always answers.
     """
 
     def __init__(self, engine: AnsweringEngine) -> None:

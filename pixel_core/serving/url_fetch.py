@@ -1,10 +1,9 @@
 """Pictures and videos by URL, from hosts that were named, and never from a private network.
 
-A URL in a question is a stranger's wish that this machine ask another one. So only hosts on
-a list are asked; their name is resolved once, every address it has must be a public one, and
-the connection goes to the address that was checked (a name could resolve to another the next
-time). A redirect is a new wish: it is checked again. No proxy of the environment is used,
-since it would resolve the name by itself.
+Fetching a user's URL risks SSRF. So only hosts on a list are contacted. The name is resolved
+once, every address must be public, and the connection goes to the address that was checked (the
+name could resolve to another next time). A redirect is checked again. No proxy from the
+environment is used, since a proxy would resolve the name itself.
 """
 
 from __future__ import annotations

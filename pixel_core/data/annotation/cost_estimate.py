@@ -128,7 +128,7 @@ def _some_cue(seed: Seed) -> Cue | FrameCue:
     )
 
 
-#: Train seeds that are looked at; of more, every so-manieth.
+#: Train seeds that are counted; larger sets are sampled evenly.
 SAMPLE = 1000
 #: Answers to a task from which their mean stands for the next.
 _ENOUGH = 20

@@ -62,10 +62,10 @@ def limits_of(*, picture_bytes: int, **changes: Any) -> Limits:
     return Limits(max_picture_bytes=picture_bytes, max_body_bytes=body, **changes)
 
 
-# Who may come in: so many requests run, so many wait, and all others come back later.
+# Admission control: N requests run, M wait, the rest get 429.
 #
-# A place is for a request that has come in full. What is still being sent has bounds of its
-# own, so that those who send slowly keep nobody from an idle engine.
+# A slot is for a request that has arrived in full. Uploads in progress have their own limits,
+# so that slow senders never keep others from an idle engine.
 
 
 class AdmissionControl:

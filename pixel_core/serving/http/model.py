@@ -1,7 +1,7 @@
-"""Threads for what would hold up the event loop, and that hold up no process's end.
+"""Thread pool for blocking work; never delays exit.
 
-The standard library's pool is joined when the interpreter ends, whatever its threads do then:
-a decoder can't be told to stop.
+The standard library joins its pool when the interpreter ends, whatever the threads are doing,
+and a decoder cannot be interrupted.
 """
 
 from __future__ import annotations

@@ -52,8 +52,7 @@ class FolderFile:
 class FolderMemory:
     """Texts by (kind, folder, file), below ``PIXEL_CACHE``. For several threads and processes.
 
-    A memory that can't be used is no fault of the user's data: it is told of once in the
-    log, and then nothing is remembered.
+    If the cache is unusable, log once and go on without it.
     """
 
     def __init__(self) -> None:
