@@ -61,7 +61,7 @@ class TimedOut(InferenceError):
 
 
 class Cancelled(InferenceError):
-    """Whoever asked went away, or the model was closed, before the answer."""
+    """The client went away, or the model was closed, before the answer."""
 
 
 class EngineFailed(InferenceError):

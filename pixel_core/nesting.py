@@ -1,9 +1,9 @@
 """How deep a text nests, told before anything parses it.
 
-Python's parsers of JSON and TOML recurse, and stop where the interpreter's limit happens to be
-reached: at another depth whenever the caller's own stack is another, and with little stack left
-for whoever handles the error. Here the depth is counted first, without recursion, in time that
-grows with the text alone, and what nests deeper than ``MAX_DEPTH`` is refused at any stack.
+Python's parsers of JSON and TOML recurse, and fail at the interpreter's recursion limit: at a
+depth that depends on the caller's own stack, with little stack left to handle the error. Here
+the depth is counted first, without recursion, in time linear in the text, and what nests deeper
+than ``MAX_DEPTH`` is refused at any stack.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ class FrameCue(Record):
 
 
 class Provenance(Record):
-    """Where a seed comes from. Empty fields were not stated by whoever published it."""
+    """Where a seed comes from. Empty fields were not stated by its publisher."""
 
     #: The kind of source, with a name where there are several ("hub:TIGER-Lab/...").
     source: str

@@ -23,7 +23,7 @@ from pixel_core.garbage import garbage_kept
 def _end_with_parent(listener: socket.socket) -> None:
     said = sys.stdin.buffer.read().split()
     if said:
-        # Whoever reads what the run printed must not wait for the server's end.
+        # A reader of the run's output must not wait for the server's end.
         with open(os.devnull, "r+b") as nothing:
             for stream in (0, 1, 2):
                 os.dup2(nothing.fileno(), stream)

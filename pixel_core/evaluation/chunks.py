@@ -1,6 +1,6 @@
 """Questions answered chunk by chunk, each durable before the next.
 
-Whoever answers - worker processes of this machine, Ray actors, or one engine that works on
+The answering side - worker processes of this machine, Ray actors, or one engine that works on
 many episodes at once by itself - a chunk is written to the workspace when it is done. A killed
 run loses the chunks that were being answered and goes on with them; what was kept is never
 asked again.

@@ -32,7 +32,7 @@ from pixel_core.workflow.stage import Progress
 # they were made.
 
 
-#: Answers graded between two words to whoever watches: a slow grader does some a second.
+#: Answers graded between two progress updates: a slow grader does some a second.
 _TOLD_EVERY = 200
 
 #: A question's id and a sample's number.

@@ -24,7 +24,7 @@ MAX_ASPECT_RATIO = 200
 
 def check_shape(width: int, height: int) -> None:
     """Raise ``MediaError`` for a picture that can't be shown under any budget: one without
-    pixels, or with sides over 200 : 1. Whoever takes in a picture asks here first, so that
+    pixels, or with sides over 200 : 1. Code that takes in a picture asks here first, so that
     no later stage meets one that ``fit`` refuses."""
     if width < 1 or height < 1:
         raise MediaError(f"a picture of {width} x {height} pixels has nothing to show")

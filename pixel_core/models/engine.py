@@ -151,7 +151,7 @@ class EmbeddedEngine:
     ) -> None:
         """Sample a token a row until all rows ended their turn.
 
-        What a row draws depends on its place and step alone, so whoever shares its
+        What a row draws depends on its place and step alone, so which others share its
         sequence or left the batch does not change what it samples.
         """
         rows, limit = turn.tokens_rt.shape

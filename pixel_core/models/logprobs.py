@@ -21,7 +21,8 @@ def forbid(logits: Tensor, banned: tuple[int, ...]) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _mask(size: int, banned: tuple[int, ...], device: torch.device) -> Tensor:
-    # A plain tensor, whoever asks first: one made for generation could not be trained with.
+    # A plain tensor, whichever caller comes first: one made for generation could not be trained
+    # with.
     with torch.inference_mode(False):
         mask = torch.zeros(size, dtype=torch.bool, device=device)
         mask[list(banned)] = True

@@ -3,7 +3,7 @@ r"""Where a turn marks its answer: ``\boxed{B}``, ``<answer>B</answer>``, a thou
 A box inside a thought (``<think>...</think>``) is a draft: only what follows the last thought
 counts, and a thought that never ends has no answer. Boxes: the last one decides. Tags
 (``<answer>``, GLM-V's ``<|begin_of_box|>``): each is read, and one that ends the turn need not
-be closed. Box and tags must agree: whoever reads them calls the turn right only where every one
+be closed. Box and tags must agree: a reader calls the turn right only where every one
 of them is (``marked``).
 """
 

@@ -13,7 +13,7 @@ has ``\fbox{B}`` and ``\boxed 5``. All readers take an answer out of it here.
 | ``So it is \boxed{B}.`` | ``B`` |
 | ``\boxed{A} or \boxed{B}``, ``\boxed{B`` | as it is: which is meant, nobody can tell |
 
-What still has a box in it is refused by whoever reads it. (A model's answer is read by
+Readers refuse what still has a box in it. (A model's answer is read by
 ``rewards.grading.extract_boxed``: of several boxes the last, as it thinks while it writes.)
 Source: MATH's ``last_boxed_only_string``, Pixel Reasoner's ``handle_boxed``.
 """

@@ -42,7 +42,7 @@ class Engine(Protocol):
         endpoint) can't see to it: what it says is then judged by the text. Callers leave the
         argument out while it is empty.
 
-        ``seeds``, one a transcript: what each says is then drawn from its own number, whoever
+        ``seeds``, one a transcript: what each says is then drawn from its own number, whatever
         else is in the call. An engine that samples elsewhere draws as it likes.
         """
         ...

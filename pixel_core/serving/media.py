@@ -174,7 +174,7 @@ def _check_file(path: Path, most: int) -> None:
     try:
         about = path.stat()
     except FileNotFoundError:
-        return  # said by whoever opens it
+        return  # the reader that opens it says so
     except (OSError, ValueError) as error:  # a name too long, or with a zero byte in it
         raise MediaError(f"{str(path)[:200]!r} can't be opened: check the path") from error
     if not stat.S_ISREG(about.st_mode):
@@ -196,7 +196,7 @@ def _head(content: Path | bytes) -> bytes:
         with content.open("rb") as file:
             return file.read(_HEAD)
     except OSError:
-        return b""  # said by whoever opens it as a picture
+        return b""  # the reader that opens it as a picture says so
 
 
 def is_video(head: bytes) -> bool:

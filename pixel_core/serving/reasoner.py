@@ -106,7 +106,7 @@ class Reasoner:
     def stream(
         self, media: Media, question: str, **how: Unpack[How]
     ) -> Iterator[AnswerStep | Answer]:
-        """Each turn when it was made, and the answer last. Whoever stops listening ends it."""
+        """Each turn as it is made, then the answer. Ends when the caller stops iterating."""
         return self.submit(media, question, **how).events()
 
     def stream_async(

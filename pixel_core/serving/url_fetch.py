@@ -250,5 +250,5 @@ def _too_slow(named: str, limits: UrlLimits) -> MediaError:
 
 
 def _named(place: SplitResult) -> str:
-    """The URL without what may be a secret of whoever gave it: its query."""
+    """The URL without its query, which may hold a secret of the user."""
     return f"{place.scheme}://{place.netloc[:80]}{place.path[:80]}"

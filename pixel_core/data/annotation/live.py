@@ -44,7 +44,7 @@ class Rate:
 
     A thing larger than the burst waits until it is paid for, then goes as a whole: with it a
     minute may have as much more as it is large. Safe to use from several
-    threads; whoever takes first goes first.
+    threads; first come, first served.
     """
 
     def __init__(

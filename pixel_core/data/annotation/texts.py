@@ -18,7 +18,7 @@ MAX_FEW_WORDS = 120
 #: What the dialogue would take for structure, or reads as a final answer.
 _STRUCTURE = re.compile(r"<\|[^|<>]*\|>|</?tool_(call|response)>|</?tools>|\\boxed")
 
-#: Words of the annotator's own work that would puzzle whoever sees only the picture.
+#: Words of the annotator's own work that would puzzle a reader who sees only the picture.
 _TRADE = re.compile(
     r"\b(?:crop(?:s|ped|ping)?|bounding|bbox|coordinates?|annotat\w+|red rectangle"
     r"|(?:the|this|given|correct|provided) answer|answer (?:is|was) given)\b",

@@ -225,7 +225,7 @@ class _RecordReader:
         replayed = PortableRecord(tuple(_texts(message) for message in messages))
         check_ours(record.returned(), replayed.returned())
         pictures = tuple(self._kept(*one) for one in loaded)
-        # Whoever says otherwise: what is trained on is no question to test with.
+        # Whatever the record says: training data cannot be a test question.
         return trajectory, seed.model_copy(update={"pictures": pictures, "split": Split.TRAIN})
 
     def _theirs(self, record: PortableRecord, files: list[Files]) -> tuple[Trajectory, Seed]:

@@ -41,7 +41,7 @@ class EndpointReply:
 
 
 class Terms:
-    """What whoever asks wants to know of each try. As it stands here: nothing."""
+    """Hooks for what a caller wants to know of each try. The base class ignores them."""
 
     def ready(self) -> None:
         """Called before each try, outside the slots; it may raise to send nothing more."""

@@ -18,7 +18,7 @@ class Stopped(Exception):
 
 
 class Throttle:
-    """At most ``most`` slots. After ``stop`` whoever waits for anything gets ``Stopped``."""
+    """At most ``most`` slots. After ``stop`` every waiter gets ``Stopped``."""
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -45,7 +45,9 @@ def together(calls: Iterable[Callable[[], T]], at_once: int) -> list[T]:
         for _ in range(count):
             number, result, error = ended.get()
             if isinstance(error, Stopped):
-                stopped = error  # whoever failed stopped the others first, and is told next
+                stopped = (
+                    error  # the failed one stopped the others first; its error comes next
+                )
             elif error is not None:
                 raise error
             results[number] = result  # type: ignore[assignment]

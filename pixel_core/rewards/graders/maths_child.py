@@ -1,7 +1,7 @@
 r"""The program that compares mathematical expressions, one question a line.
 
 Run as a file, by ``maths_judge.Judge``: it imports nothing of this project, so that it starts
-quickly and can be started in isolation. Whoever reads model output with sympy has to expect
+quickly and can be started in isolation. Code that reads model output with sympy has to expect
 expressions that never end or eat all memory: the address space is limited here, and the
 processor seconds of each question. What exceeds them ends this process; the judge starts
 another.

@@ -77,7 +77,7 @@ def ask_both(
 ) -> Iterator[AnswerPair]:
     """How both stand: after each turn of either, and once a second, until both are over.
 
-    ``seconds``: allowed to each. Raises what ``Reasoner.submit`` raises. Whoever stops
+    ``seconds``: allowed to each. Raises what ``Reasoner.submit`` raises. A caller that stops
     listening ends both.
     """
     heard: queue.SimpleQueue[tuple[str, Event]] = queue.SimpleQueue()

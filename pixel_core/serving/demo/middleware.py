@@ -20,7 +20,7 @@ from pixel_core.serving.http.origins import RootPath
 
 # The files that visitors gave: the only ones of this machine that a question may name.
 #
-# Gradio hands a picture on by its path, and whoever asks may write any path there. Where the
+# Gradio hands a picture on by its path, and a client may write any path there. Where the
 # page is mounted in another application Gradio itself checks none.
 
 
@@ -162,8 +162,8 @@ class DemoMiddleware:
             self._coming -= coming
 
     def close(self) -> None:
-        """To whoever still listens it is as if the visitor had left: answers without an end
-        (a page's heartbeat) end. Called in the server's own loop."""
+        """Tell handlers that still listen that the visitor left: endless answers (a page's
+        heartbeat) end. Called in the server's own loop."""
         self._closing.set()
 
     def _refused(self, scope: Scope) -> tuple[int, str] | None:

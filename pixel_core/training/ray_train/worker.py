@@ -34,7 +34,7 @@ _WATCHED: tuple[str, ...] = ("loss", "token_accuracy")
 
 
 class DriverChannel(Protocol):
-    """To whoever started the training; only the first worker uses it."""
+    """To the process that started the training; only the first worker uses it."""
 
     def update(self, done: int, total: int, metrics: Row) -> None: ...
 

@@ -1,4 +1,4 @@
-"""What a job says to whoever follows its log: one line of JSON an event.
+"""What a job tells the followers of its log: one line of JSON an event.
 
 Everything else in the log (warnings of libraries, tracebacks) is told apart by the mark.
 A follower may meet anything there: a line that is no event is an ordinary line.

@@ -22,7 +22,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import urlsplit
 
-#: Of variables with such a name no value is ever told, whoever asks.
+#: Values of variables with such names are never reported.
 _SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSW|CREDENTIAL|AUTH|COOKIE", re.IGNORECASE)
 #: Characters of a value or an error that are told.
 _VALUE, _ERROR = 200, 1000

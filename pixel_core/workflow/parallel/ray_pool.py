@@ -28,7 +28,7 @@ def ray_here(cpus: int) -> Iterator[None]:
     ``cpus`` CPUs and this machine's GPUs, which ends with the block."""
     import ray
 
-    if ray.is_initialized():  # by whoever started us; theirs to end
+    if ray.is_initialized():  # by our caller, who will end it
         yield
         return
     # Inside a job Ray sets the address. One that names a web page is for its commands.

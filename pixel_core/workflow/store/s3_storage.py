@@ -99,7 +99,7 @@ class S3Storage(Storage):
         """From what was stored with the object where ``upload`` did, else from its bytes.
 
         An object and its metadata come and go together, so a digest that is there is that of
-        what was uploaded; whoever puts other bytes in its place takes the digest away. The
+        what was uploaded; putting other bytes in its place removes the digest. The
         bytes themselves are compared when they are fetched (``local_cache``).
         """
         return (None if every_byte else self._told(path)) or self._counted(path)

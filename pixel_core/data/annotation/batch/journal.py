@@ -23,7 +23,8 @@ from pixel_core.records import Box, Picture
 from pixel_core.workflow.stage import Workspace
 from pixel_core.workflow.store.layout import new_id
 
-# Requests kept as lines, so that whoever fetches a batch's answers knows what was asked.
+# Requests kept as lines, so that a later run that fetches a batch's answers knows its
+# questions.
 
 
 #: Requests of one batch are much alike: this makes them a thirtieth.

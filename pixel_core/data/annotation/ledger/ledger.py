@@ -141,7 +141,7 @@ class Ledger:
             error = self._stored([entry for entries, _ in group for entry in entries])
             for _, done in group:
                 if not done.set_running_or_notify_cancel():
-                    continue  # whoever asked left; the answer is kept
+                    continue  # the caller left; the answer is kept
                 if error is None:
                     done.set_result(None)
                 else:

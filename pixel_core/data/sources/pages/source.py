@@ -2,8 +2,8 @@
 
 The answer's box is read from the page itself. The artifact's key follows from the folder's
 content and the settings, not from the browser or its fonts, which are this machine's: the
-pictures a store holds are the ones that are used, whoever made them. What made them stands
-in each seed's provenance, and the artifact's digest tells other pictures apart.
+pictures that a store holds are used, whichever browser made them. Each seed's provenance names
+what made them, and the artifact's digest tells other pictures apart.
 """
 
 from __future__ import annotations
