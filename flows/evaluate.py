@@ -11,7 +11,8 @@ from prefect import flow
 from prefect.logging import get_run_logger
 
 from flows.benchmarks import Given, benchmarks
-from flows.run import EvaluationRequest, running, unusable
+from flows.evaluation_request import EvaluationRequest, unusable
+from flows.run import running
 from pixel_core.workflow.runner import StageOutcome
 from pixel_core.workflow.store import Damaged, Valid
 from pixel_core.workflow.table import MODELS

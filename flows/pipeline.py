@@ -9,7 +9,8 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.benchmarks import benchmarks
-from flows.run import RunRequest, running
+from flows.request import RunRequest
+from flows.run import running
 from tasks.stages import stage_task
 
 ingest = stage_task("ingest")

@@ -20,7 +20,7 @@ from prefect.logging import get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.results import study_markdown
-from flows.run import StudyRequest, check_study_ready
+from flows.study_request import StudyRequest, check_study_ready
 from pixel_core.errors import PixelError, StageFailed
 from pixel_core.evaluation.study.graph import Node
 from pixel_core.evaluation.study.schedule import Schedule

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from flows.cli.terminal import errors
 from flows.consoles import plain_console
-from flows.run import RunRequest
+from flows.request import RunRequest
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ClusterError, ConfigError
 from pixel_core.workflow.cluster.cluster_state import ClusterState, ListedJob

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from flows.cli.terminal import Terminal, say
 from flows.consoles import plain_console
-from flows.run import RunRequest
+from flows.request import RunRequest
 from pixel_core.config import BenchmarkName, PipelineConfig
 from pixel_core.errors import ConfigError
 from pixel_core.evaluation.benchmarks.facts import UNCOUNTED, BenchmarkFacts, read_facts

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from flows.cli.plan import summary
 from flows.cli.prefect_server import Server, reporting
-from flows.cli.run import kept, summary
+from flows.cli.run import kept
 from flows.cli.show import score_table
 from flows.cli.terminal import Terminal, say
 from flows.consoles import plain_console
+from flows.evaluation_request import EvaluationRequest
+from flows.request import Plan
 from flows.results import print_benchmarks, score_rows
-from flows.run import EvaluationRequest, Plan
 from pixel_core.config import PipelineConfig
 from pixel_core.config.profile import load_profile
 from pixel_core.errors import ConfigError

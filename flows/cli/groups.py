@@ -27,7 +27,7 @@ def cluster_check(
     """Ask every node for its versions, GPUs, variables and the store; exit 1 if it can't do."""
     with clear_endings(debug):
         from flows.cli.cluster import check_cluster
-        from flows.run import RunRequest
+        from flows.request import RunRequest
 
         if not check_cluster(RunRequest(profile, tuple(overrides or ()), store), as_json):
             raise typer.Exit(FAILED)
@@ -43,7 +43,7 @@ def cluster_jobs(
     """List the stages' jobs on the cluster: attempt, status, age."""
     with clear_endings(debug):
         from flows.cli.cluster import print_jobs
-        from flows.run import RunRequest
+        from flows.request import RunRequest
 
         print_jobs(RunRequest(profile, tuple(overrides or ())), as_json)
 
@@ -58,7 +58,7 @@ def cluster_stop(
     """End a stage's job on the cluster; what it saved is kept."""
     with clear_endings(debug):
         from flows.cli.cluster import stop_job
-        from flows.run import RunRequest
+        from flows.request import RunRequest
 
         stop_job(RunRequest(profile, tuple(overrides or ())), job)
 
@@ -103,7 +103,7 @@ def data_prepare(
     """Fetch a benchmark, or take a copy; check it against what was published."""
     with clear_endings(debug):
         from flows.cli.data import prepare_benchmark
-        from flows.run import RunRequest
+        from flows.request import RunRequest
 
         request = RunRequest(profile, tuple(overrides or ()), store)
         prepare_benchmark(request, name, folder, layout, as_json)
@@ -131,7 +131,7 @@ def export(
     """Write a run's trajectories, with their pictures, for other programs."""
     with clear_endings(debug):
         from flows.cli.exchange import export_run
-        from flows.run import RunRequest
+        from flows.request import RunRequest
 
         request = RunRequest(profile, store=store)
         opened = request.open_store(request.config())
@@ -207,7 +207,7 @@ def learning_trap(
         asked = (profile, tuple(overrides or ()), store, tuple(only or ()), verify, quick)
         if plan_only:
             from flows.cli.study import print_study_plan
-            from flows.run import StudyRequest
+            from flows.study_request import StudyRequest
 
             print_study_plan(StudyRequest(*asked), as_json)
             return
@@ -219,7 +219,7 @@ def learning_trap(
 
         with private_server() as server:
             from flows.cli.study import run_study
-            from flows.run import StudyRequest
+            from flows.study_request import StudyRequest
 
             run_study(StudyRequest(*asked), server, verbose=verbose)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from flows.run import RunRequest
+from flows.request import RunRequest
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ConfigError
 from pixel_core.serving.model_folder import is_model_name, model_path

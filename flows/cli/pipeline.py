@@ -36,7 +36,7 @@ def run(
 
         with private_server() as server:
             from flows.cli.run import run_pipeline
-            from flows.run import RunRequest
+            from flows.request import RunRequest
 
             laid = tuple(overrides or ())
             request = RunRequest(profile, laid, store, force_from, until, verify)
@@ -55,8 +55,8 @@ def plan(
 ) -> None:
     """Say for every stage whether it would be reused or run, and why."""
     with clear_endings(debug):
-        from flows.cli.run import print_plan
-        from flows.run import RunRequest
+        from flows.cli.plan import print_plan
+        from flows.request import RunRequest
 
         laid = tuple(overrides or ())
         request = RunRequest(profile, laid, store, force_from, until, verify)
@@ -76,7 +76,7 @@ def show(
     """Print the latest run, or one stage's artifact and metrics (for evaluate: scores)."""
     with clear_endings(debug):
         from flows.cli.show import show_run, show_stage
-        from flows.run import RunRequest
+        from flows.request import RunRequest
 
         request = RunRequest(profile, store=store)
         opened = request.open_store(request.config())
@@ -99,7 +99,7 @@ def report(
     """Print the path of the latest report."""
     with clear_endings(debug):
         from flows.cli.show import show_report
-        from flows.run import RunRequest
+        from flows.request import RunRequest
 
         request = RunRequest(profile, store=store)
         show_report(request.open_store(request.config()), open_it)

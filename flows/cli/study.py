@@ -17,7 +17,7 @@ from flows.cli.study_progress import StudyTerminal
 from flows.cli.terminal import say
 from flows.consoles import plain_console
 from flows.results import ARM_HEAD, arm_cells, place_page, public, read_study
-from flows.run import StudyRequest, check_study_ready
+from flows.study_request import StudyRequest, check_study_ready
 from pixel_core.errors import DataError
 from pixel_core.evaluation.study.graph import Node
 from pixel_core.evaluation.study.stage import NAME, PAGE

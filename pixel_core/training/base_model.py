@@ -11,7 +11,7 @@ from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.tiny.model import build_tiny
 from pixel_core.tiny.tokenizer import build_tokenizer
-from pixel_core.training.guards import write_curve
+from pixel_core.training.curve import write_curve
 from pixel_core.training.loop import Row, train
 from pixel_core.training.tiny_pretraining import PerceptionShard
 from pixel_core.workflow.parallel.team import WorkerGroup

@@ -18,27 +18,6 @@ from pixel_core.config import GuardsConfig
 from pixel_core.training.loop import Row, is_sound
 from pixel_core.workflow.stage import Progress
 
-# A training curve on disk: ``curve.jsonl``, one JSON object a step. No timings in it: the
-# artifact's bytes follow from its inputs.
-
-
-NAME = "curve.jsonl"
-
-
-def write_curve(out: Path, rows: Iterable[dict[str, float]]) -> None:
-    """Write the rows. A value that is not finite is left out: JSON has no word for it, and
-    the step's update was not applied."""
-    with (out / NAME).open("w", encoding="utf-8") as lines:
-        for row in rows:
-            known = {k: _short(v) for k, v in row.items() if math.isfinite(v)}
-            lines.write(json.dumps(known) + "\n")
-
-
-def _short(value: float) -> float | int:
-    """Six digits are enough for a curve, and whole numbers stay whole."""
-    return int(value) if float(value).is_integer() else float(f"{value:.6g}")
-
-
 FILE = "health.jsonl"
 #: Running medians look back this many steps, and are trusted from ``_SETTLED`` values on.
 WINDOW = 32

@@ -14,7 +14,8 @@ from pixel_core.config import DialogueConfig, RlConfig, SamplingConfig
 from pixel_core.models.loading import load_model, save_model
 from pixel_core.records import Annotation, Seed, Split, read_jsonl
 from pixel_core.rollout.queries import queries_of
-from pixel_core.training.guards import Guards, write_curve, write_health
+from pixel_core.training.curve import write_curve
+from pixel_core.training.guards import Guards, write_health
 from pixel_core.training.loop import Row, Stateful, train
 from pixel_core.training.operation_use import known_places, pays
 from pixel_core.training.replay import Replay

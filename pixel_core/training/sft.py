@@ -21,7 +21,7 @@ from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.replay import replay
 from pixel_core.rollout.transcript import Transcript
 from pixel_core.training.batching import Order, by_length
-from pixel_core.training.guards import write_curve
+from pixel_core.training.curve import write_curve
 from pixel_core.training.loop import Row, train
 from pixel_core.training.selection import Selection
 from pixel_core.training.trainee import ModelInTraining

@@ -13,7 +13,7 @@ from typing import Any
 
 from pixel_core.config import BaseModelConfig, PipelineConfig, RlConfig, SftConfig
 from pixel_core.models.loading import FOLDER
-from pixel_core.training.guards import write_curve
+from pixel_core.training.curve import write_curve
 from pixel_core.workflow.parallel import team
 from pixel_core.workflow.parallel.team import preload
 from pixel_core.workflow.stage import Stage, StageContext

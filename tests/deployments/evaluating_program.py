@@ -17,7 +17,7 @@ if __name__ == "__main__":
     tiny_pixel.install()  # before anything reads the table
 
     from flows.cli.prefect_server import reporting
-    from flows.run import RunRequest
+    from flows.request import RunRequest
 
     profile = sys.argv[1]
     with reporting("flows.evaluate", verbose=False) as recipe:

@@ -30,7 +30,8 @@ from pixel_core.report.report import run
 from pixel_core.report.reward_words import reward_text, reward_title
 from pixel_core.report.selection import missed_rule
 from pixel_core.report.training import rl_facts, sft_facts, training_parts
-from pixel_core.training.guards import Guards, write_curve, write_health
+from pixel_core.training.curve import write_curve
+from pixel_core.training.guards import Guards, write_health
 from pixel_core.training.selection import Selection
 from pixel_core.training.validation import BestWeights
 from pixel_core.workflow.parallel.team import WorkerGroup

@@ -45,9 +45,7 @@ def together(calls: Iterable[Callable[[], T]], at_once: int) -> list[T]:
         for _ in range(count):
             number, result, error = ended.get()
             if isinstance(error, Stopped):
-                stopped = (
-                    error  # the failed one stopped the others first; its error comes next
-                )
+                stopped = error  # the failed one stopped the others first; its error comes next
             elif error is not None:
                 raise error
             results[number] = result  # type: ignore[assignment]

@@ -18,7 +18,8 @@ from pixel_core.models.vllm_inputs import check_folder, head_rows
 from pixel_core.records import Annotation, Query, Split, read_jsonl
 from pixel_core.rollout.queries import queries_of
 from pixel_core.rollout.renderer import Renderer
-from pixel_core.training.guards import write_curve, write_health
+from pixel_core.training.curve import write_curve
+from pixel_core.training.guards import write_health
 from pixel_core.training.openrlhf.arguments import build_arguments
 from pixel_core.training.openrlhf.checkpoint import bring_back, lay_out
 from pixel_core.training.openrlhf.dataset import Fitting, most_pictures, steps_of, write_prompts

@@ -27,7 +27,7 @@ import ray
 from pixel_core.config import PipelineConfig, RayTrainConfig
 from pixel_core.errors import ConfigError, PixelError, StageFailed
 from pixel_core.training import stages
-from pixel_core.training.guards import write_curve
+from pixel_core.training.curve import write_curve
 from pixel_core.training.ray_train import checkpoint
 from pixel_core.workflow.cluster import worker_python
 from pixel_core.workflow.stage import Progress, StageContext

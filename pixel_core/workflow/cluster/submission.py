@@ -12,7 +12,7 @@ from pixel_core.errors import ClusterError
 from pixel_core.workflow.cluster import worker_python
 from pixel_core.workflow.cluster.code_package import code_package, upload
 from pixel_core.workflow.cluster.jobs_api import ClusterUnreachable, JobsApi
-from pixel_core.workflow.store.source import code_version
+from pixel_core.workflow.store.environment import code_version
 
 MODULE = "pixel_core.workflow.cluster.job"
 #: Ray puts the id into names of files and actors.

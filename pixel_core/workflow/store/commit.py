@@ -12,6 +12,7 @@ from pixel_core.errors import StageFailed, StorageError
 from pixel_core.workflow.store import layout
 from pixel_core.workflow.store.artifact import Artifact
 from pixel_core.workflow.store.cache import adopt
+from pixel_core.workflow.store.environment import code_version, environment
 from pixel_core.workflow.store.identity import IdentityError, canonical, key_of
 from pixel_core.workflow.store.lease import Lease
 from pixel_core.workflow.store.local_storage import (
@@ -21,7 +22,6 @@ from pixel_core.workflow.store.local_storage import (
     sync_folder,
 )
 from pixel_core.workflow.store.manifest import FileEntry, InputRef, Manifest, digest_of, dump
-from pixel_core.workflow.store.source import code_version, environment
 from pixel_core.workflow.store.storage import Storage
 
 

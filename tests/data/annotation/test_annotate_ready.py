@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.run import RunRequest, running
+from flows.request import RunRequest
+from flows.run import running
 from pixel_core.config import PipelineConfig, PromptVersions
 from pixel_core.data.annotation.stage import check
 from pixel_core.errors import ConfigError, EndpointError, PixelError

@@ -22,7 +22,7 @@ from pixel_core.workflow.store import Store
 
 HERE = Path(__file__).parent
 #: For the nodes: where this module and the ones it imports are.
-PATH = os.pathsep.join((str(HERE), str(HERE.parent)))
+PATH = os.pathsep.join((str(HERE), str(HERE.parents[1])))
 STEPS = 6
 
 

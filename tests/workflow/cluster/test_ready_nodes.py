@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from flows.cli.cluster import show, values
 from flows.cli.main import app
-from flows.run import RunRequest
+from flows.request import RunRequest
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ClusterError
 from pixel_core.workflow.cluster.cluster_state import ClusterState

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from real_storage import free_port
 
-from flows import run
-from flows.run import RunRequest, StudyRequest
+from flows import study_request
+from flows.request import RunRequest
+from flows.study_request import StudyRequest
 from pixel_core.config import PipelineConfig
 from pixel_core.errors import ClusterError, ConfigError
 from pixel_core.workflow.cluster.ready import check
@@ -69,7 +70,7 @@ def test_a_run_and_a_study_ask_before_their_first_stage(tmp_path):
         check_ready(config, store, decisions)
     _, _, store, decided = StudyRequest("learning_trap", away, str(tmp_path)).plan()
     with pytest.raises(ConfigError, match="no cluster is named"):
-        run.check_study_ready(decided, store)
+        study_request.check_study_ready(decided, store)
 
 
 def test_an_address_where_nothing_answers_is_named(tmp_path):

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pixel_core.workflow.store.environment import environment
 from pixel_core.workflow.store.machine import instruction_set, limits, machine
-from pixel_core.workflow.store.source import environment
 
 AVX2 = ["avx2", "fma", "sse"]
 AVX512 = [*AVX2, "avx512f", "avx512vl", "avx512bw", "avx512dq"]
