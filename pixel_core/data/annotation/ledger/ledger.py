@@ -148,7 +148,7 @@ class Ledger:
                     done.set_exception(error)
 
     def _gathered(self) -> tuple[Group, bool]:
-        """All that has arrived, at least one entry; and whether the ledger is closing."""
+        """All that has arrived (waits for the first), and whether the ledger is closing."""
         group: Group = []
         size = 0
         item = self._arrived.get()
