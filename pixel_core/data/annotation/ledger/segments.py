@@ -135,7 +135,7 @@ def _values(facts: Facts) -> dict[str, Any]:
 # answers stored twice, which costs a little space until the next merge.
 
 
-#: Size classes in bytes; segments of the largest class are left alone.
+#: Upper bounds of the size classes in bytes; larger segments are left alone.
 _SIZES = (256 << 10, 8 << 20)
 #: This many segments of one class are merged.
 MANY = 32
