@@ -1,1 +1,1 @@
-"""The work itself: stages, models, rewards and the artifact store. Knows no Prefect."""
+"""The core: stages, models, rewards and the artifact store. Independent of Prefect."""

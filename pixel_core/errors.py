@@ -1,4 +1,4 @@
-"""Errors by the boundary that was crossed. Each text names the value and the remedy.
+"""Errors by the boundary they concern. Each text names the value and the remedy.
 
 A bad rollout is data (see ``dialogue.calls.CallError``), not one of these; a bug is an
 ordinary Python exception and is left to crash.
@@ -6,7 +6,7 @@ ordinary Python exception and is left to crash.
 
 
 class PixelError(Exception):
-    """Base of every error a user can meet and mend."""
+    """Base of all errors that a user can get and fix."""
 
 
 class ConfigError(PixelError):
@@ -38,9 +38,9 @@ class StageFailed(PixelError):
 
 
 class BudgetSpent(EndpointError):
-    """The next answer might exceed what may be paid; everything answered is kept.
+    """The next answer might exceed the budget; everything answered is kept.
 
-    ``final``: nothing is under way any more that could leave money over.
+    ``final``: nothing is under way any more that could free money.
     """
 
     def __init__(self, text: str, *, final: bool = True) -> None:
@@ -49,20 +49,20 @@ class BudgetSpent(EndpointError):
 
 
 class InferenceError(PixelError):
-    """A question that was put to a loaded model got no answer."""
+    """A question to a loaded model got no answer."""
 
 
 class Busy(InferenceError):
-    """As many questions wait as are let wait; ask again later."""
+    """The queue of waiting questions is full; ask again later."""
 
 
 class TimedOut(InferenceError):
-    """The question's time was over before its answer."""
+    """The time limit passed before the answer."""
 
 
 class Cancelled(InferenceError):
-    """The client went away, or the model was closed, before the answer."""
+    """The caller left, or the model was closed, before the answer."""
 
 
 class EngineFailed(InferenceError):
-    """The engine broke down over this question, or is of no further use."""
+    """The engine failed on this question, or is unusable from now on."""

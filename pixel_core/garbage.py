@@ -1,10 +1,10 @@
-"""While Python source is parsed, or much is imported, no garbage is collected.
+"""Pauses garbage collection while Python source is parsed, or much is imported.
 
-In CPython 3.11 and 3.12 all calls of ``ast.parse`` share one counter of their depth. A
-collection amid one may run a finaliser that parses (formatting a traceback does, for its
-carets), or let another thread do so; the first call then ends in ``SystemError: AST
-constructor recursion depth mismatch``. Without collections no Python code runs amid it.
-Imports make many objects that stay, so what is collected amid them is for nothing.
+In CPython 3.11 and 3.12 all calls of ``ast.parse`` share one depth counter. A collection
+during one may run a finaliser that parses (formatting a traceback does, for its carets), or
+let another thread do so; the first call then ends in ``SystemError: AST constructor recursion
+depth mismatch``. Without collections no other Python code runs during the call. Imports create
+many objects that stay, so collecting during them is wasted work.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _was_on = False
 
 @contextmanager
 def garbage_kept() -> Iterator[None]:
-    """Inside, in any thread, nothing is collected; for work of a second or two. May nest."""
+    """No thread collects garbage inside; for work of a second or two. May nest."""
     global _inside, _was_on
     with _lock:
         if not _inside:

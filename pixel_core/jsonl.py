@@ -1,7 +1,7 @@
-"""Single records of a JSONL file, by the byte at which their line begins.
+"""Random access to records of a JSONL file, by the byte offset of their line.
 
-For files with more records than should be held: some bytes a record are, the rest is read
-when it is asked for. numpy is imported when an index is made: planning stays quick.
+For files with too many records to hold: memory takes a few bytes per record, the rest is read
+on demand. numpy is imported when an index is built, so planning stays quick.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ R = TypeVar("R", bound=Record)
 
 
 def placed_records(path: Path, kind: type[R]) -> Iterator[tuple[int, R]]:
-    """Every record with the byte at which its line begins. ``DataError`` for a bad line."""
+    """Every record with its line's byte offset. ``DataError`` for a bad line."""
     offset = 0
     with path.open("rb") as lines:
         for line in lines:
@@ -37,7 +37,7 @@ def record_at(path: Path, kind: type[R], offset: int) -> R:
 
 
 class RecordIndex(Generic[R]):
-    """Finds a file's records by a name that each has; 16 bytes a record are held."""
+    """Finds a file's records by their name; holds 16 bytes per record."""
 
     def __init__(self, path: Path, kind: type[R], name_of: Callable[[R], str]) -> None:
         import numpy as np

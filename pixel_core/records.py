@@ -1,8 +1,8 @@
-"""What stages hand to one another. Frozen, validated, one JSON object a line on disk.
+"""The records that stages exchange. Frozen, validated, one JSON object per line on disk.
 
-Boxes are pixels of the ORIGINAL picture: x1, y1, x2, y2 with x1 < x2 and y1 < y2, the
-right and lower edge exclusive. Indices are 0-based here; only the tool-call syntax that a
-model sees counts from 1.
+Boxes are pixels of the ORIGINAL picture: x1, y1, x2, y2 with x1 < x2 and y1 < y2, the right
+and lower edge exclusive. Indices are 0-based here; only the tool-call syntax that a model sees
+counts from 1.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Record(BaseModel):
 
 
 def _nothing(value: object) -> bool:
-    """For fields left out while they say nothing: records without them keep their bytes."""
+    """Excludes a field while it is empty, so that records from before it keep their bytes."""
     return not value
 
 
 class Split(StrEnum):
-    """Train feeds synthesis and RL; validation picks; test is only ever evaluated."""
+    """Train feeds synthesis and RL; validation selects; test is used for evaluation only."""
 
     TRAIN = "train"
     VALIDATION = "validation"
@@ -50,7 +50,7 @@ class TrajectoryKind(StrEnum):
 
 
 class SecondLook(StrEnum):
-    """What looking again found, with only the crop (or the frames) and with only the whole."""
+    """Result of the second look: at the crop (or the frames) alone, and at the whole alone."""
 
     NEEDS_ZOOM = "needs_zoom"  #: the crop gives the answer, the downscaled whole does not
     EASY = "easy"  #: both do
@@ -125,20 +125,20 @@ class FrameCue(Record):
 
 
 class Provenance(Record):
-    """Where a seed comes from. Empty fields were not stated by its publisher."""
+    """Origin of a seed. Empty fields were not stated by the publisher."""
 
-    #: The kind of source, with a name where there are several ("hub:TIGER-Lab/...").
+    #: The kind of source, with a name if there are several ("hub:TIGER-Lab/...").
     source: str
     revision: str = ""
     licence: str = ""
-    #: sha256 of the record as it was found, media included.
+    #: sha256 of the record as found, media included.
     digest: str = ""
 
 
 class Seed(Record):
     """A picture question before any reasoning was written for it.
 
-    ``question`` and ``answers`` are empty together: an annotator is to ask one.
+    ``question`` and ``answers`` are empty together: an annotator is to write them.
     """
 
     id: str
@@ -155,7 +155,7 @@ class Seed(Record):
     subject: str = ""
     #: The question's kind, the axis of ``by`` in the scores ("digit_small", "count").
     kind: str = ""
-    #: Whether the answer can be read in the downscaled view; None when nobody looked.
+    #: Whether the answer can be read in the downscaled view; None if not checked.
     legible: bool | None = None
     provenance: Provenance
 
@@ -176,18 +176,18 @@ class Seed(Record):
 
 
 class Annotation(Record):
-    """A seed with the place of its cue, checked, and who said so."""
+    """A seed with its checked cue, and the cue's author."""
 
     seed: Seed
     #: None: the question is about the picture, or the video, as a whole.
     cue: Cue | FrameCue | None
-    #: "source", or "openai:<model>@locate-1,look-1": what was asked, with its prompts'
-    #: version; "source+openai:..." when the cue is the source's and the texts are not.
+    #: "source", or "openai:<model>@locate-1,look-1": the tasks asked, with their prompts'
+    #: versions; "source+openai:..." if the cue is the source's and the texts are not.
     author: str
-    #: Texts for the trajectory, from the annotator; "" leaves them to the templates.
+    #: The annotator's texts for the trajectory; "" leaves them to the templates.
     whole_view: str = ""
     local_view: str = ""
-    #: None: nobody looked twice.
+    #: None: there was no second look.
     look: Annotated[SecondLook | None, Field(exclude_if=_nothing)] = None
 
 
@@ -199,8 +199,8 @@ class Turn(Record):
     """One assistant turn of a trajectory; what the tool returns is replayed, never stored."""
 
     text: str
-    #: What of the text is shown to the model but not trained: designated wrong operations.
-    #: In order, without overlap.
+    #: Parts of the text that are shown to the model but not trained: designated wrong
+    #: operations. In order, without overlap.
     untrained: Annotated[tuple[Span, ...], Field(exclude_if=_nothing)] = ()
 
     @model_validator(mode="after")
@@ -237,7 +237,7 @@ class Trajectory(Record):
 
 
 class Query(Record):
-    """What an episode asks: no cue, nothing the model must not see but ``answers``."""
+    """What an episode asks: no cue, and nothing to hide from the model but ``answers``."""
 
     id: str
     question: str
@@ -266,7 +266,7 @@ class StopReason(StrEnum):
 
     ANSWERED = "answered"
     NO_ANSWER = "no_answer"  #: the turn ended with neither a call nor a boxed answer
-    TRUNCATED = "truncated"  #: a turn met the token limit; it is not trained as finished
+    TRUNCATED = "truncated"  #: a turn hit the token limit; it is not trained as finished
     TOO_MANY_OPERATIONS = "too_many_operations"
     CONTEXT_FULL = "context_full"
 
@@ -277,7 +277,7 @@ class Step(Record):
     text: str
     #: The executed box in pixels of the original picture; None when nothing was executed.
     box: Box | None = None
-    #: Which of the shown pictures it was taken from (0-based: queries first, then crops).
+    #: Index of the picture it was cropped from (0-based: the query's first, then crops).
     picture: int | None = None
     #: The video's frames that were selected and shown, 0-based, in the order asked for.
     frames: Annotated[tuple[int, ...], Field(exclude_if=_nothing)] = ()
@@ -320,7 +320,7 @@ R = TypeVar("R", bound=Record)
 
 
 def write_jsonl(path: Path, records: Iterable[Record]) -> int:
-    """Write one record a line; return how many. Streams: nothing is held."""
+    """Write one record per line; return their number. Streams: holds nothing."""
     count = 0
     with path.open("w", encoding="utf-8") as out:
         for record in records:
@@ -330,7 +330,7 @@ def write_jsonl(path: Path, records: Iterable[Record]) -> int:
 
 
 def read_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
-    """Yield records; a line that breaks the contract is a ``DataError`` with its number."""
+    """Yield records; an invalid line raises a ``DataError`` with its number."""
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             try:

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pixel_core.config.section import Count, Placement, Positive, Rate, Section, Share, Weight
 
-#: A number on a command line is a version's name too.
+#: A number on a command line is accepted as a version's name.
 Version = Annotated[str, BeforeValidator(lambda v: str(v) if isinstance(v, int) else v)]
 
 
@@ -23,11 +23,11 @@ class PromptVersions(Section):
 class VerifyConfig(Section):
     """The second look: the answer is read again from the crop, and from the whole picture."""
 
-    #: Looks at each view, of which the majority counts; 0: no second look.
+    #: Answers per view, of which the majority counts; 0: no second look.
     votes: Count = 1
     #: The whole picture, shrunk to this many pixels: what a model sees before it zooms. Set
-    #: it to ``dialogue.picture.max_pixels`` of the model to be trained. Of a video, each
-    #: frame gets a quarter.
+    #: it to ``dialogue.picture.max_pixels`` of the model to be trained. A video's frames get
+    #: a quarter each.
     whole_pixels: Positive = 512 * 28 * 28
 
     @model_validator(mode="after")
@@ -46,7 +46,7 @@ class TokenPrices(Section):
     prompt: Weight = 2.5
     cached_prompt: Weight = 1.25
     completion: Weight = 10.0
-    #: What the Batch API takes of these.
+    #: Price factor of the Batch API.
     batch_share: Annotated[float, Field(gt=0, le=1)] = 0.5
 
 
@@ -63,32 +63,32 @@ class OpenAIConfig(Section):
 
     model: str = "gpt-4o-2024-11-20"
     prompts: PromptVersions = PromptVersions()
-    #: A picture, or a crop of it, as it is sent at most; of a video, each frame a quarter.
+    #: Pixel limit of a picture, or a crop of it, as sent; a quarter for each frame of a video.
     max_picture_pixels: Positive = 2000 * 28 * 28
     verify: VerifyConfig = VerifyConfig()
-    #: Of shuffled choices.
+    #: Seed for shuffling the choices.
     seed: int = 0
     mode: Annotated[Literal["live", "batch"], Placement()] = "live"
     base_url: Annotated[str, Placement()] = "https://api.openai.com/v1"
     api_key_env: Annotated[str, Placement()] = "OPENAI_API_KEY"
     timeout_s: Annotated[Rate, Placement()] = 60.0
     max_retries: Annotated[Count, Placement()] = 4
-    #: Seconds that a request may wait, in all, while the endpoint says that it is asked too
-    #: much (HTTP 429); longer waits that it asks for end the run.
+    #: Total seconds that a request may wait while the endpoint is rate limiting (HTTP 429); a
+    #: longer wait requested by the endpoint ends the run.
     max_wait_s: Annotated[Weight, Placement()] = 1800.0
-    #: Not sent, for endpoints that refuse it; one that does so is met without it anyway.
+    #: Parameters not to send; an endpoint that refuses one is handled without this setting too.
     omit: Annotated[tuple[Literal["temperature"], ...], Placement()] = ()
     concurrency: Annotated[Positive, Placement()] = 8
-    #: 0: as many as the endpoint takes.
+    #: 0: as many as the endpoint allows.
     requests_per_minute: Annotated[Count, Placement()] = 0
     tokens_per_minute: Annotated[Count, Placement()] = 0
     batch: Annotated[BatchConfig, Placement()] = BatchConfig()
     prices: Annotated[TokenPrices, Placement()] = TokenPrices()
-    #: The share of the train seeds that may be dropped because no answer to them could be
-    #: used; of more the run stops. Seeds that the model or the second look rejects don't count.
-    #: None: half, once more than ten are dropped; fewer say little of an endpoint.
+    #: Share of the train seeds that may be dropped for lack of a usable answer before the run
+    #: stops. Seeds rejected by the model or the second look don't count.
+    #: None: half, once more than ten are dropped; fewer say little about an endpoint.
     max_dropped_share: Annotated[Share | None, Placement()] = None
-    #: What all answers of a run may cost; None: no bound.
+    #: Limit of what all answers of a run may cost; None: no limit.
     budget_usd: Annotated[Weight | None, Placement()] = None
 
 

@@ -32,19 +32,19 @@ class BenchmarkDataConfig(Section):
 
     #: ``own``: as its authors publish it; ``original``: Pixel Reasoner's evaluation parquets.
     layout: Literal["own", "original"] = "own"
-    #: Of a dataset on the hub; "": where it is published.
+    #: A dataset on the hub; "": its place of publication.
     name: str = ""
-    #: A commit: a branch would make another benchmark of the same settings.
+    #: A commit: with a branch, the same settings could mean another benchmark.
     revision: str = ""
-    #: A folder that holds a copy of the published files; then nothing is fetched.
+    #: A folder with a copy of the published files; then nothing is downloaded.
     local: Annotated[str, Placement()] = ""
-    #: So many questions: the first of each kind, in proportion; 0: all.
+    #: Number of questions: the first of each kind, in proportion; 0: all.
     limit: Count = 0
-    #: The options of each question in an order drawn with this seed; None: as published.
+    #: Seed of the order of each question's options; None: as published.
     shuffle_seed: int | None = None
-    #: Frames taken from a video, evenly over it or over the part that is asked about.
+    #: Frames taken evenly from a video, or from the part that the question is about.
     frames: Positive = 16
-    #: Go on though counts differ from the published ones; told wherever the score is shown.
+    #: Continue if counts differ from the published ones; shown wherever the score is.
     incomplete: bool = False
 
     @field_validator("revision")
@@ -61,24 +61,24 @@ class BenchmarkDataConfig(Section):
 class BenchmarkAnswersConfig(Section):
     """How models answer benchmarks. What is None is as in training (``dialogue``)."""
 
-    #: Of a question's picture. The paper evaluates with 512 to 5,120 visual tokens.
+    #: Budget of a question's picture. The paper evaluates with 512 to 5,120 visual tokens.
     picture: PixelBudget | None = None
     crop: PixelBudget | None = None
-    #: Of a video's frame as shown, and as selected.
+    #: Budgets of a video's frame as shown, and as selected.
     frame: PixelBudget | None = None
     selected: PixelBudget | None = None
     max_operations: Count | None = None
     max_new_tokens: Positive | None = None
     max_tokens: Positive | None = None
-    #: Temperature 0: greedy, as the paper.
+    #: Temperature 0: greedy, as in the paper.
     sampling: SamplingConfig = SamplingConfig(temperature=0.0)
-    #: Answers a question.
+    #: Answers per question.
     samples: Positive = 1
     seed: int = 0
-    #: Ask again, for each episode with an operation, for an answer before the operation's
-    #: return was seen: is the crop read at all?
+    #: For each episode with an operation, sample another answer without the operation's result:
+    #: is the crop read at all?
     probe: bool = False
-    #: Questions whose answers are made, and kept, together.
+    #: Questions answered and stored together.
     chunk: Positive = 50
     engine: EngineConfig = EngineConfig()
     place: Annotated[PlaceConfig, Placement()] = PlaceConfig()
@@ -99,7 +99,7 @@ class BenchmarkAnswersConfig(Section):
 
     def idle_fields(self) -> frozenset[str]:
         idle = {"engine"} if self.engine.kind == "embedded" else set()
-        # Greedy answers are drawn from nothing.
+        # Greedy answers use no random stream.
         return frozenset(idle | (set() if self.sampling.temperature else {"seed"}))
 
     def dialogue(self, trained: DialogueConfig, *, operations: bool) -> DialogueConfig:
@@ -139,13 +139,13 @@ class BenchmarksConfig(Section):
     #: In the order they are answered and shown; (): none.
     names: tuple[BenchmarkName, ...] = ()
     models: Annotated[tuple[ModelName, ...], Field(min_length=1)] = ("policy",)
-    #: Each of the models once more, without operations: tool gain and tool harm need it.
+    #: Also run each model without operations: tool gain and tool harm need it.
     notool: bool = False
     #: Models behind endpoints, as further rows; by the row's name.
     endpoints: dict[str, EndpointEngineConfig] = Field(default_factory=dict)
     answers: BenchmarkAnswersConfig = BenchmarkAnswersConfig()
     scoring: BenchmarkScoringConfig = BenchmarkScoringConfig()
-    #: Questions shown whole on the page for each pair of rows: won, and lost.
+    #: Questions shown in full on the page for each pair of rows: won, and lost.
     examples: Count = 4
 
     drawn: BenchmarkDataConfig = BenchmarkDataConfig()

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from pixel_core.config.section import Placement, Positive, Section
 
-#: Names of variables that hold secrets: Ray shows a job's environment on its page.
+#: Names of variables that hold secrets: Ray's dashboard shows a job's environment.
 _SECRET = re.compile(r"KEY|SECRET|TOKEN(?!IZER)|PASSWORD|CREDENTIAL", re.IGNORECASE)
 #: ``user:password@`` in an address (a proxy's, for example).
 _USERINFO = re.compile(r"://[^/@\s]+@")
@@ -30,21 +30,21 @@ class PlaceConfig(Section):
 class ClusterConfig(Section):
     """The Ray cluster that stages with ``place.on = "ray"`` run on."""
 
-    #: Of Ray's Jobs API, the dashboard's address: ``http://host:8265``.
+    #: Address of Ray's Jobs API, i.e. the dashboard: ``http://host:8265``.
     address: Annotated[str, Placement()] = ""
-    #: The store as the cluster's nodes reach it; "": under the same address as here.
+    #: The store's address on the cluster's nodes; "": the same as here.
     store: Annotated[str, Placement()] = ""
-    #: ``upload``: jobs run this checkout's code; ``installed``: what the nodes' image has.
+    #: ``upload``: jobs run this checkout's code; ``installed``: the code in the nodes' image.
     code: Annotated[Literal["upload", "installed"], Placement()] = "upload"
-    #: Which versions the nodes must have: this environment's, or the GPU plane's pins.
+    #: Required versions on the nodes: this environment's, or the GPU plane's pins.
     versions: Annotated[Literal["same", "gpu_plane"], Placement()] = "same"
     #: Plain settings for every process of a job. Secrets belong in the nodes' own environment.
     environment: Annotated[dict[str, str], Placement()] = Field(default_factory=dict)
     #: Attempts at one computation before its failure is final.
     attempts: Annotated[Positive, Placement()] = 3
-    #: Seconds that the cluster may take to answer a request.
+    #: Seconds within which the cluster must answer a request.
     timeout_s: Annotated[Positive, Placement()] = 30
-    #: Seconds without an answer after which a job is no longer followed; it goes on.
+    #: Seconds without an answer after which we stop following a job; the job continues.
     outage_s: Annotated[Positive, Placement()] = 3600
 
     @model_validator(mode="after")

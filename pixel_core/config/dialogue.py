@@ -30,7 +30,7 @@ class ZoomConfig(Section):
     name: str = "zoom_in"
     #: ``pixel``: integers in the shown picture; ``normalized``: numbers from 0 to 1.
     coordinates: Literal["pixel", "normalized"] = "normalized"
-    #: Added on every side, as a share of the picture, then clamped to it.
+    #: Margin on every side, as a share of the picture, then clamped to it.
     padding: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     #: The crop must be larger than this on both sides, in pixels of the original.
     min_side: Positive = 28
@@ -46,7 +46,7 @@ class FramesConfig(Section):
     #: Whether the operation is offered; the frames of a video are shown either way.
     enabled: bool = True
     name: str = "select_frames"
-    #: Of one call.
+    #: Limit per call.
     max_frames: Positive = 8
     frame: PixelBudget = PixelBudget(max_pixels=128 * 28 * 28)
     selected: PixelBudget = PixelBudget(max_pixels=400 * 28 * 28)
@@ -65,16 +65,16 @@ class DialogueConfig(Section):
     """The contract between model and episode; equal in every stage, so that they agree."""
 
     #: ``full`` lists the tools in a system turn; ``compact`` is for a model trained from
-    #: nothing, which needs no description of what it was taught.
+    #: scratch, which needs no description of what it was taught.
     prompt: Literal["full", "compact"] = "full"
-    #: ``none``: the prompt tells of no operation and a call can't be made, for the baseline.
+    #: ``none``: the prompt mentions no operation and calls are refused, for the baseline.
     operations: Literal["offered", "none"] = "offered"
     picture: PixelBudget = PixelBudget()
     crop: PixelBudget = PixelBudget(max_pixels=1000 * 28 * 28)
     zoom: ZoomConfig = ZoomConfig()
     frames: FramesConfig = FramesConfig()
     max_operations: Count = 4
-    #: Pictures shown in all; a video counts as one, whatever number of frames it has.
+    #: Limit of pictures shown; a video counts as one, whatever its number of frames.
     max_pictures: Positive = 16
     max_new_tokens: Positive = 2048
     max_tokens: Positive = 12_000
@@ -93,7 +93,7 @@ class DialogueConfig(Section):
         return self
 
     def idle_fields(self) -> frozenset[str]:
-        # Left out at their defaults: keys from before there were videos, or the choice to
+        # Left out at their defaults, so that keys from before videos, or before the choice to
         # offer no operations, stay valid.
         idle = {"frames"} if self.frames == FramesConfig() else set()
         return frozenset(idle | ({"operations"} if self.operations == "offered" else set()))

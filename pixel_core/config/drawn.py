@@ -26,7 +26,7 @@ class WorldConfig(Section):
     jitter: Count = 4
     min_cards: Positive = 3
     max_cards: Annotated[int, Field(gt=0, le=8)] = 6
-    #: Pixels of the picture a glyph cell (of 5x7) takes.
+    #: Pixels of the picture per glyph cell (of 5x7).
     small_glyph: Positive = 2
     big_glyph: Positive = 7
     big_share: Share = 0.5
@@ -41,9 +41,9 @@ class ClipConfig(Section):
     grid: Positive = 1
     card: Positive = 144
     jitter: Count = 4
-    #: Pixels of a frame that a glyph cell (of 5x7) takes.
+    #: Pixels of a frame per glyph cell (of 5x7).
     glyph: Positive = 3
-    #: Cards that come by, each for one frame up to ``longest``.
+    #: Number of cards that appear, each for one frame up to ``longest``.
     visits: Annotated[int, Field(gt=0, le=8)] = 3
     longest: Positive = 3
 
@@ -59,7 +59,7 @@ class ClipConfig(Section):
 
 class DrawnConfig(Section):
     world: WorldConfig = WorldConfig()
-    #: Videos among the questions; a question stays what it is when others become videos.
+    #: Share of videos among the questions; the other questions stay the same whatever it is.
     video_share: Share = 0.0
     clip: ClipConfig = ClipConfig()
     train: Positive = 3000

@@ -15,10 +15,10 @@ class VllmConfig(Section):
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     tensor_parallel: Annotated[Positive, Placement()] = 1
     gpu_memory: Annotated[Share, Placement()] = 0.9
-    #: Episodes that vLLM works on at a time.
+    #: Concurrent episodes in vLLM.
     max_sequences: Annotated[Positive, Placement()] = 256
-    #: Tokens computed in one step, of prompts and answers together; 0: vLLM's own choice.
-    #: Longer prompts are read in pieces.
+    #: Tokens computed in one step, prompts and answers together; 0: vLLM's default. Longer
+    #: prompts are prefilled in chunks.
     batched_tokens: Annotated[Count, Placement()] = 0
     #: Without CUDA graphs: starts sooner, generates slower.
     eager: Annotated[bool, Placement()] = False
@@ -37,17 +37,17 @@ class EndpointEngineConfig(Section):
     """An OpenAI-compatible endpoint with pictures in its messages."""
 
     base_url: Annotated[str, Placement()] = ""
-    #: As the endpoint names it; it answers in place of the stage's model.
+    #: The endpoint's model name; it answers instead of the stage's model.
     model: str = ""
-    #: The variable that holds the key; "": none is sent.
+    #: The environment variable that holds the key; "": none is sent.
     api_key_env: Annotated[str, Placement()] = "OPENAI_API_KEY"
     in_flight: Annotated[Positive, Placement()] = 16
     timeout_s: Annotated[float, Field(gt=0), Placement()] = 120.0
     attempts: Annotated[Positive, Placement()] = 6
-    #: Seconds that a request may wait, in all, while the endpoint says that it is asked too
-    #: much (HTTP 429); longer waits that it asks for end the run.
+    #: Total seconds that a request may wait while the endpoint is rate limiting (HTTP 429); a
+    #: longer wait requested by the endpoint ends the run.
     max_wait_s: Annotated[Weight, Placement()] = 1800.0
-    #: Not sent, for endpoints that refuse it; ``max_tokens`` is then kept to here alone.
+    #: Not sent, for endpoints that refuse them; ``max_tokens`` is then enforced here only.
     omit: tuple[Literal["max_tokens", "temperature", "top_p"], ...] = ()
     #: Send ``max_completion_tokens``, where the endpoint takes no ``max_tokens``.
     max_completion_tokens: Annotated[bool, Placement()] = False

@@ -12,7 +12,7 @@ from pixel_core.config.section import Placement, Positive, Section
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
-#: Fields of a record that a dataset's columns can stand for.
+#: Fields of a record that can be mapped to a dataset's columns.
 HubField = Literal[
     "id",
     "image",
@@ -36,26 +36,26 @@ class HubConfig(Section):
 
     #: Such as "TIGER-Lab/PixelReasoner-RL-Data".
     name: str = ""
-    #: A commit: a branch would make another dataset of the same settings.
+    #: A commit: with a branch, the same settings could mean another dataset.
     revision: str = ""
-    #: A folder that holds a copy of the dataset's files; then nothing is fetched.
+    #: A folder with a copy of the dataset's files; then nothing is downloaded.
     local: Annotated[str, Placement()] = ""
-    #: The configuration of a dataset that has several.
+    #: The configuration, if the dataset has several.
     subset: str = ""
     #: Their split -> the files that hold it ("data/train-*.parquet"); {}: as the dataset
-    #: itself says.
+    #: itself defines.
     files: dict[str, str] = Field(default_factory=dict)
-    #: Patterns of the files to fetch; (): all of the dataset's.
+    #: Patterns of the files to download; (): all files of the dataset.
     fetch: Annotated[tuple[str, ...], Placement()] = ()
     format: RecordFormat = "plain"
     #: Our field -> their column, nested ones with dots ("qa.question"); {}: the same names.
-    #: What is not named is not read. The original's formats need none.
+    #: Unnamed columns are not read. The original's formats need none.
     fields: dict[HubField, str] = Field(default_factory=dict)
-    #: Their split -> ours ("" leaves each record to its id); {}: all they have, under the
-    #: same names, ``validation`` also as ``val``, ``valid`` and ``dev``.
+    #: Their split -> ours ("" splits records by id); {}: all their splits, under the same
+    #: names, ``validation`` also as ``val``, ``valid`` and ``dev``.
     from_splits: dict[str, SplitName] = Field(default_factory=dict)
     splits: SplitShares = SplitShares()
-    #: Records that can't be used: tell them all and stop, or count them and go on without.
+    #: Unusable records: report them all and stop, or count them and continue without.
     faulty: Literal["refuse", "leave_out"] = "refuse"
     max_picture_pixels: Positive = 100_000_000
     licence: str = ""

@@ -20,7 +20,7 @@ SourceName = Literal["drawn", "manifest", "hub", "photos", "pages", "videos", "i
 
 
 class IngestConfig(Section):
-    #: Read one after the other into one dataset.
+    #: Read in this order into one dataset.
     sources: Annotated[tuple[SourceName, ...], Field(min_length=1)] = ("drawn",)
     drawn: DrawnConfig = DrawnConfig()
     manifest: ManifestConfig = ManifestConfig()
@@ -29,7 +29,7 @@ class IngestConfig(Section):
     pages: PagesConfig = PagesConfig()
     videos: VideosConfig = VideosConfig()
     imported: ImportedConfig = ImportedConfig()
-    #: Drawn scenes have an exact check of their own, and are not compared.
+    #: Drawn scenes have their own exact check and are not compared.
     near_duplicates: NearDuplicatesConfig = NearDuplicatesConfig()
 
     @field_validator("sources", mode="before")

@@ -8,10 +8,10 @@ from pydantic import model_validator
 
 from pixel_core.config.section import Placement, Positive, Section, Share
 
-#: How records are written: in our own fields, or as Pixel Reasoner's published files are.
+#: The format of records: our own fields, or Pixel Reasoner's published files.
 RecordFormat = Literal["plain", "pixel_reasoner_sft", "pixel_reasoner_rl"]
 
-#: A split by name; "" leaves each record to its id.
+#: A split by name; "" splits records by id.
 SplitName = Literal["", "train", "validation", "test"]
 
 
@@ -33,16 +33,16 @@ class SplitShares(Section):
 class ManifestConfig(Section):
     """A JSONL or Parquet file of questions beside a folder of pictures."""
 
-    #: Its content, not its place, is part of the identity (see ``seeds.fingerprint``).
+    #: The content, not the path, is part of the identity (see ``ingest.fingerprint``).
     path: Annotated[str, Placement()] = ""
-    #: The folder (or the zip) the records' picture paths start from; "" is the manifest's
-    #: own folder. Zips directly in the folder are looked into for what is not beside them.
+    #: The folder (or zip) that the records' picture paths start from; "": the manifest's own
+    #: folder. Files that are missing are looked up in zips directly in the folder.
     pictures: Annotated[str, Placement()] = ""
     format: RecordFormat = "plain"
-    #: Of the records that name none, all of a benchmark's file for example.
+    #: The split of records that name none, e.g. for a benchmark's file.
     split: SplitName = ""
     splits: SplitShares = SplitShares()
     max_picture_pixels: Positive = 100_000_000
-    #: As the publisher names them; they go into every seed's provenance.
+    #: As stated by the publisher; copied into every seed's provenance.
     licence: str = ""
     revision: str = ""

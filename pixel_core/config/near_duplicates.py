@@ -13,10 +13,10 @@ class NearDuplicatesConfig(Section):
     """``data/sources/near_duplicates.py`` has the rule."""
 
     enabled: bool = True
-    #: Bits, of the 256 of a picture's hash, in which two near-duplicates may differ. The
-    #: search takes longer the higher it is; unrelated text pages differ in about 70 and more.
+    #: Bits, of the 256 of a picture's hash, in which two near-duplicates may differ. Higher is
+    #: slower to search; unrelated text pages differ in about 70 and more.
     distance: Annotated[int, Field(ge=0, le=32)] = 24
-    #: A video is compared by this many of its frames, at the centres of equal parts.
+    #: Frames of a video that are compared, at the centres of equal parts.
     video_frames: Positive = 4
 
     def idle_fields(self) -> frozenset[str]:

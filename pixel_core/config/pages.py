@@ -13,9 +13,9 @@ from pixel_core.config.section import Placement, Section
 class PagesConfig(Section):
     """Pages beside ``questions.jsonl``: records that name a page, a question, its answer."""
 
-    #: A folder, local or ``s3://``; its content is part of the identity, not its place.
+    #: A folder, local or ``s3://``; the content, not the path, is part of the identity.
     path: Annotated[str, Placement()] = ""
-    #: The viewport's width in CSS pixels; the page is as high as it is.
+    #: The viewport's width in CSS pixels; the height follows from the page.
     width: Annotated[int, Field(ge=64, le=4096)] = 1280
     splits: SplitShares = SplitShares()
     licence: str = ""

@@ -23,7 +23,7 @@ from pixel_core.config.training import BaseModelConfig, SftConfig
 class RuntimeConfig(Section):
     """Where a run happens. Nothing here changes what it makes."""
 
-    #: Training processes on this machine; 0: one a core, at most the stage's shards.
+    #: Training processes on this machine; 0: one per core, at most the stage's shards.
     workers: Annotated[Count, Placement()] = 0
     store: Annotated[str, Placement()] = ".pixel"
 

@@ -12,23 +12,23 @@ from pixel_core.config.section import Count, Placement, Positive, Section
 class RayTrainConfig(Section):
     """Only ``dtype`` changes the weights by more than rounding."""
 
-    #: What layers compute in. Weights and optimizer are float32 while training; the trained
+    #: The layers' compute type. Weights and optimizer are float32 during training; the trained
     #: model is stored in this type.
     dtype: Literal["float32", "bfloat16"] = "float32"
     workers: Annotated[Positive, Placement()] = 2
     cpus_per_worker: Annotated[float, Field(ge=0, allow_inf_nan=False), Placement()] = 1.0
-    #: 0: on the CPU. A worker trains on one device at most.
+    #: 0: on the CPU. A worker trains on at most one device.
     gpus_per_worker: Annotated[float, Field(ge=0, le=1), Placement()] = 0.0
-    #: ``ddp``: the whole model in every worker; the others divide it.
+    #: ``ddp``: the whole model in every worker; the others shard it.
     sharding: Annotated[Literal["ddp", "fsdp", "zero2", "zero3"], Placement()] = "ddp"
-    #: Activations of a layer are computed again in the backward pass instead of being kept.
+    #: Recompute a layer's activations in the backward pass instead of keeping them.
     gradient_checkpointing: Annotated[bool, Placement()] = False
     attention: Annotated[Literal["sdpa", "flash_attention_2"], Placement()] = "sdpa"
-    #: Tokens, padding included, of one forward pass in a worker. A longer transcript is a
-    #: pass of its own.
+    #: Tokens, padding included, per forward pass in a worker. A longer transcript gets its own
+    #: pass.
     tokens_per_pass: Annotated[Positive, Placement()] = 16_384
-    #: How often workers may be lost before the stage fails; each time the group starts anew
-    #: from the newest checkpoint.
+    #: Worker losses tolerated before the stage fails; after each, the group restarts from the
+    #: newest checkpoint.
     failures: Annotated[Count, Placement()] = 3
 
     @model_validator(mode="after")

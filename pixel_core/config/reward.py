@@ -25,14 +25,14 @@ class LagrangianConfig(Section):
 
     rapr_rate: Multiplier = 0.1
     rapr_max: Multiplier = 0.5
-    #: Nothing is paid before the constraint was seen violated.
+    #: Nothing is paid until the constraint is violated for the first time.
     rapr_initial: Multiplier = 0.0
     operations_rate: Multiplier = 0.05
     operations_max: Multiplier = 0.2
-    #: The paper's beta: what a call too many costs is known before the first batch.
+    #: The paper's beta: the price of an extra call is known before the first batch.
     operations_initial: Multiplier = 0.05
-    #: Mean calls beyond N a rollout that are let pass. Excess is never negative, so with 0
-    #: its multiplier could only rise: one call too many would never be forgiven.
+    #: Tolerated mean of calls beyond N per rollout. Excess is never negative, so with 0 the
+    #: multiplier could only rise: one call too many would never be forgiven.
     operations_slack: Annotated[float, Field(ge=0)] = 0.05
 
     @model_validator(mode="after")

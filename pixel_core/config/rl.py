@@ -14,12 +14,12 @@ from pixel_core.config.reward import AdvantageKind, RewardConfig
 from pixel_core.config.section import Count, Placement, Positive, Rate, Section, Weight
 from pixel_core.config.training import OptimizerConfig
 
-# What of ``rl`` OpenRLHF 0.11.2 can't do: said before anything runs, never ignored.
+# Settings of ``rl`` that OpenRLHF 0.11.2 can't honour: reported before a run, never ignored.
 #
-# ``method_rules`` are about what is learnt, and are asked when the settings are read;
-# ``layout_rules`` are about how its processes share the work, and are asked before a run.
-# What it can do is mapped in ``pixel_core/training/openrlhf/arguments.py``. Critics, sample
-# packing, ring attention and dynamic batches, which it has and vision models can't use, have
+# ``method_rules`` concern the learning method and are checked when the settings are read;
+# ``layout_rules`` concern how processes share the work and are checked before a run. The
+# supported ones are mapped in ``pixel_core/training/openrlhf/arguments.py``. Critics, sample
+# packing, ring attention and dynamic batches, which it has but vision models can't use, have
 # no field.
 
 
@@ -149,13 +149,13 @@ class ReplayConfig(Section):
     """Selective sample replay: earlier rollouts with an advantage fill the places that
     groups without one leave in a batch; ``training/replay.py`` has the rule."""
 
-    #: Rollouts a shard remembers; 0: no replay.
+    #: Rollouts kept per shard; 0: no replay.
     capacity: Count = 0
-    #: a of the weights |advantage|^a by which samples are drawn; 0: all alike.
+    #: The exponent a of the sampling weights |advantage|^a; 0: uniform.
     exponent: Weight = 1.0
-    #: Samples that are more steps old than this are dropped.
+    #: Samples older than this many steps are dropped.
     max_age: Positive = 8
-    #: The buffer is emptied at every step that is a multiple of this; 0: only age empties it.
+    #: The buffer is emptied at every multiple of this many steps; 0: only age empties it.
     clear_every: Count = 0
 
     @model_validator(mode="after")
@@ -176,27 +176,27 @@ class ReplayConfig(Section):
 class RlConfig(Section):
     steps: Positive = 100
     queries: Positive = 16
-    #: Rollouts of one query; a group of one has no advantage, so at least two.
+    #: Rollouts per query; a group of one has no advantage, so at least two.
     group: Annotated[int, Field(ge=2)] = 8
     shards: Positive = 2
     reward: RewardConfig = RewardConfig()
     advantage: AdvantageKind = "mean_std"
     clip_low: Rate = 0.2
     clip_high: Rate = 0.2
-    #: Weight of the KL divergence from the warm start, a token (k3); 0: none, as in the paper.
+    #: Weight of the KL divergence from the warm start, per token (k3); 0: none, as the paper.
     kl: Weight = 0.0
-    #: Weight of the entropy bonus, a token; 0: none.
+    #: Weight of the entropy bonus, per token; 0: none.
     entropy: Weight = 0.0
     sampling: SamplingConfig = SamplingConfig()
-    #: Further rounds of fresh queries that may take the places of uniform groups; 0: none.
+    #: Extra rounds of fresh queries that may replace uniform groups; 0: none.
     resample_rounds: Count = 0
     replay: ReplayConfig = ReplayConfig()
     freeze_vision: bool = False
     optimizer: OptimizerConfig = OptimizerConfig(learning_rate=1e-6)
-    #: Validation questions answered (greedily) each time the curve gets a point; 0: never.
+    #: Validation questions answered (greedily) for each point of the curve; 0: never.
     validate_every: Count = 0
     validation_questions: Positive = 100
-    #: Which weights are handed on: the last, or those of the best validation accuracy.
+    #: The weights to hand on: the last, or those with the best validation accuracy.
     keep: Literal["last", "best"] = "last"
     guards: GuardsConfig = GuardsConfig()
     seed: int = 0
@@ -232,5 +232,5 @@ class RlConfig(Section):
         return self
 
     def idle_fields(self) -> frozenset[str]:
-        # Its own processes divide a batch, not our shards.
+        # OpenRLHF's own processes divide a batch, not our shards.
         return frozenset({"backend", "openrlhf"} if self.backend == "embedded" else {"shards"})

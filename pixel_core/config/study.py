@@ -18,20 +18,20 @@ Fields = Annotated[tuple[str, ...], Field(min_length=1)]
 class ArmConfig(Section):
     """One arm: the profile with ``overrides`` laid over it."""
 
-    #: What the arm is for, as a sentence on the page.
+    #: The purpose of the arm, as a sentence on the page.
     text: str = ""
-    #: ``section.field=value``, as ``--set`` takes them.
+    #: ``section.field=value``, as for ``--set``.
     overrides: tuple[str, ...] = ()
 
 
 class ClaimsConfig(Section):
     """The thresholds of the claims; ``evaluation/study/claims.py`` has the rules."""
 
-    #: RaPR below this: the operation is not used, the model is in the trap.
+    #: RaPR below this: the operation is unused, the model is in the trap.
     trapped: Share = 0.05
     #: RaPR above this: the operation is in use.
     in_use: Share = 0.3
-    #: Accuracy that curiosity must win over all questions, and over the digit questions.
+    #: Required accuracy gain from curiosity, over all questions and over the digit questions.
     gain: Share = 0.12
     digit_gain: Share = 0.25
     digit_kinds: Fields = ("digit_small", "digit_big")
@@ -51,9 +51,9 @@ class QuickConfig(Section):
 
     arms: Fields
     base_models: Positive = 1
-    #: Of each base model.
+    #: Per base model.
     warm_starts: Positive = 1
-    #: Of each warm start and arm.
+    #: Per warm start and arm.
     rl_runs: Positive = 1
 
 
@@ -74,7 +74,7 @@ class StudyConfig(Section):
     base_model_seeds: Seeds = (0,)
     warm_start_seeds: Seeds = (0,)
     rl_seeds: Seeds = (0,)
-    #: Which fields a seed of each kind sets. A base model that is not trained here has none.
+    #: Fields set by each kind of seed. A base model that is not trained here has none.
     base_model_fields: tuple[str, ...] = ("base_model.seed",)
     warm_start_fields: Fields = ("synthesize.seed", "sft.seed")
     rl_fields: Fields = ("rl.seed",)
@@ -83,11 +83,11 @@ class StudyConfig(Section):
     resamples: Annotated[Positive, Field(ge=100)] = 2000
     seed: int = 0
     departures: tuple[Departure, ...] = ()
-    #: None: the study has no small form.
+    #: None: the study has no quick form.
     quick: QuickConfig | None = None
 
     def idle_fields(self) -> frozenset[str]:
-        # What is taken shows in the arms and seeds of what is run.
+        # The selection is visible in the arms and seeds of the run.
         return frozenset({"quick"})
 
     def narrowed(self) -> StudyConfig:
@@ -106,7 +106,7 @@ class StudyConfig(Section):
             )
         return self.model_copy(
             update={
-                # In the study's order, on which colours hang.
+                # In the study's order, which determines colours.
                 "arms": {name: arm for name, arm in self.arms.items() if name in quick.arms},
                 "base_model_seeds": self.base_model_seeds[: quick.base_models],
                 "warm_start_seeds": self.warm_start_seeds[: quick.warm_starts],

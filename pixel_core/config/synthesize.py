@@ -33,11 +33,11 @@ class SynthesizeConfig(Section):
     video_kinds: VideoKindShares = VideoKindShares()
     #: ``plain`` has the paper's full sentences; ``terse`` is for the tiny model.
     templates: Literal["plain", "terse"] = "plain"
-    #: The margin put around a cue before it is asked for, as a share of the cue's side.
+    #: The margin around a cue before it is zoomed into, as a share of the cue's side.
     margin: Annotated[float, Field(ge=0)] = 0.1
-    #: Seeds whose second look was easy (the whole is enough to answer): as all others, a
+    #: Seeds with an easy second look (the whole is enough to answer): treated as all others, a
     #: direct answer, or no trajectory. The paper wants operations where they are needed.
     easy: Literal["same", "direct", "drop"] = "same"
-    #: How many times the cue's area a too-large box covers, at least.
+    #: Least ratio of a too-large box's area to the cue's.
     too_large: Annotated[float, Field(gt=1)] = 4.0
     seed: int = 0

@@ -16,12 +16,12 @@ class TextOnlyConfig(Section):
     """Rejection sampling: answers without an operation, kept when right (paper: 2,000 of
     7,500 trajectories)."""
 
-    #: Of all trajectories of the warm start; 0: none are sampled.
+    #: Share of all warm-start trajectories; 0: none are sampled.
     share: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    #: Answers sampled to a question before it is given up.
+    #: Sampled answers per question before giving up on it.
     samples: Positive = 4
     sampling: SamplingConfig = SamplingConfig()
-    #: Questions asked as one batch. Sampling ends after the chunk that completes the share.
+    #: Questions per batch. Sampling ends after the chunk that completes the share.
     chunk: Positive = 32
     seed: int = 0
     engine: EngineConfig = EngineConfig()

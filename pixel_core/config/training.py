@@ -51,7 +51,7 @@ class TinyModelConfig(Section):
         return self
 
 
-#: The counts of a ``PerceptionPhase``, in the order a step builds its items.
+#: The task counts of a ``PerceptionPhase``, in the order in which a step builds its items.
 PERCEPTION_TASKS = (
     "listing",
     "pointing",
@@ -76,13 +76,13 @@ class PerceptionPhase(Section):
     pointing: Count = 0
     #: Read the digit of a zoomed card.
     reading: Count = 0
-    #: Give a card's box as JSON, as Qwen2.5-VL does when asked where something is.
+    #: Give a card's box as JSON, as Qwen2.5-VL does when asked for an object's location.
     grounding: Count = 0
-    #: Answer a question at once.
+    #: Answer a question directly.
     answering: Count = 0
-    #: Answer after a crop that was shown without being asked for.
+    #: Answer after a crop that was shown unasked.
     crop_answering: Count = 0
-    #: Clips of a step; their tasks share them.
+    #: Clips per step; the clip tasks share them.
     clips: Count = 0
     #: Given which card, name the first frame that shows it.
     clip_pointing: Count = 0
@@ -90,7 +90,7 @@ class PerceptionPhase(Section):
     clip_reading: Count = 0
     #: Name the frames that show a card, as JSON.
     clip_grounding: Count = 0
-    #: Answer after frames that were shown without being asked for.
+    #: Answer after frames that were shown unasked.
     clip_answering: Count = 0
     min_cards: Positive = 3
     max_cards: Annotated[int, Field(gt=0, le=8)] = 6
@@ -116,7 +116,7 @@ class PretrainedConfig(Section):
 
     path: Annotated[str, Placement()] = ""
     revision: str = ""
-    #: What an adapter is merged into, a folder or NAME@COMMIT; "": what its settings name.
+    #: The base model of an adapter, a folder or NAME@COMMIT; "": as its own config says.
     base: Annotated[str, Placement()] = ""
 
 
@@ -124,10 +124,10 @@ class BaseModelConfig(Section):
     source: Literal["tiny", "pretrained"] = "tiny"
     tiny: TinyModelConfig = TinyModelConfig()
     phases: tuple[PerceptionPhase, ...] = ()
-    #: The drawn world the tiny model is pretrained on; its seeds are apart from ingest's.
+    #: The drawn world for pretraining the tiny model; its seeds are separate from ingest's.
     world: WorldConfig = WorldConfig()
     clip: ClipConfig = ClipConfig()
-    #: A step's batch is cut in this many shares, each with its own random stream; workers
+    #: A step's batch is cut into this many shares, each with its own random stream; workers
     #: divide the shares, so one worker and two compute the same bits.
     shards: Positive = 2
     pretrained: PretrainedConfig = PretrainedConfig()
@@ -150,14 +150,14 @@ class SelectConfig(Section):
     rapr: Share = 0.0
     #: The RaPR not to pass; 1: any.
     rapr_at_most: Share = 1.0
-    #: The share of right answers among those with an operation to reach as well; 0: any.
+    #: The share of right answers among those with an operation, to be reached too; 0: any.
     accuracy_with_operation: Share = 0.0
-    #: That share is not to pass this one; 1: any.
+    #: The upper bound of that share; 1: any.
     accuracy_with_operation_at_most: Share = 1.0
-    every: Positive = 10  #: Steps from one check to the next.
+    every: Positive = 10  #: Steps between checks.
     questions: Positive = 100
-    samples: Positive = 1  #: Answers a question.
-    #: What RL will sample at; greedy answers hide an operation that is merely likely.
+    samples: Positive = 1  #: Answers per question.
+    #: RL's sampling temperature; greedy answers hide an operation that is merely likely.
     temperature: Rate = 1.0
 
     @model_validator(mode="after")
@@ -190,13 +190,13 @@ class SelectConfig(Section):
     def idle_fields(self) -> frozenset[str]:
         if not self.rapr:
             return frozenset(type(self).model_fields) - {"rapr"}
-        # A bound that is none leaves the identity that it had before there were bounds.
+        # A bound without effect is left out: identities from before the bounds stay valid.
         bounds = ("rapr_at_most", "accuracy_with_operation_at_most")
         return frozenset(name for name in bounds if getattr(self, name) == 1)
 
 
 class SftConfig(Section):
-    #: 0: no warm start, the base model is handed on as it is.
+    #: 0: no warm start, the base model is passed on unchanged.
     steps: Count = 100
     batch: Positive = 32
     shards: Positive = 2
@@ -207,8 +207,8 @@ class SftConfig(Section):
     select: SelectConfig = SelectConfig()
     seed: int = 0
     checkpoint_every: Annotated[Positive, Placement()] = 25
-    #: ``team``: worker processes of one machine; ``ray_train``: workers of a Ray cluster. They
-    #: agree to rounding.
+    #: ``team``: worker processes on one machine; ``ray_train``: workers of a Ray cluster. Their
+    #: results agree to rounding.
     backend: Annotated[Literal["team", "ray_train"], Placement()] = "team"
     ray_train: RayTrainConfig = RayTrainConfig()
     place: Annotated[PlaceConfig, Placement()] = PlaceConfig()

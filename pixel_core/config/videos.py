@@ -9,21 +9,21 @@ from pydantic import Field, model_validator
 from pixel_core.config.manifest import SplitShares
 from pixel_core.config.section import Placement, Positive, Section
 
-#: Frames of one question. So many of 128 visual tokens, a selection of eight and a turn
-#: still fit into an episode of 12,000 tokens, as ``dialogue`` sets it.
+#: Frames per question. This many at 128 visual tokens each, a selection of eight and a turn
+#: still fit into an episode of 12,000 tokens, the limit in ``dialogue``.
 MAX_FRAMES = 48
 
 
 class VideosConfig(Section):
     """A folder of video files beside ``questions.jsonl``."""
 
-    #: A folder, local or ``s3://``; its content is part of the identity, not its place.
+    #: A folder, local or ``s3://``; the content, not the path, is part of the identity.
     path: Annotated[str, Placement()] = ""
-    #: Evenly spaced over the video, as in the paper; the window's own frames come on top.
+    #: Evenly spaced over the video, as in the paper; the window's own frames are extra.
     frames: Positive = 16
-    #: As many frames a question's window holds at least, where the video has them.
+    #: Least number of frames in a question's window, if the video has them.
     window_frames: Positive = 4
-    #: Of frames as they are stored; 95 cannot be told from the decoded frame by eye.
+    #: Of stored frames; at 95 no difference from the decoded frame is visible.
     jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 95
     splits: SplitShares = SplitShares()
     licence: str = ""

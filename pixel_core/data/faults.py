@@ -1,4 +1,4 @@
-"""Collects everything that is wrong with a user's dataset, so that it is told at once."""
+"""Collects all faults of a user's dataset, to report them at once."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 from pixel_core.errors import DataError
 from pixel_core.nesting import is_deeper
 
-#: Problems spelled out in one error; a dataset with thousands of faults has few causes.
+#: Faults listed in one error; a dataset with thousands of faults has few causes.
 SHOWN = 20
-#: Characters of a faulty value that are quoted.
+#: Quoted characters of a faulty value.
 QUOTED = 120
 
 
 class Problems:
-    """A list of faults, each with its place, value and remedy; bounded in memory."""
+    """A list of faults, each with place, value and remedy; bounded in memory."""
 
     def __init__(self, subject: str) -> None:
         self.subject = subject
         self._shown: list[str] = []
         self.count = 0
-        #: How many concern each field; "record" stands for the whole.
+        #: Faults per field; "record" stands for the whole record.
         self.by_field: Counter[str] = Counter()
 
     def add(self, place: str, field: str, value: Any, fault: str, remedy: str) -> None:
@@ -32,11 +32,11 @@ class Problems:
         if len(self._shown) < SHOWN:
             where = f"{place}, field {field!r}" if field else place
             line = f"  {where}: {quote(value)} {fault}; {remedy}"
-            # JSON can hold half a character, which no terminal and no file takes.
+            # JSON can hold a lone surrogate, which no terminal and no file accepts.
             self._shown.append(line.encode("utf-8", "backslashreplace").decode())
 
     def raise_if_any(self) -> None:
-        """Raise one ``DataError`` that lists what was found."""
+        """Raise one ``DataError`` that lists the faults found."""
         if not self.count:
             return
         plural = "problem" if self.count == 1 else "problems"
@@ -44,7 +44,7 @@ class Problems:
         raise DataError(f"{self.subject} can't be used, {self.count} {plural}:\n{told}")
 
     def lines(self) -> list[str]:
-        """The first ``SHOWN`` faults, and how many more there are."""
+        """The first ``SHOWN`` faults, and the number of the others."""
         lines = list(self._shown)
         if self.count > len(lines):
             lines.append(f"  ... and {self.count - len(lines)} more")

@@ -11,12 +11,12 @@ from pixel_core.workflow.store.manifest import without_credentials
 
 @dataclass(frozen=True)
 class Dataset:
-    """Which files are wanted: ``name`` at the commit ``revision``, or a copy in ``local``."""
+    """Which files: ``name`` at the commit ``revision``, or a copy in ``local``."""
 
     name: str
     revision: str
     local: str
-    #: The section that names it, for errors ("ingest.hub").
+    #: The config section of the dataset, for errors ("ingest.hub").
     setting: str
     #: Patterns of the files to fetch; (): all.
     fetch: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class Copy:
 
 
 def check_dataset(dataset: Dataset) -> None:
-    """Raise ``DataError`` unless the settings name a dataset whose content can't change."""
+    """Raise ``DataError`` unless the settings pin a dataset's content."""
     setting = dataset.setting
     if dataset.local:
         if not Path(dataset.local).is_dir():
@@ -55,10 +55,10 @@ def check_dataset(dataset: Dataset) -> None:
 def copy_of(dataset: Dataset) -> Copy:
     """The dataset's files on this machine.
 
-    Fetched into ``huggingface_hub``'s cache when they are not there yet, with progress;
-    after an interruption it goes on. Raises ``DataError`` for a dataset that isn't there or
-    isn't open to you, ``EndpointError`` when the hub does not answer, or not as a hub does,
-    and the cache does not hold every file that is wanted.
+    Downloaded into ``huggingface_hub``'s cache if missing, with progress; an interrupted
+    download resumes. Raises ``DataError`` for a dataset that doesn't exist or isn't open to
+    you, ``EndpointError`` if the hub does not answer, or not as a hub does, and the cache
+    lacks a wanted file.
     """
     check_dataset(dataset)
     if dataset.local:
@@ -83,9 +83,9 @@ def copy_of(dataset: Dataset) -> Copy:
             revision=dataset.revision,
             allow_patterns=list(dataset.fetch) or None,
         )
-        # Without an answer the download gives what the cache has of this commit, even if that
-        # is one file which somebody fetched alone. Only beside a list of the commit's files
-        # has it looked whether all are there.
+        # Without an answer from the hub, the download returns what the cache has of this
+        # commit, even a single file fetched on its own. It checks for missing files only if
+        # the commit's file list is cached.
         get_cached_repo_tree(dataset.name, repo_type="dataset", revision=dataset.revision)
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
         # A gated dataset is a RepositoryNotFoundError as well.
@@ -103,11 +103,11 @@ def copy_of(dataset: Dataset) -> Copy:
         )
         raise _no_answer(dataset, reason) from error
     except (ValueError, KeyError, TypeError, RuntimeError, XetDownloadError) as error:
-        # What the library makes of a proxy's page, or of a mirror that is not quite a hub.
+        # The library's error for a proxy's page, or for a mirror that is not quite a hub.
         told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         reason = f"what answers does not speak as the hub does ({told})"
         raise _no_answer(dataset, reason, xet=True) from error
-    # The cache keeps each file once, and links to it from every revision.
+    # The cache stores each file once and links to it from every revision.
     return Copy(Path(folder), Path(folder).parent.parent)
 
 

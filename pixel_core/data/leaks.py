@@ -1,17 +1,17 @@
-"""Does a text give an answer away? Asked of every word that stands before the closer look.
+"""Does a text give an answer away? Checked for all text before the closer look.
 
-A trajectory that states the answer before it looked teaches to guess (the paper calls it
+A trajectory that states the answer before it looked teaches guessing (the paper calls it
 bypassing the picture). The rule:
 
 - Words are compared without case, punctuation, accents' encoding or spacing ("Light-blue"
   is in "a light blue car"); a plural is its singular. An answer counts as a whole: of
   "red umbrella", "red" alone gives nothing away.
 - Numbers are compared by value, also when written as words up to ninety-nine: "7" is in
-  "seven cards". Ordinals are not numbers, and "one" is none in "one of" or "this one".
-- Everyday words ("no", "left", "on") and the letters "a" and "i" stand in many texts that
-  give nothing away. They count only when they are said as an answer: quoted, alone between
+  "seven cards". Ordinals are not numbers, and "one" in "one of" or "this one" is not either.
+- Everyday words ("no", "left", "on") and the letters "a" and "i" occur in many texts that
+  give nothing away. They count only if they are stated as an answer: quoted, alone between
   punctuation, or after "answer is", "says", "reads" and the like. Other single letters count
-  as words ("gate B"), in lower case only when said as an answer.
+  as words ("gate B"), in lower case only if stated as an answer.
 - An answer of nothing but punctuation is never found.
 """
 
@@ -40,7 +40,7 @@ _VALUES = {word: value for value, word in enumerate(_UNITS.split())} | {
 _BEFORE_PRONOUN_ONE = ("no", "each", "every", "any", "this", "that", "which", "only", "another")
 
 _ARTICLES = ("a", "an", "the")
-#: Words that say nothing by standing in a sentence.
+#: Words too common to give an answer away by merely occurring in a sentence.
 _EVERYDAY_WORDS = (
     "a an the i it its he she they we you this that these those there here is are was be "
     "no not none nothing all any some both other of in on at to by for from with without "
@@ -60,8 +60,8 @@ _ENDS = ".,;:!?\n"
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """A text's words, written without a gap; ``at`` and ``to`` map where a word begins and
-    ends in that to where it does in ``text``."""
+    """A text's words, joined without gaps; ``at`` and ``to`` map where a word begins and ends
+    in that string to where it does in ``text``."""
 
     text: str
     joined: str
@@ -90,15 +90,15 @@ def _states(words: _Words, answer: str) -> bool:
 
 
 def _end(words: _Words, place: int, tokens: tuple[str, ...], joined: str) -> int:
-    """Where the words found at ``place`` end, their plural included; 0 when they are only
-    parts of other words."""
+    """The end of the words found at ``place``, with a plural ending; 0 if they are only parts
+    of other words."""
     end = place + len(joined)
     if any(unicodedata.category(char) == "Lo" for char in joined):
-        return end  # scripts that put no spaces between words
+        return end  # scripts without spaces between words
     if place not in words.at:
         return 0
     if len(tokens) == 1 and joined.isdigit() and any(place < i < end for i in words.at):
-        return 0  # 1, then 0, are not 10
+        return 0  # "1", then "0", is not 10
     if end in words.to:
         return end
     if len(joined) < 3 or not joined[-1].isalpha():
@@ -110,7 +110,7 @@ def _end(words: _Words, place: int, tokens: tuple[str, ...], joined: str) -> int
 
 
 def _is_said(words: _Words, place: int, end: int) -> bool:
-    """Whether an everyday word stands in the text as an answer does."""
+    """Whether an everyday word is stated as an answer."""
     start, stop = words.at[place], words.to[end]
     said = words.text[start:stop]
     if len(said) == 1 and said.isupper() and said not in "AI":
@@ -125,7 +125,7 @@ def _is_said(words: _Words, place: int, end: int) -> bool:
 
 @lru_cache(maxsize=8192)
 def _sought(answer: str) -> tuple[tuple[str, ...], bool]:
-    """The answer's words without a leading article, and whether they are everyday ones."""
+    """The answer's words without a leading article, and whether they are everyday words."""
     tokens = [token for token, _ in _tokens(unicodedata.normalize("NFKC", answer))]
     if len(tokens) > 1 and tokens[0] in _ARTICLES:
         tokens = tokens[1:]
@@ -152,7 +152,7 @@ def _words(text: str) -> _Words:
 
 
 def _tokens(text: str) -> list[tuple[str, tuple[int, int]]]:
-    """Words in plain form with their places in the text; numbers by value."""
+    """Normalised words with their positions in the text; numbers by value."""
     found = [(_plain(match[0]), match.span()) for match in _WORD.finditer(text)]
     tokens: list[tuple[str, tuple[int, int]]] = []
     place = 0
@@ -175,7 +175,7 @@ def _tokens(text: str) -> list[tuple[str, tuple[int, int]]]:
 
 def _plain(word: str) -> str:
     if word.isascii() and word.isalpha():
-        return word.lower()  # most words; synthesis asks this of every turn
+        return word.lower()  # the common case: synthesis checks every turn
     word = unicodedata.normalize("NFKC", word.casefold())
     for possessive in ("'s", "’s"):
         word = word.removesuffix(possessive)

@@ -1,7 +1,7 @@
-"""Pictures of an artifact in one zip: the same pictures make the same bytes.
+"""Pictures of an artifact in one zip: the same pictures give the same bytes.
 
-Members are stored, not deflated (pictures are compressed already, and a member is then one
-seek and one read), with a fixed date and mode.
+Members are stored, not deflated (pictures are already compressed, and reading a member is then
+one seek and one read), with a fixed date and mode.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _MODE = 0o100644 << 16
 
-#: What ``zipfile`` raises on damage, by where the damage is: a header's text, version,
-#: encryption flag, method or offset, or the content. KeyError, a lost name, comes first.
+#: Exceptions of ``zipfile`` on damage, by where it is: a header's text, version, encryption
+#: flag, method or offset, or the content. KeyError, for a lost name, comes first.
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -53,7 +53,7 @@ class PictureArchive:
         """The picture's pixels, RGB and upright. ``MediaError`` unless sized as recorded."""
         image = load_picture(
             self.read(picture),
-            # What was stored was accepted then, under whatever limit; its digest holds.
+            # It was accepted when stored, under whatever limit; its digest proves it unchanged.
             max_pixels=max(picture.width * picture.height, MAX_PIXELS),
             name=self._name(picture),
         )
@@ -85,13 +85,13 @@ class PictureArchive:
         return data
 
     def close(self) -> None:
-        """Let go of the file; a later read opens it again."""
+        """Close the file; a later read reopens it."""
         if self._zip is not None and self._process == os.getpid():
             self._zip.close()
         self._zip = None
 
     def _opened(self) -> zipfile.ZipFile:
-        # A forked child shares its parent's file position, so it opens the file anew.
+        # A forked child shares its parent's file position, so it reopens the file.
         if self._zip is None or self._process != os.getpid():
             try:
                 self._zip = zipfile.ZipFile(self.path)
@@ -114,7 +114,7 @@ class PictureArchive:
 
 
 class PictureArchiveWriter:
-    """Writes an archive. Nothing appears at ``path`` until the ``with`` block ends well."""
+    """Writes an archive. It appears at ``path`` only if the ``with`` block ends well."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)

@@ -1,7 +1,7 @@
-"""How large a picture is shown: both sides multiples of a visual token's, area in a budget.
+"""The size at which a picture is shown: in whole visual tokens, within a pixel budget.
 
 Source: ``smart_resize`` of Qwen2-VL's image processor. The numbers must equal it for every
-size, because released models, vLLM and this code have to count the same visual tokens.
+size, because released models, vLLM and this code must count the same visual tokens.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ PATCH = 14  #: pixels of a vision patch's side
 MERGE = 2  #: patches of a visual token's side
 FACTOR = PATCH * MERGE  #: pixels of a visual token's side
 
-#: Longer pictures are refused, as the model family's own processor does.
+#: Pictures with a longer shape are refused, as the model family's own processor does.
 MAX_ASPECT_RATIO = 200
 
 
 def check_shape(width: int, height: int) -> None:
-    """Raise ``MediaError`` for a picture that can't be shown under any budget: one without
-    pixels, or with sides over 200 : 1. Code that takes in a picture asks here first, so that
-    no later stage meets one that ``fit`` refuses."""
+    """Raise ``MediaError`` for a picture that no budget can show: one without pixels, or with
+    sides over 200 : 1. Every input path checks this first, so that no later stage gets a
+    picture that ``fit`` refuses."""
     if width < 1 or height < 1:
         raise MediaError(f"a picture of {width} x {height} pixels has nothing to show")
     if max(width, height) / min(width, height) > MAX_ASPECT_RATIO:
@@ -39,13 +39,13 @@ def fit(width: int, height: int, budget: PixelBudget) -> tuple[int, int]:
     """The size, in pixels, at which a ``width`` x ``height`` picture is shown.
 
     Returns ``(width, height)``, multiples of 28 near the picture's own shape, with an area
-    in the budget. The budget yields in two cases only: no side goes below 28, so a long
-    strip can exceed ``max_pixels``; and growing to ``min_pixels`` rounds up.
+    within the budget. There are two exceptions: no side goes below 28, so a long strip can
+    exceed ``max_pixels``; and growing to ``min_pixels`` rounds up.
 
     Raises ``MediaError`` as ``check_shape``.
     """
     check_shape(width, height)
-    # round() takes halves to the even number; the original relies on it too.
+    # round() rounds halves to even; the original relies on it too.
     columns, rows = round(width / FACTOR), round(height / FACTOR)
     area = columns * rows * FACTOR**2
     if area > budget.max_pixels:
@@ -62,14 +62,14 @@ def fit(width: int, height: int, budget: PixelBudget) -> tuple[int, int]:
 # Every pixel format to 8-bit RGB, without silent clipping.
 
 
-#: What a 16-bit sample can hold.
+#: Maximum of a 16-bit sample.
 _FULL_16 = 65_535
-#: Pixels that are laid on white at a time.
+#: Pixels composed on white at a time.
 _BAND = 1 << 20
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """The picture in RGB, itself if it is that already; transparent parts on white.
+    """The picture in RGB, itself if it is RGB already; transparent parts on white.
 
     Grey of more than 8 bits is scaled, not clipped. Raises ``ValueError`` for samples
     without a known range (floating point, more than 16 bits).
@@ -82,7 +82,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """In bands of rows: at once it would take three copies of four bytes a pixel."""
+    """In bands of rows: all at once would take three copies of four bytes per pixel."""
     whole = Image.new("RGB", image.size)
     rows = max(1, _BAND // image.width)
     for top in range(0, image.height, rows):
@@ -101,7 +101,7 @@ def _deep_grey(image: Image.Image) -> Image.Image:
         raise ValueError(
             f"its samples go from {samples.min()} to {samples.max()}, over 16 bits; use 8 bits"
         )
-    # At most 255 * 65535, so 32 bits do.
+    # At most 255 * 65535, which fits 32 bits.
     grey = ((samples.astype(np.uint32) * 255 + _FULL_16 // 2) // _FULL_16).astype(np.uint8)
     key = image.info.get("transparency")
     if isinstance(key, int):

@@ -1,4 +1,4 @@
-"""Until when something may take; what can be long asks now and then."""
+"""A point in time until which work may go on; long work checks it regularly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pixel_core.errors import TimedOut
 
 @dataclass(frozen=True)
 class Deadline:
-    """``at``: of ``time.monotonic``; None: never."""
+    """``at``: a ``time.monotonic`` value; None: no limit."""
 
     at: float | None = None
 
@@ -21,7 +21,7 @@ class Deadline:
 
     @property
     def left(self) -> float | None:
-        """Seconds, at least 0."""
+        """Seconds left, at least 0."""
         return None if self.at is None else max(0.0, self.at - time.monotonic())
 
     def check(self) -> None:

@@ -1,10 +1,10 @@
-"""One name, written in several ways: composed or decomposed, in UTF-8 or in an older encoding.
+"""Matches a name spelled in several ways: composed or decomposed, UTF-8 or older encodings.
 
-A Mac writes "é" as two characters (NFD), most others as one (NFC), and copying keeps that: a
-record's path and its file's name may differ though they read alike. In a zip a name without
-the UTF-8 flag is by the specification in code page 437, and in fact in the code page of the
-machine that packed it, which the zip does not say. The record that asks for the name does:
-what it writes, encoded, is or is not the bytes that stand there.
+A Mac writes "é" as two characters (NFD), most others as one (NFC), and copying preserves that:
+a record's path and its file's name may differ though they read alike. By the specification, a
+zip name without the UTF-8 flag is in code page 437; in fact it is in the code page of the
+machine that packed it, which the zip does not state. The record that asks for the name decides:
+its spelling, encoded, either equals the bytes in the zip or does not.
 
 Source: PKWARE's APPNOTE, 4.4.4 (bit 11) and 4.6.9 (Info-ZIP's Unicode path, 0x7075).
 """
@@ -21,12 +21,12 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable
 
-#: Of Windows and DOS machines; UTF-8 is what many packers write without saying so.
+#: Of Windows and DOS machines; many packers write UTF-8 without the flag.
 ENCODINGS = (
     *("utf-8", "cp437", "gb18030", "cp932", "cp949", "big5"),
     *("cp850", "cp1252", "cp1251", "cp866"),
 )
-#: Asked where none of those fits: of other languages' machines, and of other systems'.
+#: Tried if none of those fits: other languages' and other systems' encodings.
 _RARER = (
     *("cp852", "cp1250", "cp737", "cp1253", "cp857", "cp1254", "cp862", "cp1255", "cp720"),
     *("cp1256", "cp775", "cp1257", "cp874", "cp1258", "cp860", "cp861", "cp863", "cp865"),
@@ -37,13 +37,13 @@ _UNICODE_PATH = 0x7075
 
 
 def composed(name: str) -> str:
-    """The form in which names that read alike are equal."""
+    """The canonical form, equal for names that read alike."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 class Names:
-    """Looks up names, however they are written. ``raw``: the bytes of one whose encoding is
-    not known, or None."""
+    """Looks up names in any spelling. ``raw``: the bytes of a name in an unknown encoding, or
+    None."""
 
     def __init__(self, named: Iterable[tuple[str, bytes | None]]) -> None:
         self._composed: dict[str, set[str]] = defaultdict(set)
@@ -55,7 +55,7 @@ class Names:
                 self._raw[raw].add(key)
 
     def find(self, name: str) -> list[str]:
-        """The keys that read as ``name``, sorted. Several: which is meant is not clear."""
+        """The keys that read as ``name``, sorted. More than one: it is ambiguous."""
         found = set(self._composed.get(composed(name), ()))
         if self._raw:
             found |= self._encoded(name, ENCODINGS)
@@ -78,21 +78,21 @@ _UNTIDY = re.compile(r"^(?:\.?/+)+|(?<=/)(?:\.?/+)+")
 
 
 def tidied(name: str) -> str:
-    """A member's path without what leads nowhere: ``./`` and ``/`` before it, ``//`` and
-    ``/./`` in it, as some packers write them."""
+    """A member's path without redundant parts: leading ``./`` and ``/``, and ``//`` and ``/./``
+    inside, as some packers write them."""
     return _UNTIDY.sub("", name) if name[:1] in "./" or "//" in name or "/./" in name else name
 
 
 def member_name(info: zipfile.ZipInfo) -> tuple[str, bytes | None]:
-    """A zip member's name as ``zipfile`` read it, which is its key, and the bytes of one whose
-    encoding the zip does not say."""
+    """A zip member's name as ``zipfile`` read it, which is its key, and its bytes if the zip
+    does not state their encoding."""
     if info.flag_bits & _UTF8_FLAG or info.filename.isascii():
         return info.filename, None
     return info.filename, info.orig_filename.encode("cp437")
 
 
 def stated_name(info: zipfile.ZipInfo) -> str:
-    """The name in Info-ZIP's Unicode path field; "" without one that fits the name."""
+    """The name in Info-ZIP's Unicode path field; "" if there is none that fits the name."""
     extra, raw = info.extra, info.orig_filename.encode("cp437", "replace")
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<HH", extra)
@@ -105,8 +105,8 @@ def stated_name(info: zipfile.ZipInfo) -> str:
 
 
 def on_disk(root: str, parts: list[str]) -> list[list[str]]:
-    """The paths below ``root`` that read as these parts and exist, each part as its folder
-    has it; links are not followed beyond what listing a folder follows."""
+    """The existing paths below ``root`` that read as these parts, each spelled as in its
+    folder; links are only followed as far as listing a folder follows them."""
     found: list[list[str]] = [[]]
     for part in parts:
         found = [

@@ -1,7 +1,7 @@
 """Frames spread evenly over a video.
 
-The video is cut into as many equal parts as frames are wanted; of each part the frame that
-is on the screen at its centre is taken.
+The video is cut into as many equal parts as frames are wanted; from each part comes the frame
+on screen at its centre.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 
-# A decoded frame as it is seen: RGB, upright, with square pixels.
+# Converts a decoded frame for display: RGB, upright, with square pixels.
 
 
-#: The signs of a display matrix (x to x, x to y, y to x, y to y) and the turn they mean.
+#: The signs of a display matrix (x to x, x to y, y to x, y to y) and the rotation they mean.
 _TURNS = {
     (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT,
     (1, 0, 0, -1): Image.Transpose.FLIP_TOP_BOTTOM,
@@ -36,16 +36,16 @@ _TURNS = {
     (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
 }
 
-#: Pixels further from square are a broken header's, not a camera's.
+#: A stretch beyond this is a broken header's, not a camera's.
 _MAX_STRETCH = 4
 
 
 def upright(frame: VideoFrame, pixel_shape: Fraction, max_pixels: int) -> Image.Image:
-    """The frame in 8-bit RGB, turned as its camera was held; transparent parts on white.
+    """The frame in 8-bit RGB, rotated as the camera was held; transparent parts on white.
 
-    ``pixel_shape``: a pixel's width over its height; where it is not 1 the frame is made
-    wider or higher, never smaller. High dynamic range is not tone-mapped. Raises
-    ``MediaError`` for a frame of over ``max_pixels``.
+    ``pixel_shape``: a pixel's width over its height; if it is not 1 the frame is widened or
+    heightened, never reduced. High dynamic range is not tone-mapped. Raises ``MediaError``
+    for a frame of over ``max_pixels``.
     """
     if frame.width * frame.height > max_pixels:
         raise MediaError(
@@ -77,7 +77,7 @@ def _squared(picture: Image.Image, pixel_shape: Fraction, max_pixels: int) -> Im
 
 
 def _turn(frame: VideoFrame) -> Image.Transpose | None:
-    """As the display matrix says; None for none, and for angles that no camera writes."""
+    """The display matrix's rotation; None for none, and for angles that no camera writes."""
     parts: Iterable[SideData] = frame.side_data  # type: ignore[assignment]  # PyAV types it wrongly
     for data in parts:
         if data.type.name == "DISPLAYMATRIX":
@@ -91,7 +91,7 @@ def _sign(value: int) -> int:
 
 
 class Timeline(Protocol):
-    """What of a ``VideoFile`` matters here; indices are 0-based, times are seconds."""
+    """The part of ``VideoFile`` needed here; indices are 0-based, times are seconds."""
 
     @property
     def frame_count(self) -> int: ...

@@ -1,6 +1,6 @@
-"""From a picture file to RGB pixels, whatever the camera, scanner or browser wrote.
+"""Decodes a picture file to RGB pixels, whatever camera, scanner or browser wrote it.
 
-Size is checked on the header, before any pixel is decoded. Colour profiles are ignored, as
+The size is checked in the header, before any pixel is decoded. Colour profiles are ignored, as
 the model family's own processor ignores them.
 """
 
@@ -19,15 +19,15 @@ from pixel_core.media.budget import to_rgb
 from pixel_core.media.jpeg_scans import has_more_scans, most_scans
 from pixel_core.media.unread_pictures import HEAD, told_of
 
-# Pillow registers its formats when first needed, and not thread-safely: a good picture
-# opened by two threads at once could be taken for an unknown format.
+# Pillow registers its formats on first use, and not thread-safely: a good picture opened by
+# two threads at once could be rejected as an unknown format.
 Image.init()
 
-#: Formats of pictures people have, the commonest first (JPEG covers cameras' MPO). Others
-#: are refused: some of Pillow's decoders start programs (EPS) or are barely tested.
+#: Common picture formats, most frequent first (JPEG covers cameras' MPO). Others are
+#: refused: some of Pillow's decoders start programs (EPS) or are barely tested.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 
-#: Endings of such files' names. Not ".pfm" (samples without a known range) nor ".dib".
+#: Suffixes of such files. Not ".pfm" (samples without a known range) nor ".dib".
 SUFFIXES = frozenset(
     [".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".pjpeg", ".pjp"]
 ).union(
@@ -35,10 +35,10 @@ SUFFIXES = frozenset(
     [".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".avif", ".avifs"],
 )
 
-#: Of a picture, unless the caller says otherwise. Pillow's own bound, 179 million, stands.
+#: Default limit per picture. Pillow's own limit, 179 million, still applies.
 MAX_PIXELS = 100_000_000
 
-#: What Pillow's decoders raise on a damaged file; EOFError and UnidentifiedImageError too.
+#: Exceptions of Pillow's decoders on damage; EOFError and UnidentifiedImageError too.
 _DAMAGE = (
     OSError,
     EOFError,
@@ -69,8 +69,8 @@ def load_picture(
     """Decode a picture file: RGB, upright (EXIF), transparency on white, first frame.
 
     ``data`` is the file's content or its path; ``name`` names it in errors (default: the
-    path). Raises ``MediaError`` when the file is missing, empty, damaged, no picture, has
-    more than ``max_pixels`` pixels, or is a JPEG of more scans than an honest one.
+    path). Raises ``MediaError`` if the file is missing, empty, damaged, not a picture, has
+    more than ``max_pixels`` pixels, or is a JPEG with more scans than a legitimate one.
     """
     if isinstance(data, Path):
         name = name or str(data)
@@ -87,7 +87,7 @@ def load_picture(
 
 
 def as_picture(image: Image.Image, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """A picture that somebody opened or made, as ``load_picture`` gives it; a copy.
+    """A copy of an already opened or generated picture, converted as by ``load_picture``.
 
     Raises ``MediaError`` as that does.
     """
@@ -108,7 +108,7 @@ def _load(file: io.BufferedReader | io.BytesIO, name: str, max_pixels: int) -> I
 
 
 def _check_scans(file: io.BufferedReader | io.BytesIO, name: str, most: int) -> None:
-    file.seek(0)  # Pillow goes where it has to by itself
+    file.seek(0)  # Pillow seeks by itself
     if has_more_scans(file.read(), most):
         raise MediaError(
             f"picture {name} has over {most} scans, each a pass over all of it: save it "
@@ -135,7 +135,7 @@ def _decoded(image: Image.Image, name: str, max_pixels: int) -> Image.Image:
 def _opened(file: io.BufferedReader | io.BytesIO, name: str) -> Image.Image:
     try:
         with warnings.catch_warnings():
-            # Our own limit decides, and it is an error rather than a warning.
+            # Our own limit decides, and it raises an error rather than a warning.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(file, formats=FORMATS)
     except Image.DecompressionBombError as error:
@@ -150,7 +150,7 @@ def _opened(file: io.BufferedReader | io.BytesIO, name: str) -> Image.Image:
 
 
 def _upright(pixels: Image.Image, source: Image.Image) -> Image.Image:
-    """Turn the picture as its EXIF orientation says; broken EXIF says nothing."""
+    """Rotate the picture by its EXIF orientation; broken EXIF is ignored."""
     try:
         orientation = source.getexif().get(ExifTags.Base.Orientation)
     except _DAMAGE:

@@ -1,10 +1,10 @@
-"""From a picture to the numbers the vision tower reads.
+"""Cuts a picture into the patches that the vision tower reads.
 
 Legend: n = grid_h * grid_w patches; a patch is 3 colours x 2 moments x 14 x 14 pixels, in
 that order, flat: 1176 numbers. Patches come in merge order: the four patches of a visual
-token follow one another. Source: Qwen2-VL's image processor, which this equals bit for
-bit; it is rewritten because training calls it tens of thousands of times. Until they are
-computed with, patches are kept as the bytes of one moment (``cut``): an eighth of the room.
+token are adjacent. Source: Qwen2-VL's image processor, which this equals bit for bit; it is
+rewritten because training calls it tens of thousands of times. Until they are used in a
+computation, patches are stored as the bytes of one moment (``cut``): an eighth of the space.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pixel_core.media.reduction import reduced, reducible
 MOMENTS = 2
 COLOURS = 3
 PATCH_WIDTH = COLOURS * MOMENTS * PATCH * PATCH
-#: Of one moment.
+#: Width of one moment.
 STILL_WIDTH = COLOURS * PATCH * PATCH
 
 #: Statistics of CLIP's training pictures, red, green, blue.
@@ -28,7 +28,7 @@ STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 def _normalised_levels() -> np.ndarray:
-    """Every value a byte can become, float32 (3, 256): rescaled to [0, 1], normalised."""
+    """Every byte value, float32 (3, 256): rescaled to [0, 1], normalised."""
     levels = (np.arange(256, dtype=np.float64) / 255).astype(np.float32)
     mean, std = (np.array(values, dtype=np.float32)[:, None] for values in (MEAN, STD))
     return (levels - mean) / std
@@ -40,16 +40,16 @@ _LEVELS = _normalised_levels()
 def patchify(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     """Resize an RGB picture to ``size`` = (width, height) and cut it into patches.
 
-    Returns float32 (n, 1176), the rows of grid ``grid_of(size)``. Bicubic resizing, so
-    pixel values follow Pillow's. Raises ``ValueError`` when the picture is not RGB or the
-    size is not made of whole visual tokens: both are the caller's fault, see
-    ``loading.load_picture`` and ``budget.fit``.
+    Returns float32 (n, 1176), the rows of grid ``grid_of(size)``. Bicubic resizing, so pixel
+    values follow Pillow's. Raises ``ValueError`` if the picture is not RGB or the size is not
+    made of whole visual tokens, both errors of the caller: see ``loading.load_picture`` and
+    ``budget.fit``.
     """
     return whole(cut(resized(image, size)))
 
 
 def cut(image: Image.Image) -> np.ndarray:
-    """The pixels of an RGB picture of whole visual tokens as bytes: uint8 (n, 588), a patch
+    """The pixels of an RGB picture of whole visual tokens as bytes: uint8 (n, 588); a patch is
     3 colours x 14 x 14."""
     _, grid_h, grid_w = grid_of(image.size)
     pixels = np.asarray(image).reshape(
@@ -61,7 +61,7 @@ def cut(image: Image.Image) -> np.ndarray:
 
 
 def normalised(cut_np: np.ndarray) -> np.ndarray:
-    """What the tower reads of one moment: float32, in the shape (..., 588) of ``cut``'s."""
+    """One moment as the tower reads it: float32 (..., 588), the shape of ``cut``'s result."""
     bytes_ncp = cut_np.reshape(-1, COLOURS, PATCH * PATCH)
     floats = np.empty(bytes_ncp.shape, np.float32)
     for colour in range(COLOURS):
@@ -70,7 +70,7 @@ def normalised(cut_np: np.ndarray) -> np.ndarray:
 
 
 def whole(cut_np: np.ndarray) -> np.ndarray:
-    """Patches, float32 (n, 1176), of what ``cut`` gave."""
+    """Patches, float32 (n, 1176), from the result of ``cut``."""
     floats = normalised(cut_np).reshape(len(cut_np), COLOURS, 1, PATCH * PATCH)
     return floats.repeat(MOMENTS, 2).reshape(len(cut_np), PATCH_WIDTH)
 
@@ -78,7 +78,7 @@ def whole(cut_np: np.ndarray) -> np.ndarray:
 def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """The RGB picture at ``size`` = (width, height), as every part of this project shows it.
 
-    Raises ``ValueError`` as ``patchify`` does. A picture of that size is returned itself.
+    Raises ``ValueError`` as ``patchify`` does. A picture of that size is returned unchanged.
     """
     if image.mode != "RGB":
         raise ValueError(f"patchify needs an RGB picture, not {image.mode!r}")
@@ -92,7 +92,7 @@ def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def put_together(cut_np: np.ndarray, size: tuple[int, int]) -> Image.Image:
-    """The RGB picture of ``size`` that ``cut`` was given; byte for byte."""
+    """Inverse of ``cut``: the RGB picture of ``size``, byte for byte."""
     _, grid_h, grid_w = grid_of(size)
     pixels = cut_np.reshape(
         grid_h // MERGE, grid_w // MERGE, MERGE, MERGE, COLOURS, PATCH, PATCH
@@ -109,6 +109,6 @@ def grid_of(size: tuple[int, int]) -> tuple[int, int, int]:
 
 
 def visual_tokens(size: tuple[int, int]) -> int:
-    """How many tokens a picture shown at (width, height) takes in the model's context."""
+    """Tokens of a picture shown at (width, height) in the model's context."""
     moments, grid_h, grid_w = grid_of(size)
     return moments * grid_h * grid_w // MERGE**2

@@ -1,4 +1,4 @@
-"""What records' pictures are: each hashed and decoded once, and remembered between runs."""
+"""Facts about records' pictures: each hashed and decoded once, and cached between runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Key = tuple[str, str, str]
 
 _VIDEOS = frozenset({".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v"})
 
-#: Facts kept in the process, for pictures that many records share.
+#: Facts cached in the process, for pictures that many records share.
 _AT_HAND = 20_000
 
 
@@ -38,8 +38,8 @@ class PictureFacts:
 
 
 class Pictures:
-    """Facts about picture files. A picture larger than ``max_pixels`` is refused. Decoding
-    goes on all cores. Use as a context manager: it has threads, and writes what it learnt.
+    """Facts about picture files. A picture larger than ``max_pixels`` is refused. Decodes on
+    all cores. Use as a context manager: it has threads, and writes its cache at the end.
     """
 
     def __init__(self, max_pixels: int) -> None:
@@ -47,7 +47,7 @@ class Pictures:
         self._memory = FolderMemory()
         self._pool = ThreadPoolExecutor(min(16, os.cpu_count() or 1))
         self._at_hand: dict[_Key, PictureFacts] = {}
-        # Pillow loads its formats when first used, and not safely from several threads.
+        # Pillow loads its formats on first use, which is not thread-safe.
         Image.init()
 
     def __enter__(self) -> Pictures:
@@ -58,7 +58,7 @@ class Pictures:
         self._memory.flush()
 
     def facts(self, files: Iterable[PictureFile]) -> dict[_Key, PictureFacts | PictureFault]:
-        """What each file is, by its ``key``."""
+        """The facts, or the fault, of each file, by its ``key``."""
         wanted = {file.key: file for file in files}
         facts: dict[_Key, PictureFacts | PictureFault] = {
             key: self._at_hand[key] for key in wanted if key in self._at_hand
@@ -98,10 +98,10 @@ def check_shown(width: int, height: int) -> None:
 
 
 def store(file: PictureFile, facts: PictureFacts, archive: PictureArchiveWriter) -> Picture:
-    """The picture's record; it is written unless the archive has it.
+    """The picture's record; writes the picture unless the archive has it.
 
-    The name is from the content: a picture used twice is stored once. Raises ``DataError``
-    when the picture changed since it was looked at.
+    The name is derived from the content: a picture used twice is stored once. Raises
+    ``DataError`` if the picture changed since it was checked.
     """
     member = f"{facts.sha256[:32]}{file.suffix}"
     if member not in archive:

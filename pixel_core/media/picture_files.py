@@ -1,5 +1,5 @@
-"""The pictures and videos that records name: files of a folder, members of its zips, bytes in
-a row."""
+"""The pictures and videos that records name: files of a folder, members of its zips, or bytes
+in a row."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from pixel_core.errors import DataError
 from pixel_core.media.file_names import on_disk
 from pixel_core.media.picture_zip import UTF8_NAMES, PictureFault, Zip
 
-#: An encoded picture larger than this is refused before it is read.
+#: A larger encoded picture is refused before it is read.
 MAX_FILE_BYTES = 512 * 1024 * 1024
 
-#: A file changed this recently could change again without showing it in its times.
+#: A file changed this recently could change again with the same timestamps.
 SETTLED_S = 2.0
 
 ABSENT = "absent"
@@ -32,10 +32,10 @@ _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 
 @dataclass(frozen=True, slots=True)
 class PictureFile:
-    """A picture's file, found and not yet read.
+    """A picture's file, located but not yet read.
 
-    ``place``, ``name`` and ``stamp`` together tell its content from any other's. ``watched``
-    are the (path, stamp) on which that rests; see ``stamp_of``.
+    ``place``, ``name`` and ``stamp`` together identify its content. ``watched`` are the
+    (path, stamp) pairs that this depends on; see ``stamp_of``.
     """
 
     place: str
@@ -52,18 +52,18 @@ class PictureFile:
 
     @property
     def settled(self) -> bool:
-        """Whether the stamp will tell this content from a later one."""
+        """Whether the stamp will distinguish this content from a later one."""
         return all(is_settled(stamp) for _, stamp in self.watched)
 
     @property
     def suffix(self) -> str:
-        """ ".png"; "" when the name has none that a file should have."""
+        """ ".png"; "" if the name has no suffix that a file should have."""
         found = PurePosixPath(self.name).suffix.lower()
         return found if _SUFFIX.fullmatch(found) else ""
 
 
 def stamp_of(path: str | os.PathLike[str]) -> str:
-    """Changes when the file does, or when a link leads elsewhere; ``ABSENT`` without one."""
+    """Changes when the file does, or when a link's target does; ``ABSENT`` without a file."""
     try:
         return _stamp(os.stat(path))
     except OSError:
@@ -71,7 +71,7 @@ def stamp_of(path: str | os.PathLike[str]) -> str:
 
 
 def is_settled(stamp: str) -> bool:
-    """Whether a later change of the file would surely show in its stamp."""
+    """Whether a later change of the file would certainly change its stamp."""
     if stamp == ABSENT:
         return True
     times = stamp.split(":")[1:3]
@@ -79,18 +79,18 @@ def is_settled(stamp: str) -> bool:
 
 
 def embedded(data: bytes, name: str) -> PictureFile:
-    """A picture whose bytes stand in the record."""
+    """A picture whose bytes are in the record."""
     digest = hashlib.sha256(data).hexdigest()
     name = digest + PurePosixPath(name).suffix
     return PictureFile("sha256", name, len(data), digest, (), lambda: data)
 
 
 class MediaFiles:
-    """Finds pictures and videos by the paths that records write: below ``root``, else in a
-    zip that lies directly in it; ``root`` may itself be a zip.
+    """Finds pictures and videos by the paths in records: below ``root``, else in a zip directly
+    in it; ``root`` may itself be a zip.
 
     ``links`` is the folder that links may lead to (default: ``root``). Raises ``DataError``
-    when there is no such folder, and for a damaged zip.
+    if there is no such folder, and for a damaged zip.
     """
 
     def __init__(self, root: Path, *, setting: str, links: Path | None = None) -> None:
@@ -107,12 +107,12 @@ class MediaFiles:
         self._resolved = lru_cache(maxsize=4096)(os.path.realpath)
 
     def watched(self) -> Iterator[tuple[str, str]]:
-        """The zips with their stamps; another zip could hold what a record names."""
+        """The zips with their stamps; another zip could contain a named file."""
         return ((str(path), stamp_of(path)) for path in self._paths)
 
     def find(self, written: str) -> PictureFile:
         """The file a record means: of that name, else of one that reads alike (``file_names``).
-        Raises ``PictureFault`` unless it is inside, and where several read alike."""
+        Raises ``PictureFault`` unless it is inside, and if several read alike."""
         parts = self._parts(written)
         found = self._in_folder(parts) if self._folder else None
         if found is None and self._folder and not written.isascii():
@@ -128,7 +128,7 @@ class MediaFiles:
         return found
 
     def _alike(self, written: str, parts: list[str]) -> PictureFile | None:
-        """The file whose path reads as the one that is written, which does not exist."""
+        """The file whose path reads like the written one, which does not exist."""
         paths = on_disk(self._prefix, parts)
         found = [file for path in paths if (file := self._in_folder(path)) is not None]
         if len(found) > 1:
@@ -138,13 +138,13 @@ class MediaFiles:
             )
         if not found:
             return None
-        # A file of the written name, put beside it, would be taken instead.
+        # A file of exactly that name, added later, would take precedence.
         beside = ("/".join([self._prefix, *parts]), ABSENT)
         return replace(found[0], watched=(*found[0].watched, beside))
 
     def names_in(self, written: str) -> list[str]:
-        """The files of a folder by name, sorted; [] where there is no such folder, nor one in
-        a zip. Raises ``PictureFault`` as ``find``."""
+        """The names of a folder's files, sorted; [] if neither ``root`` nor a zip has such a
+        folder. Raises ``PictureFault`` as ``find``."""
         parts = self._parts(written)
         path = "/".join([self._prefix, *parts])
         if self._folder and not written.isascii() and not os.path.isdir(path):
@@ -159,8 +159,8 @@ class MediaFiles:
 
     @contextmanager
     def local(self, found: PictureFile) -> Iterator[Path]:
-        """What ``find`` gave, as a file of this machine: itself, or a member's copy for as
-        long as the block lasts. Raises ``PictureFault``, or ``OSError``."""
+        """A found file as a file on this machine: itself, or a member's copy while the block
+        runs. Raises ``PictureFault``, or ``OSError``."""
         archive = next((zip for zip, _ in self._opened() if str(zip.path) == found.place), None)
         if archive is None:
             yield Path(found.name)
@@ -177,7 +177,7 @@ class MediaFiles:
         self._zips = None
 
     def _parts(self, written: str) -> list[str]:
-        # By hand rather than by pathlib, which takes longer than all else here.
+        # Not with pathlib, which takes longer than all else here.
         parts = [part for part in written.split("/") if part not in ("", ".")]
         if written[:1] == "/" or ".." in parts or "\0" in written or "\\" in written:
             raise PictureFault(
@@ -185,7 +185,7 @@ class MediaFiles:
             )
         try:
             os.fsencode(written)
-        except UnicodeEncodeError as error:  # half a character, which JSON can hold
+        except UnicodeEncodeError as error:  # a lone surrogate, which JSON can hold
             raise PictureFault("is no name that a file can have", self._inside) from error
         return parts
 
@@ -224,7 +224,7 @@ class MediaFiles:
             if member is None:
                 continue
             zipped = (str(archive.path), stamp)
-            # A file put beside the zip would be taken instead.
+            # A file added beside the zip would take precedence.
             beside = ("/".join([self._prefix, *parts]), ABSENT)
             return PictureFile(
                 zipped[0],
@@ -243,7 +243,7 @@ def _content(path: str) -> bytes:
 
 
 def _stamp(status: os.stat_result) -> str:
-    # The inode too: a link that is made to lead elsewhere keeps its path.
+    # The inode too: a redirected link keeps its path.
     return (
         f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
         f":{status.st_dev}:{status.st_ino}"

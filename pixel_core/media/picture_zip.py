@@ -1,8 +1,7 @@
-"""Pictures and videos read out of a zip, which is never unpacked.
+"""Reads pictures and videos from a zip without unpacking it.
 
-Nothing of a zip reaches the disk under a name of its own, so that no name in it can lead
-anywhere; only members that a record asks for are read, and no further than the size they
-state.
+No member reaches the disk under its own name, so no name can lead anywhere; only members that
+a record asks for are read, and no further than the size they state.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from typing import IO
 from pixel_core.errors import DataError
 from pixel_core.media.file_names import Names, composed, member_name, stated_name, tidied
 
-# Why one picture of a record can't be used.
+# The error for one unusable picture of a record.
 
 
 class PictureFault(Exception):
-    """What is wrong with a picture, and the remedy; told with the record's place."""
+    """A picture's fault and the remedy; reported with the record's place."""
 
     def __init__(self, fault: str, remedy: str) -> None:
         super().__init__(fault)
@@ -34,12 +33,12 @@ class PictureFault(Exception):
 
 _ENCRYPTED = 0x1
 _REPACK = "pack the zip again"
-#: 7-Zip packs such with -mcu=on, Info-ZIP always, Windows' own from Windows 11 on.
+#: 7-Zip packs such zips with -mcu=on, Info-ZIP always, Windows from Windows 11 on.
 UTF8_NAMES = "pack the zip again with names in UTF-8 (7z a -tzip -mcu=on, or zip on Linux)"
-#: Bytes held of a member that is copied.
+#: Bytes of a member held during copying.
 _PIECE = 1 << 20
 
-#: What ``zipfile`` raises on damaged or hostile content.
+#: Exceptions of ``zipfile`` on damaged or hostile content.
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -53,9 +52,9 @@ _DAMAGE = (
 
 
 class Zip:
-    """A zip of pictures; its directory is held, about 600 bytes a member.
+    """A zip of pictures; keeps its directory in memory, about 600 bytes per member.
 
-    Raises ``DataError`` when it is no zip. For several threads.
+    Raises ``DataError`` if it is not a zip. Thread-safe.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,7 +70,7 @@ class Zip:
         self._folders: dict[str, list[str]] | None = None
         self._names: Names | None = None
         self._folder_names: Names | None = None
-        #: Keys by the names that are meant: those that Info-ZIP's field states, tidied ones.
+        #: Keys by the intended names: those stated by Info-ZIP's field, and tidied ones.
         self._keys: dict[str, str] | None = None
         names = self._zip.NameToInfo
         self._twice: set[str] = set()
@@ -84,10 +83,10 @@ class Zip:
         """The member a record's path means: that path; or, for a zip of a folder's content,
         the path below that folder; or, for a zip of the folder, the path inside it.
 
-        Raises ``PictureFault`` where several members' names could be read as the path.
+        Raises ``PictureFault`` if several members' names could be read as the path.
         """
         for candidate in self._candidates(parts):
-            # Some of Windows' packers write backslashes, against the specification.
+            # Some packers on Windows write backslashes, against the specification.
             for mark in "/\\":
                 name = mark.join(candidate)
                 if found := name and self._named_so(name):
@@ -96,7 +95,7 @@ class Zip:
 
     def _named_so(self, name: str) -> str | None:
         info = self._zip.NameToInfo.get(name)
-        # What the zip does not say the encoding of may be several members' name.
+        # A name in an unstated encoding may match several members.
         if info is not None and member_name(info)[1] is None:
             return name
         if name.isascii():
@@ -114,11 +113,11 @@ class Zip:
 
     @property
     def unsaid(self) -> bool:
-        """Whether there is a name whose encoding the zip does not say."""
+        """Whether any name is in an unstated encoding."""
         return any(member_name(info)[1] is not None for info in self._zip.filelist)
 
     def _named(self) -> Iterator[tuple[str, bytes | None]]:
-        """Each member's name with its bytes where their encoding is not known."""
+        """Each member's name, with its bytes if their encoding is unknown."""
         return map(_meant, self._zip.filelist)
 
     def _only(self, found: list[str]) -> str:
@@ -167,13 +166,13 @@ class Zip:
         return []
 
     def read(self, member: str, limit: int) -> bytes:
-        """At most ``limit`` bytes. Raises ``PictureFault`` for what is no plain, whole file."""
+        """At most ``limit`` bytes. Raises ``PictureFault`` unless it is a plain, whole file."""
         with io.BytesIO() as out:
             self.copy(member, out, limit)
             return out.getvalue()
 
     def copy(self, member: str, out: IO[bytes], limit: int) -> None:
-        """The same into a file, a megabyte at a time."""
+        """As ``read``, into a file, a megabyte at a time."""
         info = self._zip.NameToInfo[member]
         where = f"in {self.path.name}"
         if member in self._twice:
@@ -208,7 +207,7 @@ class Zip:
 
 
 def _meant(info: zipfile.ZipInfo) -> tuple[str, bytes | None]:
-    """A member's name as it is meant, and its bytes where their encoding is not known."""
+    """A member's intended name, and its bytes if their encoding is unknown."""
     name, raw = member_name(info)
     if raw is not None and (said := stated_name(info)):
         return tidied(said), None

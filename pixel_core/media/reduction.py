@@ -1,9 +1,9 @@
 """Pillow's bicubic reduction by 2, 4 or 8, byte for byte, several times as fast.
 
-Pillow has no vector code for it; torch has, with weights of 16 bits for Pillow's 22. At these
-factors the weights of a pixel whose window lies inside the picture are multiples of 2**-13:
-both hold them exactly, both then count in whole numbers and round alike. At the picture's
-edge the window is cut and its weights are none of that kind, so the edge is Pillow's.
+Pillow has no vector code for it; torch has, with 16-bit weights instead of Pillow's 22 bits. At
+these factors the weights of a pixel whose window is inside the picture are multiples of 2**-13:
+both represent them exactly, so both compute in integers and round alike. At the picture's edge
+the window is cut and the weights are not such multiples, so Pillow computes the edge.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 from PIL import Image
 
 _FACTORS = (2, 4, 8)
-#: Pixels along each edge whose window (2 reduced pixels to either side) leaves the picture.
+#: Pixels along each edge whose window (2 reduced pixels to either side) crosses the edge.
 _EDGE = 2
 _BICUBIC = Image.Resampling.BICUBIC
 
 
 def reducible(image: Image.Image, size: tuple[int, int]) -> bool:
-    """Whether ``reduced`` does this: an RGB picture, a factor that it knows, the same both
-    ways, and torch at hand. It is not loaded for this: that takes longer than it saves."""
+    """Whether ``reduced`` supports this: an RGB picture, a supported factor, equal both ways,
+    and torch already loaded: importing it takes longer than it saves."""
     factor, rest = divmod(image.width, size[0])
     return (
         image.mode == "RGB"
@@ -34,7 +34,7 @@ def reducible(image: Image.Image, size: tuple[int, int]) -> bool:
 
 
 def reduced(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """``image.resize(size, BICUBIC)``, of a picture that is ``reducible``."""
+    """``image.resize(size, BICUBIC)`` for a picture that is ``reducible``."""
     from torch import from_numpy
     from torch.nn.functional import interpolate
 
@@ -49,7 +49,7 @@ def reduced(image: Image.Image, size: tuple[int, int]) -> Image.Image:
         (0, _EDGE, _EDGE, height - _EDGE),
         (width - _EDGE, _EDGE, width, height - _EDGE),
     ):
-        # A box moves where pixels are asked for; what is read for them may lie beyond it.
+        # The box selects the output pixels; Pillow may read input beyond it.
         box = (left * factor, top * factor, right * factor, bottom * factor)
         strip = image.resize((right - left, bottom - top), _BICUBIC, box)
         out.paste(strip, (left, top))

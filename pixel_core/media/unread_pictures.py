@@ -1,7 +1,7 @@
-"""What a file is that holds no picture of ours, and what helps: told instead of "damaged".
+"""Explains files in unsupported picture formats, with a remedy, instead of "damaged".
 
-HEIC is left to the people who have it: the libraries that read it come with decoders under
-the GPL, or with none, and none of them is among those this project keeps.
+HEIC is left to its users: the libraries that read it come with decoders under the GPL, or
+without decoders, and none of them is a dependency of this project.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ HEIC = (
 )
 _EXPORT = "export it as JPEG or PNG"
 
-#: Brands of ISO files that hold HEVC pictures, or any (AVIF is read before this is asked).
+#: Brands of ISO files that hold HEVC pictures, or any (AVIF is handled before).
 HEIC_BRANDS = frozenset(
     [b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"heif", b"mif1", b"msf1"]
 )
@@ -30,12 +30,12 @@ _STARTS = (
     (b"<!doctype html", "a web page, perhaps an error's; fetch the picture again"),
     (b"<html", "a web page, perhaps an error's; fetch the picture again"),
 )
-#: Bytes of a file's beginning that tell.
+#: Bytes of a file's beginning that identify it.
 HEAD = 512
 
 
 def told_of(head: bytes) -> str:
-    """ "HEIC, which ...; convert it ...": what begins like this; "" for what is not known."""
+    """ "HEIC, which ...; convert it ...": the format of this beginning; "" if unknown."""
     if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS:
         return HEIC
     if begins_as_sound(head):

@@ -1,13 +1,13 @@
-"""Videos: what is in them, and exactly the frames that a player shows.
+"""Videos: their facts, and exactly the frames that a player shows.
 
-A frame is named by its place in the order of presentation, or by a time: then it is the
-one on the screen at that time, the last that appeared at or before it. Times are seconds
-after the first frame appears. Nothing is guessed from a header: the packets' own times are
-read first (without decoding them), so a variable frame rate, reordered frames and files
-that state no duration are all alike. Then only what leads to a wanted frame is decoded.
+A frame is named by its index in presentation order, or by a time: then it is the one on screen
+at that time, the last that appeared at or before it. Times are seconds after the first frame
+appears. Nothing is guessed from a header: the packets' own times are read first (without
+decoding), so a variable frame rate, reordered frames and files without a stated duration are
+all handled alike. Then only what leads to a wanted frame is decoded.
 
-Files are untrusted. Only containers that hold their own data are opened: playlists would
-open other files, or addresses.
+Files are untrusted. Only containers that hold their own data are opened: playlists would open
+other files, or URLs.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 
-# How long a file says that its video is: whether one was cut short shows in nothing else.
+# The duration that a file states: nothing else may show that a video was cut short.
 
 
-#: As the tag DURATION of a Matroska track is written by FFmpeg and mkvmerge.
+#: The tag DURATION of a Matroska track as FFmpeg and mkvmerge write it.
 _CLOCK = re.compile(r"(\d{1,6}):([0-5]\d):([0-5]\d(?:\.\d{1,12})?)", re.ASCII)
 
 
 def stated_seconds(container: InputContainer, stream: VideoStream, start: float) -> float:
-    """The longest that the file says, in seconds; 0 where it says nothing.
+    """The longest duration that the file states, in seconds; 0 if it states none.
 
-    ``start``: when the first frame appears. Streams that were made to be watched live, MPEG
-    and GIF say nothing of how they end.
+    ``start``: when the first frame appears. Streams made for live viewing, MPEG and GIF state
+    nothing about their end.
     """
     told = [float(stream.duration * (stream.time_base or 0)) if stream.duration else 0.0]
     if "matroska" in container.format.name:
         told.append(_tagged(stream.metadata.get("DURATION", "")) - start)
-        # The whole file's length may be that of its sound.
+        # The whole file's duration may be that of its sound.
         if len(container.streams) == 1:
             told.append((container.duration or 0) / 1_000_000 - start)
     if container.format.name == "avi" and stream.average_rate:
@@ -67,7 +67,7 @@ def _tagged(text: str) -> float:
     return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else 0.0
 
 
-#: Demuxers of containers that people have, by FFmpeg's names.
+#: Demuxers of common containers, by FFmpeg's names.
 CONTAINERS = ("mov", "mp4", "matroska", "webm", "avi", "mpegts", "mpeg", "flv", "asf", "ogg")
 _FORMATS = (*CONTAINERS, "gif")
 
@@ -76,13 +76,13 @@ _SOUND = (
     "give a file with moving pictures",
 )
 
-#: Two times closer than this are one; a millionth of a second is far below any frame's.
+#: Times closer than this are equal; a microsecond is far below any frame's duration.
 _SAME_TIME_S = 1e-6
 
 
 @dataclass(frozen=True)
 class VideoLimits:
-    """What is refused before anything is decoded."""
+    """Limits checked before anything is decoded."""
 
     bytes: int = 8 << 30
     #: Of one frame; 8K video has 33 million.
@@ -94,9 +94,9 @@ class VideoLimits:
 class VideoFile:
     """A video's facts and frames. Opening it reads the whole file, but decodes nothing.
 
-    ``name`` names it in errors (default: the path). Raises ``MediaError`` when the file is
-    missing, damaged, no video, cut short, or beyond ``limits``, and ``TimedOut``, now or while
-    frames are taken, when ``deadline`` is over.
+    ``name`` names it in errors (default: the path). Raises ``MediaError`` if the file is
+    missing, damaged, not a video, cut short, or beyond ``limits``, and ``TimedOut``, now or
+    while frames are read, once ``deadline`` has passed.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class VideoFile:
         self._check_size()
         self._end = VideoEnd.told_by(path, self.name, deadline)
         with self._opened() as (container, stream):
-            #: Pixels of a frame as it is stored, before rotation.
+            #: Pixels of a stored frame, before rotation.
             self.width, self.height = stream.width, stream.height
             self._check_header(container, stream)
             self._time_base = stream.time_base or Fraction(1)
@@ -150,7 +150,7 @@ class VideoFile:
     def frames(self, indices: Iterable[int]) -> Iterator[tuple[int, Image.Image]]:
         """Yield (index, frame) in increasing order, each once: RGB, upright.
 
-        Holds one frame at a time. Raises ``MediaError`` where the video is damaged, and
+        Holds one frame at a time. Raises ``MediaError`` if the video is damaged, and
         ``IndexError`` for a frame that it does not have.
         """
         wanted = sorted(set(indices))
@@ -160,7 +160,7 @@ class VideoFile:
         try:
             for index in wanted:
                 frame, pts = playback.frame_at(self._pts[index])
-                # Half-frames have a packet each, so the one before may be the one meant.
+                # Interlaced fields have a packet each, so the previous one may be meant.
                 if frame.is_corrupt or pts < self._pts[max(0, index - 1)]:
                     self._refuse(f"is damaged at {self.time_of(index):.2f} s")
                 with media_errors(self.name):
@@ -189,7 +189,7 @@ class VideoFile:
                     self._refuse(*_SOUND)
                 if stream is None or stream.codec_context is None:
                     self._refuse("has no video that can be decoded")
-                # The decoder's own bound: a frame may be larger than the header says.
+                # The decoder's own limit: a frame may be larger than the header says.
                 stream.codec_context.options = {"max_pixels": str(self._limits.pixels)}
                 yield container, stream
 
@@ -210,7 +210,7 @@ class VideoFile:
         try:
             with self.path.open("rb") as file:
                 head = file.read(16)
-        except OSError:  # said by what opens it
+        except OSError:  # reported when it is opened
             return
         if begins_as_sound(head):
             self._refuse(*_SOUND)
@@ -258,7 +258,7 @@ class VideoFile:
         self._end.check(container, stream, end_s, float(self._last * self._time_base))
 
     def _usual_gap(self, stream: VideoStream) -> int:
-        """How long the last frame stays when nobody says so."""
+        """The assumed duration of the last frame, which the packets do not state."""
         if len(self._pts) > 1:
             return int(statistics.median_low(b - a for a, b in pairwise(self._pts)))
         rate = stream.average_rate or Fraction(25)

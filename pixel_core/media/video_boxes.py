@@ -1,7 +1,7 @@
 """The boxes of an MP4 or MOV file: which there are, and what they say of the file's end.
 
-The file is untrusted: boxes are visited one after the other and by their heads, a few bytes
-at a time; how many is bounded, and how deep is fixed. Format: ISO/IEC 14496-12.
+The file is untrusted: boxes are visited in order by their headers, a few bytes at a time;
+their number is bounded, and their depth is fixed. Format: ISO/IEC 14496-12.
 """
 
 from __future__ import annotations
@@ -14,59 +14,59 @@ from typing import BinaryIO
 
 from pixel_core.media.deadline import Deadline
 
-#: Heads of boxes and entries of indexes that are read in one file, at most: with two tracks
-#: in pieces of a tenth of a second, four hours make 600,000.
+#: The most box headers and index entries read in one file: with two tracks in pieces of a
+#: tenth of a second, four hours make 600,000.
 MAX_READS = 2_000_000
 
-#: How many entries of an index are read at once.
+#: Entries of an index read at once.
 _AT_ONCE = 4096
 
 
 class TooManyBoxes(Exception):
-    """No file that somebody made has that many."""
+    """More boxes than any real file has."""
 
 
 @dataclass(frozen=True)
 class Mp4Box:
     kind: bytes
     start: int
-    #: Where its content begins.
+    #: Start of its content.
     body: int
-    #: Where it says that it ends, which may be behind the file's end.
+    #: Its stated end, which may be beyond the file's end.
     end: int
 
 
 @dataclass
 class Mp4Boxes:
-    """What the boxes on the highest level, and those that tell of an end, say.
+    """Facts from the top-level boxes, and from those that state an end.
 
-    Places are bytes from the file's beginning, durations seconds.
+    Positions are bytes from the file's beginning, durations seconds.
     """
 
-    #: The last box, perhaps a part of one, and the kind of the one before it.
+    #: The last box, perhaps incomplete, and the kind of the one before it.
     last: Mp4Box | None = None
     before: bytes = b""
-    #: Where bytes begin that are no box.
+    #: Start of bytes that are not a box.
     stray: int | None = None
     fragmented: bool = False
-    #: The furthest that a segment index (``sidx``) reaches, and that one before the first
-    #: fragment does; 0: there is none.
+    #: The furthest position of any segment index (``sidx``), and of one before the first
+    #: fragment; 0: there is none.
     indexed_to: int = 0
     foretold_to: int = 0
-    #: What a fragmented file's head (``mehd``) says that all fragments last; 0: nothing.
+    #: The duration of all fragments by a fragmented file's header (``mehd``); 0: not stated.
     fragments_s: float = 0.0
-    #: The longest that its other heads (``mvhd``, ``tkhd``) say; 0: nothing.
+    #: The longest duration in its other headers (``mvhd``, ``tkhd``); 0: not stated.
     stated_s: float = 0.0
-    #: Where fragments begin, and where the last index (``mfra``) says that they do.
+    #: Positions of the fragments, and their positions by the last index (``mfra``).
     fragments: array[int] = field(default_factory=lambda: array("Q"))
     listed: array[int] = field(default_factory=lambda: array("Q"))
-    #: How many heads (``moov``) there are: more than one in files that were put together.
+    #: Number of headers (``moov``): more than one in concatenated files.
     heads: int = 0
 
 
 def read_boxes(file: BinaryIO, size: int, deadline: Deadline) -> Mp4Boxes:
     """Visit the boxes of a file of ``size`` bytes. Raises ``TooManyBoxes``, and ``TimedOut``
-    when ``deadline`` is over."""
+    once ``deadline`` has passed."""
     return _BoxReader(file, size, deadline).read()
 
 
@@ -102,15 +102,15 @@ class _BoxReader:
         return found
 
     def _boxes(self, at: int, end: int) -> Iterator[Mp4Box]:
-        """The boxes from ``at`` on, until ``end`` or something that is no box; the last may
-        say that it ends later."""
+        """The boxes from ``at`` on, up to ``end`` or to bytes that are not a box; the last one
+        may state a later end."""
         while at + 8 <= end:
             self._count(1)
             size, kind = struct.unpack(">I4s", self._bytes(at, 8))
             head = 8
             if size == 1:
                 if at + 16 > end:
-                    # Cut amid its size: the least that it can be is its own head.
+                    # Cut within its size field: it has at least its own header.
                     yield Mp4Box(kind, at, end, at + 16)
                     return
                 head, size = 16, int.from_bytes(self._bytes(at + 8, 8), "big")
@@ -151,7 +151,7 @@ class _BoxReader:
         return self._duration(box, 20, 28)
 
     def _duration(self, box: Mp4Box, short: int, long: int) -> int:
-        """The duration so many bytes into a box of version 0, or 1; 0 where it is unknown."""
+        """The duration at offset ``short`` (version 0) or ``long`` (1); 0 if unknown."""
         at, width = (long, 8) if self._version(box) else (short, 4)
         value = int.from_bytes(self._bytes(box.body + at, width), "big")
         return 0 if value == (1 << 8 * width) - 1 else value
@@ -182,7 +182,7 @@ class _BoxReader:
             self._found.listed.append(int.from_bytes(entry[width : 2 * width], "big"))
 
     def _entries(self, box: Mp4Box, at: int, width: int, count: int) -> Iterator[bytes]:
-        """The entries of a table in ``box``: as many as it says, and no more than fit in it."""
+        """The entries of a table in ``box``: as many as it states and as fit in it."""
         at += box.body
         count = min(count, max(0, box.end - at) // width)
         while count:
@@ -194,7 +194,7 @@ class _BoxReader:
             at, count = at + some * width, count - some
 
     def _version(self, box: Mp4Box) -> bool:
-        """Whether its times and places have 8 bytes."""
+        """Whether its times and positions have 8 bytes."""
         return self._bytes(box.body, 1) > b"\0"
 
     def _bytes(self, at: int, count: int) -> bytes:

@@ -1,10 +1,10 @@
-"""Whether a video file was cut short, as far as the file itself can tell.
+"""Detects a video file that was cut short, as far as the file itself shows it.
 
-Told by what the containers say of their own size, whatever the frames: an MP4 or MOV's boxes
-and indexes, a Matroska segment's size, an AVI's. So a part of a file is refused before its
-frames are taken for those of a shorter video. What says nothing of its end is not refused: a
-fragmented MP4 without any index or duration that ends between two fragments is what a live
-recording is too, and so are MPEG streams, OGG, FLV and GIF.
+It uses what containers state about their own size, whatever the frames: an MP4 or MOV's boxes
+and indexes, a Matroska segment's size, an AVI's. So a partial file is refused before its frames
+are taken for a shorter video. A file that states nothing about its end is accepted: a
+fragmented MP4 without index or duration that ends between two fragments could be a live
+recording, and so could MPEG streams, OGG, FLV and GIF.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-#: The kinds of box that an MP4 or MOV file begins with.
+#: The first box of an MP4 or MOV file is one of these.
 _FIRST = frozenset(
     (b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"sidx", b"free", b"skip", b"wide", b"pnot")
 )
 
-#: An AVI's size is told wrong by its own 8 bytes, and the padding byte, in some whole files.
+#: Some complete AVI files misstate their size by their own 8 bytes, and the padding byte.
 _AVI_SLACK = 16
 
-#: Fragments' durations are rounded, and begin where the first frame's reordering put them.
+#: Durations of fragments are rounded, and start where reordering put the first frame.
 _SLACK_S = 0.25
 
 
 @dataclass(frozen=True)
 class VideoEnd:
-    """What a file says of its end, to be held against the frames that are found in it.
+    """A file's statements about its end, to compare with the frames found in it.
 
-    ``size``: of the file, in bytes. ``fragments_s``: seconds that all fragments last; 0 where
-    that is not said, or where an index shows already that all are there. ``stated_s``: as
-    ``fragments_s``, from heads that are less exact.
+    ``size``: of the file, in bytes. ``fragments_s``: seconds of all fragments; 0 if not
+    stated, or if an index already shows that all are there. ``stated_s``: as ``fragments_s``,
+    from less exact headers.
     """
 
     name: str
@@ -50,8 +50,8 @@ class VideoEnd:
 
     @classmethod
     def told_by(cls, path: Path, name: str, deadline: Deadline) -> Self:
-        """Read it. Raises ``MediaError``, which names the video ``name``, where bytes are
-        missing; ``TimedOut`` when ``deadline`` is over."""
+        """Read it. Raises ``MediaError``, naming the video ``name``, if bytes are missing;
+        ``TimedOut`` once ``deadline`` has passed."""
         boxes = Mp4Boxes()
         try:
             with path.open("rb", buffering=0) as file:
@@ -80,14 +80,14 @@ class VideoEnd:
     def check(
         self, container: InputContainer, stream: VideoStream, end_s: float, frame_s: float
     ) -> None:
-        """Hold it against a file that was demuxed to its end. Raises ``MediaError`` where
-        frames are missing.
+        """Compare with a file that was demuxed to its end. Raises ``MediaError`` if frames
+        are missing.
 
-        ``end_s``: when the video's last frame ends, which lasts ``frame_s`` seconds.
+        ``end_s``: the end of the video's last frame, which lasts ``frame_s`` seconds.
         """
         if "mov" not in container.format.name:
             return
-        # Another track of a file in one piece may have its data in another file.
+        # In an unfragmented file another track may have its data in another file.
         streams = container.streams if self.fragmented else [stream]
         entries = (entry for one in streams for entry in one.index_entries)
         reach = max((entry.pos + entry.size for entry in entries), default=0)
@@ -95,7 +95,7 @@ class VideoEnd:
             raise _cut_short(
                 self.name, f"its frames take {reach:,} bytes, the file has {self.size:,}"
             )
-        # The head's durations are those of the longest track.
+        # The header's durations are those of the longest track.
         for one in container.streams:
             if len(one.index_entries):
                 begun = float(one.index_entries[-1].timestamp * (one.time_base or 0))
@@ -121,8 +121,8 @@ def _mp4_fault(boxes: Mp4Boxes, size: int) -> str:
     last = boxes.last
     if last is None:
         return ""
-    # A whole file of one piece may have anything behind what its index names, as some
-    # cameras' do; so may a fragmented one behind its index, which is its last box.
+    # A complete unfragmented file may have anything after its indexed data, as some cameras'
+    # do; so may a fragmented one after its index, which is its last box.
     matters = boxes.before != b"mfra" if boxes.fragmented else last.kind in (b"moov", b"mdat")
     if last.end > size and matters:
         kind = last.kind.decode("ascii", "backslashreplace")
@@ -134,7 +134,7 @@ def _mp4_fault(boxes: Mp4Boxes, size: int) -> str:
         return f"the {size - boxes.stray:,} bytes from byte {boxes.stray:,} on are no box"
     if boxes.indexed_to > size:
         return f"its index names {boxes.indexed_to:,} bytes, the file has {size:,}"
-    # Where none is in its place, the index is of another file, or from before an edit.
+    # If no position is right, the index is another file's, or older than an edit.
     there = set(boxes.fragments)
     lost = [place for place in boxes.listed if place not in there]
     if lost and len(lost) < len(boxes.listed) and boxes.heads == 1:
@@ -143,17 +143,17 @@ def _mp4_fault(boxes: Mp4Boxes, size: int) -> str:
 
 
 def _shown_whole(boxes: Mp4Boxes) -> bool:
-    """Whether an index shows that all fragments are there: then no duration counts, which may
-    be that of a track which is in another file.
+    """Whether an index shows that all fragments are there: then durations do not count; they
+    may be those of a track in another file.
 
-    An index in front of each fragment tells of that one only.
+    An index in front of each fragment covers that one only.
     """
     foretold = len(boxes.fragments) > 1 and boxes.foretold_to > boxes.fragments[-1]
     return foretold or bool(boxes.listed)
 
 
 def _matroska_fault(start: bytes, size: int) -> str:
-    """The segment follows the EBML head; its size is unknown in a live recording."""
+    """The segment follows the EBML head; in a live recording its size is unknown."""
     if start[:4] != b"\x1a\x45\xdf\xa3":
         return ""
     head = _vint(start, 4)
@@ -167,8 +167,8 @@ def _matroska_fault(start: bytes, size: int) -> str:
 
 
 def _vint(data: bytes, at: int) -> tuple[int, int] | None:
-    """Where a size of EBML ends and what it says; None where it is not there, or says that
-    it is unknown."""
+    """The end of an EBML size field and its value; None if it is missing, or says that the
+    size is unknown."""
     width = 9 - data[at].bit_length() if at < len(data) else 9
     if width > 8 or at + width > len(data):
         return None

@@ -1,4 +1,4 @@
-"""Decoding forward through a video, skipping ahead by key frames where that saves work."""
+"""Decodes forward through a video, skipping ahead by key frames where that saves work."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-#: Plain Python errors that PyAV lets through where a file's values make no sense.
+#: Plain Python errors that PyAV raises when a file's values make no sense.
 _PLAIN = (OSError, ValueError, LookupError, OverflowError, EOFError, MemoryError)
 
 
 @contextmanager
 def media_errors(name: str) -> Iterator[None]:
-    """What FFmpeg and PyAV raise on a bad file, as a ``MediaError`` that names the video."""
+    """Converts errors of FFmpeg and PyAV on a bad file to a ``MediaError`` with its name."""
     import av
 
     try:
@@ -38,8 +38,8 @@ def media_errors(name: str) -> Iterator[None]:
 class Playback:
     """Frames at increasing presentation times, each decoded at most once.
 
-    ``opened`` opens the file; ``keys`` are the key frames' times, increasing. ``TimedOut`` is
-    raised between two packets once ``deadline`` is over.
+    ``opened`` opens the file; ``keys`` are the key frames' times, increasing. Raises
+    ``TimedOut`` between two packets once ``deadline`` has passed.
     """
 
     def __init__(
@@ -83,14 +83,14 @@ class Playback:
         return self._shown, self._time(self._shown)
 
     def _start(self) -> None:
-        """From the beginning, with a file opened anew."""
+        """Reopen the file and start from the beginning."""
         self._stack.close()
         self._container, self._stream = self._stack.enter_context(self._opened())
         self._frames = self._decoded()
         self._shown: VideoFrame | None = None
-        #: Decoded already, but later than all that was asked for.
+        #: Decoded already, but later than any requested time.
         self._next: VideoFrame | None = None
-        #: Up to where nothing is gained by skipping ahead.
+        #: Up to here skipping ahead gains nothing.
         self._position = self._keys[0] if self._keys else 0
 
     def _key_before(self, pts: int) -> int:
@@ -98,11 +98,11 @@ class Playback:
         return self._keys[place - 1] if place else pts - 1
 
     def _skip_to(self, key: int) -> None:
-        """Set the playback to a key frame; where the container can't, decode from the start.
+        """Seek to a key frame; if the container can't, decode from the start.
 
-        Frames that come before the key frame may refer to what was skipped: they are
-        dropped. Broadcast streams are searched by decoding time, which lands behind a key
-        frame; the search for the one before it lands ahead.
+        Frames before the key frame may refer to skipped ones: they are dropped. In broadcast
+        streams seeking is by decoding time and lands after a key frame; seeking to the previous
+        one lands before it.
         """
         for sought in (key, self._key_before(key - 1)):
             if self._has_skipped(sought, key):
@@ -118,7 +118,7 @@ class Playback:
             self._container.seek(sought, stream=self._stream)
             self._frames = self._decoded()
             self._next = next((f for f in self._frames if self._time(f) >= key), None)
-        except av.FFmpegError:  # amid frames whose beginning was skipped, or no way there
+        except av.FFmpegError:  # the start of these frames was skipped, or seeking failed
             return False
         return self._next is not None and self._time(self._next) == key
 
@@ -134,7 +134,7 @@ class Playback:
                 return
 
     def _decoded(self) -> Iterator[VideoFrame]:
-        """All frames from where the container stands."""
+        """All frames from the container's current position."""
         for packet in self._container.demux(self._stream):
             self._deadline.check()
             yield from packet.decode()

@@ -1,7 +1,7 @@
-"""Drawn videos: cards come and go, and what is on one can't be read in a small frame.
+"""Drawn videos: cards come and go, and their digits can't be read in a small frame.
 
-A clip is as many scenes as it has frames. Each card that comes by stays for a few frames
-in one place; colours differ, so that a question names one visit and no other.
+A clip has one scene per frame. Each card stays for a few frames in one place; colours differ,
+so that a question refers to exactly one visit.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """What happens in a video, in the order the visits were drawn."""
+    """The events of a video, in the order the visits were drawn."""
 
     visits: tuple[Visit, ...]
     frames: int
     world: World
 
     def scenes(self) -> list[Scene]:
-        """One scene a frame."""
+        """One scene per frame."""
         return [
             Scene(tuple(v.card for v in self.visits if v.first <= at < v.stop), self.world)
             for at in range(self.frames)
@@ -112,7 +112,7 @@ def about(visit: Visit) -> ClipQuestion:
 def with_clip_digit(
     clip: Clip, question: ClipQuestion, digit: str
 ) -> tuple[Clip, ClipQuestion]:
-    """The same clip and question with ``digit`` for an answer; all digits move as much."""
+    """The same clip and question with ``digit`` as the answer; all digits shift equally."""
     shift = int(digit) - int(question.answer)
     visits = tuple(
         replace(v, card=replace(v.card, digit=str((int(v.card.digit) + shift) % 10)))

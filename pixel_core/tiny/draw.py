@@ -1,4 +1,4 @@
-"""Scenes to pictures: palette images, because one byte a pixel draws and packs fastest."""
+"""Renders scenes as palette images: one byte per pixel draws and packs fastest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real Qwen2.5-VL, small enough to be trained from nothing on a laptop."""
+"""A real Qwen2.5-VL, small enough to train from scratch on a laptop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pixel_core.rollout.vocabulary import IMAGE, VIDEO, VISION_END, VISION_START
 def build_tiny(
     config: TinyModelConfig, tokenizer: PreTrainedTokenizerFast, seed: int
 ) -> Qwen2_5_VLForConditionalGeneration:
-    """The transformers class with small numbers and seeded weights."""
+    """The transformers class with small dimensions and seeded weights."""
     half = config.hidden // config.heads // 2
     spatial = (half - half // 4) // 2
     sections = [half - 2 * spatial, spatial, spatial]  # they must sum to head_dim / 2

@@ -1,6 +1,6 @@
 """Perception tasks on drawn scenes: what a vision-language model knows before it reasons.
 
-Coordinates are given in pixels of the picture as shown, as the zoom call will need them.
+Coordinates are pixels of the picture as shown, as the zoom call will need them.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ Part = tuple[str, float]
 
 
 def listing(scene: Scene, scale: float) -> list[Part]:
-    """Every card in raster order: which, left, top, digit (or unreadable)."""
+    """Every card in raster order: which one, left, top, digit (or unreadable)."""
     cards = sorted(scene.cards, key=lambda card: card.cell)
     return _entries(scene, cards, scale, subject_weight=1.0)
 
 
 def pointing(scene: Scene, rng: random.Random, scale: float) -> list[Part]:
-    """The same entries in random order: the card is given, the rest is to be found."""
+    """The same entries in random order: given the card, find the rest."""
     cards = rng.sample(scene.cards, len(scene.cards))
     return _entries(scene, cards, scale, subject_weight=0.0)
 
 
 def point(subject: str, left: float, top: float) -> str:
-    """How a turn says where a card is, before it acts on it or answers."""
+    """How a turn states a card's position, before it acts on it or answers."""
     return f"{subject} {left:g} {top:g}"
 
 
@@ -55,9 +55,9 @@ def _entries(
 
 
 def reading(scene: Scene, rng: random.Random, count: int = 4) -> list[tuple[Box, str]]:
-    """Cards to zoom into, and the digit that each is then seen to bear.
+    """Cards to zoom into, and the digit that the crop shows.
 
-    Mostly cards that need it: a large digit is as easy to read in a crop as without one.
+    Mostly cards that need it: a large digit is as easy to read without a crop.
     """
     weights = [1 if card.big else 3 for card in scene.cards]
     cards = rng.choices(scene.cards, weights, k=count)
@@ -65,7 +65,7 @@ def reading(scene: Scene, rng: random.Random, count: int = 4) -> list[tuple[Box,
 
 
 def grounding(scene: Scene, rng: random.Random) -> tuple[str, Box]:
-    """A card, and where it is."""
+    """A card and its box."""
     card = rng.choice(scene.cards)
     return subject_of(card.colour), scene.world.slot(card.cell)
 

@@ -56,9 +56,9 @@ def ask(scene: Scene, rng: random.Random, shares: QuestionShares) -> DrawnQuesti
 def with_digit(
     scene: Scene, question: DrawnQuestion, digit: str
 ) -> tuple[Scene, DrawnQuestion]:
-    """The same scene and question with ``digit`` for an answer.
+    """The same scene and question with ``digit`` as the answer.
 
-    All digits of the scene are moved by as much, so that they stay evenly spread.
+    All digits of the scene shift equally, so that they stay evenly spread.
     """
     shift = int(digit) - int(question.answer)
     cards = tuple(

@@ -1,4 +1,4 @@
-"""Scenes: which card lies where and what is written on it."""
+"""Scenes: the position of each card and its digit."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class World:
             )
 
     def slot(self, cell: int) -> Box:
-        """Where a card of this cell lies before jitter; its glyph is always inside."""
+        """The box of a card of this cell before jitter; its glyph is always inside."""
         row, column = divmod(cell, self.config.grid)
         margin = (self.cell - self.config.card) // 2
         x, y = column * self.cell + margin, row * self.cell + margin

@@ -2,7 +2,7 @@
 
 The fixed parts of a tool call, every coordinate and every subject of the drawn world
 (" the red card") are single tokens, so that a call costs a tiny model a dozen decisions
-instead of fifty, and what follows a subject is one look at the picture away.
+instead of fifty, and after a subject one look at the picture gives the next token.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def build_tokenizer(dialogue: DialogueConfig) -> PreTrainedTokenizerFast:
 
 
 def _call_frame(dialogue: DialogueConfig) -> tuple[str, ...]:
-    """The fixed parts of a call, in order: up to the arguments, up to the box (as a
-    grounding answer begins too), after the box, before the index, and the end."""
+    """The fixed parts of a call, in order: up to the arguments, up to the box (a grounding
+    answer begins the same way), after the box, before the index, and the end."""
     text = format_call(ZoomCall(box=(11, 22, 33, 44), target=5), dialogue.zoom)
     head, rest = text.split("11", 1)
     middle, last = rest.split("44", 1)[1].split("5", 1)
@@ -82,7 +82,7 @@ def _call_frame(dialogue: DialogueConfig) -> tuple[str, ...]:
 
 
 def _select_frame(dialogue: DialogueConfig) -> tuple[str, ...]:
-    """The same of a selection: up to the arguments, up to the frames, and the end."""
+    """The same for a selection: up to the arguments, up to the frames, and the end."""
     if not dialogue.frames.enabled:
         return ()
     text = format_call(SelectCall((11,)), dialogue.zoom, dialogue.frames)
@@ -92,7 +92,7 @@ def _select_frame(dialogue: DialogueConfig) -> tuple[str, ...]:
 
 
 def _corpus(dialogue: DialogueConfig) -> list[str]:
-    """Each word the drawn world speaks. Repeated, so that BPE merges all of them."""
+    """Every word of the drawn world. Repeated, so that BPE merges all of them."""
     lines = [
         *_call_frame(dialogue),
         *_select_frame(dialogue),

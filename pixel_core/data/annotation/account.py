@@ -1,9 +1,9 @@
-"""Ledger and money together: what is on record is free, the rest is paid within a budget.
+"""Ledger and budget together: a recorded answer is free, a new one is paid for.
 
-The budget bounds what one computation (an artifact's key) pays, runs that were interrupted
-included: how much that is stands in the ledger with each answer. Before a request is sent
-the most that its answer can cost is reserved, on record too, so the budget is never exceeded:
-what a killed run had sent, and a broken connection may have cost, counts as spent.
+The budget bounds what one computation (an artifact's key) pays, interrupted runs included;
+the ledger stores the price with each answer. Before a request is sent, the most its answer
+can cost is reserved, durably, so the budget is never exceeded: requests in flight when a
+run was killed or a connection broke count as spent.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from pixel_core.data.annotation.requests import AnnotationRequest, request_diges
 from pixel_core.models.endpoint.completion import Reply, is_answer, is_metered, read_reply
 from pixel_core.workflow.stage import StageContext, Workspace
 
-#: Where the runner looks for what a stage cost; a number a line of its table.
+#: The cost table of a stage, which the runner reads; one number per line of its table.
 COSTS = "costs.json"
 
 
 @contextmanager
 def open_account(context: StageContext) -> Iterator[BudgetAccount]:
-    """Hold the stage's notes (after another run that does) and open the budget account."""
+    """Lock the stage's notes (waits for another run's lock) and open the budget account."""
     config = context.config.annotate.openai
     with open_ledger(context.shared, context.cache, context.progress) as ledger:
         account = BudgetAccount(ledger, config, context.work)
@@ -48,13 +48,13 @@ def open_account(context: StageContext) -> Iterator[BudgetAccount]:
 
 
 class BudgetAccount:
-    """See ``open_account``. Safe to use from several threads."""
+    """See ``open_account``. Thread-safe."""
 
     def __init__(self, ledger: Ledger, config: OpenAIConfig, work: Workspace) -> None:
         self._ledger = ledger
         self._config = config
         self._work = work
-        #: Told by the run: seeds for which no answer could be used.
+        #: Set by the run: seeds for which no answer could be used.
         self.dropped_seeds = 0
         earlier = ledger.totals(owner=ledger.owner)
         self.counters = Counters(
@@ -80,18 +80,18 @@ class BudgetAccount:
 
     @property
     def unsettled_usd(self) -> float:
-        """The most that may have been charged without an answer: by runs that were killed,
-        and for requests of this one that were sent and lost."""
+        """The most that may have been charged without an answer: by killed runs, and for
+        requests of this run that were sent and lost."""
         return dollars(self._budget.unsettled)
 
     @property
     def saved_usd(self) -> float:
-        """What the answers that others paid for, and this run used, had cost."""
+        """Original cost of recorded answers that others paid for and this run used."""
         return dollars(self.counters.saved)
 
     @property
     def outstanding(self) -> int:
-        """Requests whose answers are reserved for and not recorded yet."""
+        """Requests with a reservation and no recorded answer yet."""
         return self._budget.outstanding
 
     def digest(self, request: AnnotationRequest) -> str:
@@ -99,8 +99,8 @@ class BudgetAccount:
         return self._digest(request).hex()
 
     def recall(self, request: AnnotationRequest) -> Reply | None:
-        """The answer on record, free; None: it was never answered (an older version kept
-        what is no answer, too)."""
+        """The recorded answer, free; None if there is none (or an older version recorded a
+        body that is not an answer)."""
         digest = self._digest(request)
         found = self._ledger.find(digest)
         if found is None or not is_answer(found.body):
@@ -110,26 +110,25 @@ class BudgetAccount:
         return read_reply(found.body)
 
     def answer(self, digest: str) -> bytes | None:
-        """The body on record for a digest, nothing counted; None: never answered."""
+        """The recorded body for a digest, without counting it; None: never answered."""
         found = self._ledger.find(bytes.fromhex(digest))
         return found.body if found is not None and is_answer(found.body) else None
 
     def reserve(
         self, request: AnnotationRequest, batch: bool = False, *, sent: bool = False
     ) -> None:
-        """Set aside the most this request's answer can cost; nothing for one that is set
-        aside for already.
+        """Reserve the most this request's answer can cost, unless that is done already.
 
-        ``sent``: it is handed in already, and nothing can be held back any more. Raises
-        ``BudgetSpent``, with nothing set aside, when that is more than is left. Not
-        ``final``: answers that are still outstanding may leave some of theirs over.
+        ``sent``: the request is submitted already and cannot be held back. Otherwise raises
+        ``BudgetSpent``, with nothing reserved, when that is more than is left. It is not
+        ``final`` while outstanding answers may still free part of their reservations.
         """
         most = most_price(self._config.prices, self._config.model, request, batch=batch)
         self._budget.reserve(self._digest(request), most, sent=sent)
 
     def commit(self, request: AnnotationRequest) -> None:
-        """Put what is set aside on record; returns once that is durable, so that the request
-        can be sent. A batch needs none: its own notes say what was handed in.
+        """Record the reservation; returns once it is durable and the request may be sent.
+        Not needed for batches: the batch journal records what was submitted.
 
         Raises ``StorageError`` and ``LeaseLost``.
         """
@@ -139,20 +138,20 @@ class BudgetAccount:
             self._ledger.submit([opened]).result()
 
     def release(self, request: AnnotationRequest) -> None:
-        """Nothing was charged, and there will be no answer: what was set aside is free."""
+        """Nothing was charged and no answer will come: free the reservation."""
         held = self._budget.free(self._digest(request))
         if held is not None and held.token:
-            # Who is left behind by a closed ledger leaves its reservation standing.
+            # A thread left behind by a closed ledger leaves its reservation standing.
             with suppress(ValueError):
                 self._ledger.submit(held.settled(self._ledger.owner, self._config.model))
 
     def lose(self, request: AnnotationRequest) -> None:
-        """It was sent, and no answer will come: what was set aside counts as spent."""
+        """It was sent and no answer will come: count the reservation as spent."""
         self._budget.lose(self._digest(request))
 
     def waste(self, request: AnnotationRequest, body: bytes) -> None:
-        """What came is no answer: what it cost is kept, what was set aside is free.
-        Returns once that is durable. Raises as ``record``."""
+        """The body is not an answer: record its cost, free the reservation. Returns once
+        durable. Raises as ``record``."""
         model, prices = self._config.model, self._config.prices
         cost = unusable_price(prices, model, request, body)
         if not cost:
@@ -163,8 +162,8 @@ class BudgetAccount:
         self._after(stored, request, read_reply(body), entry, is_metered(body)).result()
 
     def garbled(self, request: AnnotationRequest, batch: str) -> None:
-        """Its answer came in this batch, and can't be read: it counts as the most it can
-        have cost, once however often the batch is fetched. Returns once that is durable."""
+        """Its line in this batch can't be read: count the most it can have cost, once
+        however often the batch is fetched. Returns once durable."""
         digest = self._digest(request)
         kept_as = hashlib.sha256(b"garbled" + batch.encode() + digest).digest()
         if self._ledger.find(kept_as) is None:
@@ -174,7 +173,7 @@ class BudgetAccount:
             self._after(stored, request, nothing, entry, metered=False).result()
 
     def most(self, request: AnnotationRequest) -> int:
-        """Picodollars that the request's answer can cost at most in a batch."""
+        """The most the request's answer can cost in a batch, in picodollars."""
         return most_price(self._config.prices, self._config.model, request, batch=True)
 
     def record(
@@ -186,10 +185,10 @@ class BudgetAccount:
         seconds: float = 0.0,
         changes: tuple[str, ...] = (),
     ) -> Reply:
-        """Keep an answer and return it once it is durable; frees what was set aside.
+        """Record an answer and return it once durable; frees its reservation.
 
-        ``seconds``: how long the answer took; ``changes``: how its request was changed for
-        the endpoint's sake. A body that is no answer is not kept as one; what it cost is.
+        ``seconds``: how long the answer took; ``changes``: how the request was adapted to the
+        endpoint. For a body that is not an answer only the cost is recorded.
         Raises ``StorageError`` and ``LeaseLost``.
         """
         return self.submit([(request, body)], batch, seconds, changes)[0].result()
@@ -207,11 +206,11 @@ class BudgetAccount:
         waiting: list[tuple[AnnotationRequest, Reply, LedgerEntry, bool]] = []
         for request, body in answers:
             reply, metered = read_reply(body), is_metered(body)
-            # What bought nothing is kept under a digest that no request has.
+            # A body that is not an answer is kept under a digest that no request has.
             kept_as = secrets.token_bytes(32)
             if is_answer(body):
                 kept_as = self._digest(request)
-            # In a batch a line that was completed was charged for, whatever is in it.
+            # A completed line of a batch was charged for, whatever it contains.
             if is_answer(body) or batch:
                 cost = (
                     reply_price(prices, reply, batch=batch)
@@ -229,7 +228,7 @@ class BudgetAccount:
         return [self._after(stored, *item) for item in waiting]
 
     def write_costs(self) -> None:
-        """Put the costs table where the runner finds it."""
+        """Write the cost table for the runner."""
         table = self._budget.table()
         if self.dropped_seeds:
             table["dropped_seeds"] = self.dropped_seeds
@@ -267,7 +266,7 @@ class BudgetAccount:
     def _keep(
         self, requests: Iterable[AnnotationRequest], entries: list[LedgerEntry]
     ) -> Future[None]:
-        """Put entries on record together with what settles the requests' reservations."""
+        """Record entries together with those that settle the requests' reservations."""
         model, owner = self._config.model, self._ledger.owner
         held = self._budget.held([self._digest(request) for request in requests])
         settled = [entry for one in held for entry in one.settled(owner, model)]

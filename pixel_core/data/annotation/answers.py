@@ -1,8 +1,8 @@
-"""The structured answers an annotating model is asked for, as it is told to give them.
+"""The structured answers that an annotating model is asked for.
 
-Strict structured output knows no numeric bounds and wants every field: bounds are checked
-where an answer is used. Field order is the order the model writes in: what it should make
-up its mind about first comes first.
+Strict structured output has no numeric bounds and requires every field, so bounds are checked
+where an answer is used. The model writes fields in order: what it should decide first comes
+first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pixel_core.nesting import loads
 from pixel_core.records import Box, Cue, FrameCue, Picture
 from pixel_core.rewards.answer_marks import after_thought
 
-#: The answer in a Markdown block, as models write it that are not held to a schema.
+#: The answer in a Markdown block, as models without a schema constraint write it.
 _BLOCK = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL | re.IGNORECASE)
 
 Numbers = Annotated[list[float], Field(max_length=64)]
@@ -94,7 +94,7 @@ A = TypeVar("A", bound=StructuredAnswer)
 def response_format(name: str, kind: type[StructuredAnswer]) -> Mapping[str, Any]:
     """The ``response_format`` of a request: a strict JSON schema without bounds.
 
-    Made once, for every request takes one: don't change it.
+    Cached, because every request uses one: don't modify it.
     """
     schema = kind.model_json_schema()
     for part in (schema, *schema["properties"].values()):
@@ -107,7 +107,7 @@ def response_format(name: str, kind: type[StructuredAnswer]) -> Mapping[str, Any
 
 
 def read_answer(reply: Reply, kind: type[A]) -> A:
-    """The answer in a reply; ``Unusable`` for everything that is none."""
+    """Parse the answer in a reply; raises ``Unusable`` if there is none."""
     if reply.refusal:
         raise Unusable(AnnotationFault.REFUSED, "it was refused")
     if reply.truncated:
@@ -125,8 +125,8 @@ def read_answer(reply: Reply, kind: type[A]) -> A:
 
 
 def _unwrapped(content: str) -> str:
-    """What is left of a text without thoughts before the answer, as servers without a parser
-    for them leave them there, and without a block's marks around it."""
+    """The text without the thoughts that servers without a reasoning parser leave before
+    the answer, and without code block marks."""
     if content.lstrip().startswith("{"):
         return content
     content = after_thought(content)
@@ -134,17 +134,17 @@ def _unwrapped(content: str) -> str:
     return block[1] if block else content
 
 
-# Boxes and frames that a model names become cues, or are told back to it.
+# From the boxes and frames that a model names to cues.
 
 
-#: A box with at least this share of the picture's area, or as large a share of a video's
-#: frames, is the whole of it: no cue.
+#: A box with at least this share of the picture's area (or of a video's frames) is the
+#: whole of it: no cue.
 WHOLE = 0.9
 #: The largest share of a photo's area that a proposed region may cover.
 SMALL = 0.1
 #: How far a coordinate may leave 0..1 and still be pulled back to the edge.
 SLACK = 0.05
-#: Pixels of the original that a box's sides need: less shows nothing.
+#: Least side of a box in pixels of the original: less shows nothing.
 MIN_SIDE = 4
 
 
@@ -153,9 +153,9 @@ def cue_in(
 ) -> tuple[Cue | None, bool]:
     """The cue of a box in picture ``number`` (from 1), and whether it was repaired.
 
-    The box is in parts of the picture, rounded outwards to pixels. Swapped corners are put
-    in order; those up to ``SLACK`` outside are pulled to the edge. None for a box around
-    the whole picture. ``Unusable`` for everything else out of contract.
+    The box is in fractions of the picture and rounded outwards to pixels. Swapped corners are
+    reordered; corners up to ``SLACK`` outside are clamped. None for a box around the whole
+    picture. Raises ``Unusable`` for any other invalid box.
     """
     if not 1 <= number <= len(pictures):
         raise Unusable(
@@ -180,7 +180,7 @@ def cue_in(
 
 
 def small_cue_in(picture: Picture, box: Sequence[float]) -> tuple[Cue, bool]:
-    """The same for a proposed region, which must be a small part of the photo."""
+    """As ``cue_in`` for a proposed region, which must be a small part of the photo."""
     cue, repaired = cue_in((picture,), 1, box)
     if cue is None or cue.box.area > SMALL * picture.width * picture.height:
         raise Unusable(
@@ -192,10 +192,10 @@ def small_cue_in(picture: Picture, box: Sequence[float]) -> tuple[Cue, bool]:
 
 
 def frames_in(count: int, numbers: Sequence[int]) -> tuple[FrameCue | None, bool]:
-    """The cue of frames of a video (numbers from 1), and whether their order was mended.
+    """The cue of video frames (numbers from 1), and whether their order was repaired.
 
-    None when they are (nearly) all of the ``count`` frames. ``Unusable`` for none, and for
-    numbers that the video does not have.
+    None when they are (nearly) all of the ``count`` frames. Raises ``Unusable`` for no
+    frames and for numbers that the video does not have.
     """
     if not numbers:
         raise Unusable(
@@ -233,14 +233,14 @@ def _corners(box: Sequence[float]) -> tuple[tuple[float, float, float, float], b
     return (x1, y1, x2, y2), [x1, y1, x2, y2] != list(box)
 
 
-# One question to the model, asked until an answer can be used.
+# Asking the model one question until its answer can be used.
 
 
-#: Answers asked for one question before its seed is dropped.
+#: Attempts at one question before its seed is dropped.
 MAX_ASKS = 3
-#: Characters of a model's own text that go back to it when it is asked again.
+#: Characters of the model's own text that a retry quotes back to it.
 _MAX_ECHO = 2000
-#: Characters of what was wrong with it; it may quote the model.
+#: Characters of the fault description; it may quote the model.
 _MAX_FAULT = 400
 
 T = TypeVar("T")
@@ -252,10 +252,10 @@ def ask(
     prompts: PromptVersion,
     tally: ReplyTally,
 ) -> Procedure[T]:
-    """What ``read`` makes of a reply that it does not find ``Unusable``.
+    """Ask, and return ``read(reply)``.
 
-    After one that it does, the model is told why and asked again, ``MAX_ASKS`` times in
-    all; then ``GaveUp`` is raised with the last reason.
+    When ``read`` raises ``Unusable``, the model gets the reason and another attempt,
+    ``MAX_ASKS`` in all; then ``GaveUp`` is raised with the last reason.
     """
     reason = AnnotationFault.EMPTY
     for number in range(MAX_ASKS):
@@ -284,5 +284,5 @@ def _again(
 
 
 def _sendable(text: str, limit: int) -> str:
-    """The beginning of a text; half characters that JSON can smuggle in are replaced."""
+    """The beginning of a text; lone surrogates, which JSON can smuggle in, are replaced."""
     return text[:limit].encode("utf-8", "replace").decode("utf-8")

@@ -1,7 +1,7 @@
-"""What a computation may pay: what it spent, what is set aside, what may have been charged.
+"""The budget of a computation: spent, reserved, and possibly charged.
 
-The most that an answer can cost is set aside before its request is sent, so that the sum never
-exceeds the budget. Amounts are in picodollars; requests are known by their digests.
+The most an answer can cost is reserved before its request is sent, so the sum never exceeds
+the budget. Amounts are in picodollars; requests are identified by their digests.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ class Counters:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
-    #: Answers that were on record.
+    #: Answers found on record.
     remembered: int = 0
-    #: Answers that did not say what they cost: they count as the most they can have, and
-    #: cut ones that were asked again as about what was written.
+    #: Answers that did not report their cost. They count as the most they can have cost;
+    #: truncated ones that were retried, as about what was written.
     unmetered: int = 0
 
 
 class Budget:
-    """``limit_usd``: None for any amount. ``unsettled``: what earlier, killed runs had set
-    aside. Safe to use from several threads."""
+    """``limit_usd``: None for no limit. ``unsettled``: reservations of earlier, killed runs.
+    Thread-safe."""
 
     def __init__(self, limit_usd: float | None, counters: Counters, unsettled: int) -> None:
         self.counters = counters
@@ -55,12 +55,12 @@ class Budget:
 
     @property
     def outstanding(self) -> int:
-        """Requests that something is set aside for."""
+        """Requests with a reservation."""
         return len(self._reserved)
 
     def reserve(self, digest: bytes, most: int, *, sent: bool) -> None:
-        """Set ``most`` aside, where nothing is yet. Raises ``BudgetSpent`` when that is more
-        than is left; ``sent``: it can't be held back any more, and is set aside anyway."""
+        """Reserve ``most`` unless reserved already. Raises ``BudgetSpent`` when that is more
+        than is left; ``sent``: it can't be held back any more, so it is reserved anyway."""
         with self._lock:
             if digest in self._reserved:
                 return
@@ -71,7 +71,7 @@ class Budget:
             self._set_aside += most
 
     def to_record(self, digest: bytes) -> Reservation | None:
-        """What is to be put on record before the request is sent; None: it is there, or
+        """The reservation to record before the request is sent; None: it is recorded, or
         nothing can be charged."""
         with self._lock:
             held = self._reserved[digest]
@@ -81,24 +81,24 @@ class Budget:
             return held
 
     def held(self, digests: Iterable[bytes]) -> list[Reservation]:
-        """What is set aside for these, where anything is."""
+        """The reservations of these requests, where there are any."""
         with self._lock:
             found = [self._reserved.get(digest) for digest in digests]
         return [one for one in found if one is not None]
 
     def free(self, digest: bytes) -> Reservation | None:
-        """Nothing was charged: what was set aside is free again, and returned."""
+        """Nothing was charged: free the reservation and return it."""
         with self._lock:
             return self._forget(digest)
 
     def lose(self, digest: bytes) -> None:
-        """No answer will come: what was set aside counts as spent."""
+        """No answer will come: count the reservation as spent."""
         with self._lock:
             held = self._forget(digest)
             self._unsettled += 0 if held is None else held.most
 
     def pay(self, digest: bytes, facts: Facts, metered: bool) -> None:
-        """An answer came: what it cost is spent, what was set aside is free."""
+        """An answer came: its cost is spent, its reservation is freed."""
         with self._lock:
             self._forget(digest)
             counters = self.counters
@@ -110,7 +110,7 @@ class Budget:
             counters.unmetered += not metered
 
     def remember(self, digest: bytes, price: int, *, others: bool) -> None:
-        """An answer on record was used; ``others``: another computation paid ``price``."""
+        """A recorded answer was used; ``others``: another computation paid ``price``."""
         with self._lock:
             self.counters.remembered += 1
             if others and digest not in self._recalled:
@@ -118,7 +118,7 @@ class Budget:
                 self.counters.saved += price
 
     def table(self) -> dict[str, float]:
-        """The costs as the runner's table has them."""
+        """The costs for the runner's table."""
         with self._lock:
             now = self.counters
             table: dict[str, float] = {

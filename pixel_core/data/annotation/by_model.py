@@ -1,4 +1,4 @@
-"""Annotations by a model: train seeds are asked about, results put back in order."""
+"""Annotations by a model: asks about the train seeds and puts results back in order."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from pixel_core.errors import EndpointError
 from pixel_core.records import Annotation, SecondLook
 from pixel_core.workflow.stage import StageContext
 
-# Results that come in any order, kept on disk until they are read in theirs.
+# Results that arrive in any order, kept on disk until they are read in order.
 
 
 _NONE = -1
 
 
 class InOrder:
-    """Byte strings by number. Memory: 8 bytes a number; the rest is in a nameless file."""
+    """Byte strings by number. Memory: 8 bytes per number; the rest is in a temporary file."""
 
     def __init__(self, folder: Path) -> None:
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed in __exit__
@@ -58,7 +58,7 @@ class InOrder:
         self._file.close()
 
     def put(self, number: int, data: bytes) -> None:
-        """Keep ``data`` under a number from 0; ``ValueError`` for one that is taken."""
+        """Store ``data`` under a number from 0; ``ValueError`` if it is taken."""
         missing = number + 1 - len(self._places)
         if missing > 0:
             self._places.extend([_NONE] * missing)
@@ -69,26 +69,26 @@ class InOrder:
         self._end += self._file.write(len(data).to_bytes(8, "big") + data)
 
     def get(self, number: int) -> bytes | None:
-        """What was kept under the number; None for nothing."""
+        """The bytes stored under the number; None if there are none."""
         if number >= len(self._places) or self._places[number] == _NONE:
             return None
         self._file.seek(self._places[number])
         return self._file.read(int.from_bytes(self._file.read(8), "big"))
 
 
-# The counts of an annotation run: what became of the seeds, and what they took.
+# The counts of an annotation run: what became of the seeds, and what the replies took.
 
 
-#: Kinds of question listed one by one; the rarer ones are summed up.
+#: Kinds of question listed one by one; rarer ones are summed up.
 MAX_KINDS = 40
 OTHERS = "(others)"
 
-#: What can become of a seed that was looked at twice.
+#: Possible results of the second look at a seed.
 _LOOKS = (SecondLook.NEEDS_ZOOM.value, SecondLook.EASY.value, AnnotationFault.LOOK_FAILED.value)
 
 
 class OutcomeCounts:
-    """Counts outcomes; their order does not matter."""
+    """Counts outcomes, in any order."""
 
     def __init__(self) -> None:
         self.done = 0
@@ -121,7 +121,7 @@ class OutcomeCounts:
         return Counter({why: n for why, n in self.dropped.items() if why not in rejected})
 
     def warning(self) -> str:
-        """What a person should know before this is built upon; "" for nothing."""
+        """What a person should know before using the result; "" for nothing."""
         unanswered = self.unanswered
         if not unanswered:
             return ""
@@ -132,9 +132,9 @@ class OutcomeCounts:
         )
 
     def metrics(self) -> dict[str, Any]:
-        """JSON values that follow from the seeds and the replies alone.
+        """JSON values that depend on the seeds and the replies alone.
 
-        ``looks``: of the seeds that were looked at twice, each fate's count and share with
+        ``looks``: of the seeds that had a second look, each result's count and share with
         its 95 % Wilson interval.
         """
         tally = self._tally
@@ -180,8 +180,8 @@ class OutcomeCounts:
         return {kind: dict(sorted(counts.items())) for kind, counts in sorted(shown.items())}
 
 
-#: The share of seeds that may be dropped for want of a usable answer, and how many of them
-#: say nothing of an endpoint, where no setting says so.
+#: Defaults: the share of seeds that may be dropped for lack of a usable answer, and the
+#: number of drops up to which that share says nothing of an endpoint.
 _DROPPED_SHARE, _FEW = 0.5, 10
 
 Made = tuple[Iterator[Annotation], dict[str, Any]]
@@ -191,9 +191,9 @@ Made = tuple[Iterator[Annotation], dict[str, Any]]
 def annotated(seeds: Path, found: SeedCounts, context: StageContext) -> Iterator[Made]:
     """The annotations in the seeds' order, readable in the block, and the run's counts.
 
-    Held-out seeds keep their source's cue, unpaid for. What is raised on the way (Ctrl-C,
-    a spent budget, an endpoint that fails) loses nothing: every answer is on record before
-    it is used, and the next run goes on from there.
+    Held-out seeds keep their source's cue at no cost. An exception on the way (Ctrl-C, a
+    spent budget, a failing endpoint) loses nothing: every answer is recorded before it is
+    used, and the next run continues from there.
     """
     config = context.config.annotate.openai
     check_versions(config.prompts)
@@ -211,7 +211,7 @@ def annotated(seeds: Path, found: SeedCounts, context: StageContext) -> Iterator
 def _asked(
     seeds: Path, found: SeedCounts, context: StageContext, results: InOrder
 ) -> OutcomeCounts:
-    """Ask about the train seeds; keep their annotations by their number among them."""
+    """Ask about the train seeds; store the annotations by their number among these."""
     summary = OutcomeCounts()
     if not found.train:
         return summary
@@ -219,7 +219,7 @@ def _asked(
     with open_account(context) as account:
         try:
             if context.config.annotate.openai.mode == "live":
-                fetch_left(context, account)  # or what is in a batch would be paid for twice
+                fetch_left(context, account)  # or pending batches would be paid for twice
             with closing(drive(_procedures(seeds, context), context, account)) as outcomes:
                 for number, outcome in outcomes:
                     summary.add(outcome)
@@ -245,7 +245,7 @@ def _asked(
 
 
 def _check_share(summary: OutcomeCounts, found: SeedCounts, context: StageContext) -> None:
-    """Stop as soon as more seeds are lost than may be, whatever the rest will say."""
+    """Stop as soon as more seeds are lost than allowed, whatever is still to come."""
     config = context.config.annotate.openai
     share, least = config.max_dropped_share, 0
     if share is None:

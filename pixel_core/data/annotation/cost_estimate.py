@@ -1,8 +1,8 @@
-"""The likely cost of what is not on record.
+"""The likely cost of the answers that are not on record.
 
-Each train seed's procedure is played with the answers on record. Where those end, the rest
-is what it is expected to ask, priced by the means of like requests on record, or where
-there are too few by the pictures' and texts' sizes. Of many seeds a sample is played.
+Each train seed's procedure is replayed with the recorded answers. Where those end, the
+requests it is expected to make are priced by the means of like requests on record or, where
+there are too few, by the sizes of pictures and texts. A large set is sampled.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from pixel_core.records import Box, Cue, FrameCue, Seed, Split
 from pixel_core.workflow.stage import Prediction, SharedNotes
 from pixel_core.workflow.store import Artifact
 
-# What a run of annotate would cost, before anything is paid: for ``pixel plan``.
+# Predicts what a run of ``annotate`` would cost, for ``pixel plan``.
 
 
-#: Bytes of segments that a plan reads to bring the index in step.
+#: Bytes of segments that a plan reads at most to bring the index up to date.
 _MOST_READ = 32 << 20
 
 
@@ -43,14 +43,14 @@ def predict(
     notes: SharedNotes,
     cache: Path,
 ) -> Prediction | None:
-    """The cost of what is not on record; None where nobody is paid.
+    """The cost of the answers that are not on record; None where the stage costs nothing.
 
-    ``inputs`` None: they are still to be made. Reads no picture and writes to the cache
-    alone. Raises ``StorageError``, and ``DataError`` for seeds that can't be read.
+    ``inputs`` None: they do not exist yet. Reads no picture and writes only to the cache.
+    Raises ``StorageError``, and ``DataError`` for seeds that can't be read.
     """
     if config.annotate.by != "openai":
         return None
-    # Imported here: a plan in which nobody is paid stays as quick as it was.
+    # Imported here: a plan without paid stages stays quick.
     from pixel_core.data.annotation.ledger.index import INDEX, peek, segment_sizes
 
     if inputs is None:
@@ -72,7 +72,7 @@ def predict(
 
 @contextmanager
 def _seeds_file(artifact: Artifact) -> Iterator[Path]:
-    """``seeds.jsonl``, without the pictures where the artifact is far away."""
+    """``seeds.jsonl``, without downloading the pictures of a remote artifact."""
     place = artifact.storage.local_path(artifact.folder)
     if place is not None:
         yield place / "seeds.jsonl"
@@ -83,18 +83,18 @@ def _seeds_file(artifact: Artifact) -> Iterator[Path]:
         yield path
 
 
-# What a seed's annotation will ask if all goes well: for predicting its price.
+# The requests that a seed's annotation makes if all goes well, to predict the price.
 
 
-#: Frames that hold a video's evidence, when nobody knows yet.
+#: Frames that hold a video's evidence, as long as that is unknown.
 _FRAMES = 4
 
 
 def expected_requests(seed: Seed, config: OpenAIConfig) -> tuple[AnnotationRequest, ...]:
-    """The first request exactly; the looks as they are if nothing is asked again.
+    """The first request exactly; the second looks as they are if nothing is retried.
 
-    Where the cue is still to be found, the looks stand for requests of their size: their
-    digests are not those that will be sent. Votes that a majority may spare are counted.
+    Where the cue is still unknown, the looks are placeholders of the right size: their
+    digests differ from those that will be sent. Votes that a majority may spare are counted.
     """
     first = locate_request(seed, config) if seed.asks else propose_request(seed, config)
     if not config.verify.votes:
@@ -128,16 +128,16 @@ def _some_cue(seed: Seed) -> Cue | FrameCue:
     )
 
 
-#: Train seeds that are counted; larger sets are sampled evenly.
+#: Train seeds that are replayed; larger sets are sampled evenly.
 SAMPLE = 1000
-#: Answers to a task from which their mean stands for the next.
+#: Answers to a task from which their mean predicts the next.
 _ENOUGH = 20
-#: The part of the tokens allowed that an answer takes, when none was measured yet.
+#: Share of the token limit that an answer is assumed to take before any was measured.
 _PART = 0.25
 
 
 def likely_cost(path: Path, config: OpenAIConfig, index: LedgerIndex | None) -> Prediction:
-    """Of the train seeds in ``seeds.jsonl``; ``index`` None: nothing is on record."""
+    """The cost for the train seeds in ``seeds.jsonl``; ``index`` None: nothing is recorded."""
     train = sum(1 for _ in _train_lines(path))
     step = max(1, math.ceil(train / SAMPLE))
     likely = _Likely(config, index)
@@ -166,7 +166,7 @@ def likely_cost(path: Path, config: OpenAIConfig, index: LedgerIndex | None) -> 
 def _played(
     seed: Seed, config: OpenAIConfig, index: LedgerIndex | None
 ) -> tuple[list[AnnotationRequest], int]:
-    """The requests of a seed that are not on record, about; and how many are."""
+    """A seed's requests that are not on record, about; and how many are."""
     expected = list(expected_requests(seed, config))
     if index is None:
         return expected, 0
@@ -231,7 +231,7 @@ class _Likely:
 
 
 def _train_lines(path: Path) -> Iterator[str]:
-    """The lines of seeds that a model is asked about, found without reading them whole."""
+    """The lines of the seeds that a model will be asked about, without parsing them fully."""
     mark = f'"split":"{Split.TRAIN.value}"'
     with path.open(encoding="utf-8") as lines:
         for line in lines:

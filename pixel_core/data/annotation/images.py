@@ -1,4 +1,4 @@
-"""Views as they are sent, made from an ingest artifact's pictures and kept while needed."""
+"""Views as sent, made from an ingest artifact's pictures and cached while needed."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from pixel_core.media.archive import PictureArchive
 from pixel_core.media.loading import MAX_PIXELS, load_picture
 from pixel_core.records import Picture
 
-# How a view becomes the bytes that are sent: cut out, shrunk, and encoded.
+# How a view becomes the bytes that are sent: cropped, shrunk, and encoded.
 #
-# PNG where it is not much larger than JPEG would be, as for pages, drawings and small
-# pictures: it keeps every letter as it is. Else JPEG of quality 92 with its colours at full
-# resolution, at which text stays legible and a photo of two megapixels is under a megabyte.
+# PNG where it is not much larger than JPEG, as for pages, drawings and small pictures: it is
+# lossless. Otherwise JPEG of quality 92 without chroma subsampling: text stays legible and a
+# photo of two megapixels is under a megabyte.
 
 
 _QUALITY = 92
-#: A picture of so few pixels goes as PNG, whatever it is.
+#: A picture of at most this many pixels is always sent as PNG.
 _SMALL = 128 * 128
-#: Others do when the PNG is at most this many times as large as the JPEG.
+#: Others are when the PNG is at most this many times as large as the JPEG.
 _PNG_SHARE = 1.5
-#: Colours up to which a PNG is tried: photos have more, and their PNG takes long to make.
+#: Most colours for which a PNG is tried: photos have more, and their PNG takes long to make.
 _COLOURS = 4096
 
 
@@ -61,14 +61,14 @@ def _bytes(image: Image.Image, kind: str, **options: int) -> bytes:
     return out.getvalue()
 
 
-#: Characters of data URLs that are kept: a seed's views are shown several times in a row.
+#: Characters of data URLs that are cached: a seed's views are shown several times in a row.
 _KEPT = 64 << 20
 
 _Key = tuple[str, int, tuple[int, int, int, int] | None]
 
 
 class ShownViews:
-    """Safe to use from several threads: the archive is read by one, decoded by all."""
+    """Thread-safe: one thread at a time reads the archive, all decode."""
 
     def __init__(self, pictures: Path) -> None:
         self._archive = PictureArchive(pictures)

@@ -1,8 +1,7 @@
-"""Procedures answered one request at a time each, many procedures at once.
+"""Runs many procedures at once, each one request at a time, through the live endpoint.
 
-Threads do the work: each carries one procedure from question to question. Pictures are
-encoded and answers are made durable outside the slots that bound the requests under way,
-so that the endpoint is kept busy meanwhile.
+Each thread carries one procedure from question to question. Encoding pictures and making
+answers durable happen outside the concurrency slots, so the endpoint stays busy.
 """
 
 from __future__ import annotations
@@ -28,30 +27,29 @@ from pixel_core.models.endpoint.connection import Connection, Terms
 from pixel_core.models.endpoint.throttle import Stopped, Throttle
 from pixel_core.workflow.stage import StageContext
 
-# At most so many things in any minute: a token bucket that tells how long to wait.
+# Rate limit: a token bucket that says how long to wait.
 #
-# Kept as the time at which all that was taken is paid off (the generic cell rate algorithm),
-# so that there is no clock tick and no queue: what is taken now is ready at a known moment.
+# It keeps the time at which everything taken is paid off (the generic cell rate algorithm),
+# so it needs no clock tick and no queue: the moment at which a unit is ready is known.
 
 
 _MINUTE = 60.0
-#: The share of a minute's amount that may come at once after a rest.
+#: The share of a minute's amount that may come as a burst after a pause.
 _BURST = 1 / 30
 
 
 class Rate:
     """``per_minute`` units in any 60 s, the burst included; 0: no bound.
 
-    A thing larger than the burst waits until it is paid for, then goes as a whole: with it a
-    minute may have as much more as it is large. Safe to use from several
-    threads; first come, first served.
+    A request larger than the burst waits until it is paid for, then goes as a whole: that
+    minute may exceed the limit by its size. Thread-safe; first come, first served.
     """
 
     def __init__(
         self, per_minute: int, clock: Callable[[], float] = time.monotonic, least: float = 1.0
     ) -> None:
         burst = min(max(per_minute * _BURST, least), per_minute)
-        #: Seconds a unit takes, such that the burst and a minute's flow make the amount.
+        #: Seconds per unit, such that the burst and a minute's flow make the amount.
         self._unit = 0.0
         if per_minute:
             flow = per_minute - burst
@@ -62,7 +60,7 @@ class Rate:
         self._lock = threading.Lock()
 
     def take(self, units: float = 1.0) -> float:
-        """Seconds to wait before going ahead with this many units, which are taken."""
+        """Take this many units; returns the seconds to wait before using them."""
         if not self._unit:
             return 0.0
         with self._lock:
@@ -73,15 +71,15 @@ class Rate:
 
 T = TypeVar("T")
 
-#: Seconds that requests under way are waited for when the caller leaves.
+#: Seconds to wait for requests under way when the caller leaves.
 GRACE_S = 2.0
-#: Seconds from one try to the next while others' answers may free money.
+#: Seconds between attempts while other answers may free money.
 _MONEY_S = 0.05
-#: Threads beyond the requests under way, a part of them and at least so many: they encode
-#: pictures and wait for answers to be durable.
+#: Extra threads, as a fraction of the concurrency and as a minimum: they encode pictures
+#: and wait for answers to be durable.
 _SPARE = 4
-#: Procedures begun and not ended, or ended ahead of the oldest that is not: this many a
-#: request under way, and at least so many.
+#: Window of procedures that are unfinished, or finished ahead of the oldest unfinished one:
+#: a multiple of the concurrency, and a minimum.
 _AHEAD = 4
 _LEAST_AHEAD = 64
 
@@ -95,9 +93,9 @@ def drive(
 
     At most ``concurrency`` requests are under way, within the requests and tokens a minute.
     A procedure begins only when the oldest unfinished one is not far behind, so a caller
-    that puts results in order holds few of them.
+    that restores the order holds few results.
 
-    What a procedure raises, ``EndpointError``, ``BudgetSpent``, ``MediaError`` and
+    Exceptions of a procedure, ``EndpointError``, ``BudgetSpent``, ``MediaError`` and
     ``StorageError`` are raised here, once requests under way have ended: they are paid for.
     Close the iterator (``contextlib.closing``) when leaving it early, as Ctrl-C does; then
     they get ``GRACE_S``.
@@ -131,7 +129,7 @@ def drive(
 
 
 class _AskingThreads(Generic[T]):
-    """The threads of one ``drive`` and what they share."""
+    """The threads of one ``drive`` and their shared state."""
 
     def __init__(self, context: StageContext, account: BudgetAccount) -> None:
         self._config = config = context.config.annotate.openai
@@ -149,7 +147,7 @@ class _AskingThreads(Generic[T]):
         self._most = config.concurrency + max(_SPARE, config.concurrency // 8)
         self._lock = threading.Lock()
         self._connection: Connection | None = None
-        #: Requests that a thread sees to, by digest: an equal one waits for its answer.
+        #: Requests that a thread is working on, by digest: an equal one waits for its answer.
         self._seen_to: dict[str, threading.Event] = {}
 
     def begin(self, position: int, procedure: Callable[[], Procedure[T]]) -> None:
@@ -160,7 +158,7 @@ class _AskingThreads(Generic[T]):
             thread.start()
 
     def end(self, grace: float) -> None:
-        """Send nothing more, and give requests under way so many seconds to end."""
+        """Send nothing more, and give requests under way ``grace`` seconds to end."""
         self._throttle.stop()
         for _ in self._threads:
             self._todo.put(None)
@@ -186,7 +184,7 @@ class _AskingThreads(Generic[T]):
             self.results.put((position, result, None))
 
     def _carried(self, procedure: Procedure[T]) -> T:
-        """What the procedure returns, its requests answered one after the other."""
+        """The procedure's return value, after answering its requests one by one."""
         reply: Reply | None = None
         while True:
             try:
@@ -235,7 +233,7 @@ class _AskingThreads(Generic[T]):
         )
 
     def _connected(self) -> Connection:
-        """Opened when first needed: what is all on record takes no client and no key."""
+        """Opened on first use: a fully recorded run needs no client and no key."""
         with self._lock:
             if self._connection is None:
                 self._connection = Connection(endpoint_of(self._config))
@@ -243,7 +241,7 @@ class _AskingThreads(Generic[T]):
 
 
 class _Paid(Terms):
-    """Money is set aside for each try of a request, and on record once it is sent."""
+    """Reserves money for each attempt at a request; recorded once it is sent."""
 
     def __init__(
         self, account: BudgetAccount, throttle: Throttle, request: AnnotationRequest
@@ -253,7 +251,7 @@ class _Paid(Terms):
         self._request = request
 
     def ready(self) -> None:
-        """Wait for money as long as answers under way may leave some over."""
+        """Wait for money while answers under way may still free some."""
         while True:
             self._throttle.sleep(0)
             try:

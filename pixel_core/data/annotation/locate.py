@@ -25,7 +25,7 @@ from pixel_core.data.annotation.texts import Texts, checked_texts
 from pixel_core.models.endpoint.completion import Reply
 from pixel_core.records import Cue, FrameCue, Seed
 
-#: Tokens an answer may take: its texts at their longest, and the rest.
+#: Token limit of an answer: its longest texts, and the rest.
 MAX_TOKENS = 800
 
 
@@ -38,7 +38,7 @@ class LocatedCue:
 
 
 def locate(seed: Seed, config: OpenAIConfig, tally: ReplyTally) -> Procedure[LocatedCue]:
-    """Ask where to look, or, of a seed whose cue is known, only for the texts.
+    """Ask where to look or, if a seed's cue is known, only for the texts.
 
     ``GaveUp`` when the model says *not valid*, or never answers usably.
     """
@@ -107,7 +107,7 @@ def _read(reply: Reply, seed: Seed, tally: ReplyTally) -> LocatedCue | None:
     elif isinstance(answer, FramesAnswer):
         cue, repaired = frames_in(len(seed.pictures), answer.frames)
     texts = checked_texts(
-        # A subject that the source gave is kept; the model's own is not looked at.
+        # A subject given by the source is kept; the model's own is ignored.
         seed.subject or answer.subject,
         answer.whole_view,
         answer.local_view,

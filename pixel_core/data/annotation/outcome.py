@@ -1,4 +1,4 @@
-"""What can be wrong with an annotator's answers, and what becomes of a seed in the end."""
+"""What can be wrong with an annotator's answers, and the outcome of a seed."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from pixel_core.records import Annotation
 
 
 class AnnotationFault(StrEnum):
-    """Why an answer was asked for again, or a seed dropped; each is counted."""
+    """Why an answer was retried, or a seed dropped; each is counted."""
 
-    # An answer with one of these is asked for again; the last one drops the seed.
+    # An answer with one of these is retried; the last failure drops the seed.
     REFUSED = "refused"  #: the model, or its filter, would not answer
-    TRUNCATED = "truncated"  #: the token limit cut it
+    TRUNCATED = "truncated"  #: cut by the token limit
     EMPTY = "empty"  #: neither a text nor a refusal
     NOT_JSON = "not_json"
     SCHEMA = "schema"  #: JSON, but not what was asked for
     PLACE = "place"  #: a box or frames that the picture or the video does not have
-    NOT_SMALL = "not_small"  #: a proposed region that is no small part of the photo
+    NOT_SMALL = "not_small"  #: a proposed region that is too large a part of the photo
     TOO_SMALL = "too_small"  #: a box of a few pixels
-    OPTIONS = "options"  #: a proposed question's options are not four different ones
-    MENTION = "mention"  #: words that only make sense to who knows about boxes and crops
+    OPTIONS = "options"  #: not four different options
+    MENTION = "mention"  #: words that refer to boxes or crops
     LEAK = "leak"  #: a text that gives the answer away before the closer look
     TEXT = "text"  #: an empty, overlong or structured text
 
     # These drop the seed at once.
-    NOT_VALID = "not_valid"  #: the model says that there is no such evidence, or no question
+    NOT_VALID = "not_valid"  #: the model finds no such evidence, or no question
     LOOK_FAILED = "look_failed"  #: looking again did not give the answer
 
 
-#: What a seed is meant to be dropped for: the answers were in order.
+#: Seeds dropped for these were answered properly and rejected on purpose.
 REJECTED = frozenset({AnnotationFault.NOT_VALID, AnnotationFault.LOOK_FAILED})
 
 
 class Unusable(Exception):
-    """An answer that can't be used; the text tells the model what was wrong with it."""
+    """An answer that can't be used; the text tells the model why."""
 
     def __init__(self, reason: AnnotationFault, text: str) -> None:
         super().__init__(text)
@@ -46,7 +46,7 @@ class Unusable(Exception):
 
 
 class GaveUp(Exception):
-    """The seed is given up. Only ever raised and caught inside a seed's procedure."""
+    """The seed is given up. Raised and caught only inside a seed's procedure."""
 
     def __init__(self, reason: AnnotationFault) -> None:
         super().__init__(reason)
@@ -55,11 +55,11 @@ class GaveUp(Exception):
 
 @dataclass
 class ReplyTally:
-    """What one seed took: counts that follow from the replies, whenever they were paid."""
+    """Counts of one seed that follow from the replies, whenever they were paid."""
 
     asks: Counter[RequestTask] = field(default_factory=Counter)
     asked_again: Counter[AnnotationFault] = field(default_factory=Counter)
-    #: Boxes and frames that were put in order, or pulled to the edge.
+    #: Boxes and frames that were reordered or clamped.
     repaired: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -79,7 +79,7 @@ class ReplyTally:
 
 @dataclass(frozen=True)
 class AnnotationOutcome:
-    """What became of a seed: exactly one of ``annotation`` and ``dropped``."""
+    """The outcome of a seed: exactly one of ``annotation`` and ``dropped``."""
 
     #: The seed's kind of question, for the counts.
     kind: str

@@ -1,5 +1,5 @@
-"""What answers cost. Sums are exact: amounts are ints of picodollars (1e-12 US dollars),
-the price of one token at any price that is stated to a millionth of a dollar a million.
+"""Prices of answers. Sums are exact: amounts are ints of picodollars (1e-12 US dollars),
+the price of one token if a million tokens are priced to a millionth of a dollar.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pixel_core.models.endpoint.completion import (
     read_reply,
 )
 
-# What a picture counts as a part of the prompt, by the model family's documented rule.
+# Prompt tokens of a picture, by the model family's documented rule.
 #
 # Source: OpenAI, "Images and vision", section "Calculating costs": at high detail a picture
 # is scaled to fit 2048 x 2048, then its shorter side down to 768, and counts a base plus an
@@ -29,7 +29,7 @@ _FIT = 2048
 _SHORT = 768
 _TILE = 512
 
-#: Base and a tile's tokens by the model's name, the longest prefix first.
+#: Tokens of the base and of a tile by model name, the longest prefix first.
 _TILED = (
     ("gpt-4o-mini", 2833, 5667),
     ("gpt-4o", 85, 170),
@@ -39,15 +39,15 @@ _TILED = (
     ("o1", 75, 150),
     ("o3", 75, 150),
 )
-#: Side in pixels of a visual token of the models that count patches; 28 is Qwen2.5-VL's.
+#: Side in pixels of a visual token, for models that count patches; 28 is Qwen2.5-VL's.
 _PATCH = 28
 
 
 def picture_tokens(model: str, width: int, height: int) -> int:
     """Tokens of a picture of ``width`` x ``height`` pixels, as sent.
 
-    For a model whose rule is not known, the larger of gpt-4o's and one token for each 28 x
-    28 pixels, so that it is rather too many.
+    For a model with an unknown rule, the larger of gpt-4o's count and one token for each
+    28 x 28 pixels, so that it rather overestimates.
     """
     for prefix, base, tile in _TILED:
         if model.startswith(prefix):
@@ -70,21 +70,21 @@ def view_size(view: PictureView) -> tuple[int, int]:
 def _tiles(width: int, height: int) -> int:
     scale = min(1.0, _FIT / max(width, height))
     scale *= min(1.0, _SHORT / (scale * min(width, height)))
-    # A side that comes out at exactly a tile's multiple must not count one more.
+    # A side that is exactly a multiple of a tile must not count one tile more.
     across, down = (math.ceil(round(scale * side, 6) / _TILE) for side in (width, height))
     return max(1, across) * max(1, down)
 
 
 PICO = 10**12
-_PER = 10**6  #: Tokens that prices are stated for.
-#: Tokens that a message, and the prompt as a whole, take beside their text.
+_PER = 10**6  #: Prices are stated for this many tokens.
+#: Tokens that a message, and the prompt as a whole, take besides their text.
 _AROUND = 16
-#: Characters of English or JSON a token, about.
+#: Characters of English or JSON per token, about.
 _CHARACTERS = 4
 
 
 def picodollars(usd: float) -> int:
-    """The amount as it is written in decimals, rounded to the nearest picodollar."""
+    """The decimal amount, rounded to the nearest picodollar."""
     return int((Decimal(repr(usd)) * PICO).to_integral_value())
 
 
@@ -108,7 +108,7 @@ def price(
 
 
 def reply_price(prices: TokenPrices, reply: Reply, *, batch: bool = False) -> int:
-    """Picodollars for a reply by the tokens it says it took."""
+    """Picodollars for a reply, by the token counts it reports."""
     return price(
         prices,
         prompt=reply.prompt_tokens,
@@ -121,9 +121,9 @@ def reply_price(prices: TokenPrices, reply: Reply, *, batch: bool = False) -> in
 def unusable_price(
     prices: TokenPrices, model: str, request: AnnotationRequest, body: bytes
 ) -> int:
-    """Picodollars for a body that came in place of an answer: what it says that it took;
-    where it was cut before it said so, about what was written; for what no model wrote,
-    such as a proxy's page, nothing."""
+    """Picodollars for a body that is not an answer: by the usage it reports; if it was cut
+    before that, by about what was written; nothing if no model wrote it, as with a proxy's
+    error page."""
     if is_metered(body):
         return reply_price(prices, read_reply(body))
     written = likely_completion_tokens(body)
@@ -135,19 +135,19 @@ def unusable_price(
 
 
 def most_tokens(model: str, request: AnnotationRequest) -> int:
-    """Prompt tokens of a request at most: a token is at least a byte of its text."""
+    """Upper bound of a request's prompt tokens: a token is at least a byte of its text."""
     return _picture_tokens(model, request) + _text(request, 1)
 
 
 def expected_tokens(model: str, request: AnnotationRequest) -> int:
-    """Prompt tokens of a request, about."""
+    """Estimated prompt tokens of a request."""
     return _picture_tokens(model, request) + _text(request, _CHARACTERS)
 
 
 def most_price(
     prices: TokenPrices, model: str, request: AnnotationRequest, *, batch: bool = False
 ) -> int:
-    """Picodollars that the answer to a request can cost at most."""
+    """The most that the answer to a request can cost, in picodollars."""
     prompt = most_tokens(model, request)
     return price(prices, prompt=prompt, completion=request.max_tokens, batch=batch)
 

@@ -1,4 +1,4 @@
-"""A seed's annotation from beginning to end: a generator that knows no endpoint."""
+"""A seed's annotation from start to end: a generator that knows nothing of endpoints."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pixel_core.records import Annotation, Cue, FrameCue, SecondLook, Seed
 
 
 def annotate_seed(seed: Seed, config: OpenAIConfig) -> Procedure[AnnotationOutcome]:
-    """Locate the evidence, or propose a question where there is none; then look again.
+    """Locate the evidence, or propose a question for a seed without one; then verify.
 
-    A cue that the source gave is kept and not asked for.
+    A cue given by the source is kept and not asked for.
     """
     tally, kind = ReplyTally(), seed.kind
     try:
@@ -59,7 +59,7 @@ def _annotation(
 
 
 def author(config: OpenAIConfig, task: RequestTask, *, by_source: bool = False) -> str:
-    """Who says so: "openai:<model>@locate-1,look-1", after "source+" if the cue is its."""
+    """The author: "openai:<model>@locate-1,look-1", or "source+openai:..." for a given cue."""
     asked = [task, RequestTask.LOOK] if config.verify.votes else [task]
     versions = ",".join(f"{name}-{getattr(config.prompts, name.value)}" for name in asked)
     return f"{'source+' if by_source else ''}openai:{config.model}@{versions}"

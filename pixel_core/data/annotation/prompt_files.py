@@ -1,8 +1,8 @@
-"""The words of each task's messages, in versions that are never changed once used.
+"""The prompts of each task, in versions that never change once used.
 
-A version is a folder ``prompts/<task>/<version>/`` of Jinja files. Better words go into a
-new folder: the setting ``annotate.openai.prompts`` chooses, and what was paid for under the
-old words stays on record.
+A version is a folder ``prompts/<task>/<version>/`` of Jinja files. Better wording goes into a
+new folder, chosen by the setting ``annotate.openai.prompts``; answers paid for under the old
+wording stay on record.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pixel_core.config import PromptVersions
 from pixel_core.data.annotation.requests import RequestTask
 from pixel_core.errors import ConfigError
 
-#: One folder a task, and in it one a version.
+#: One folder per task; in it, one per version.
 ROOT = files("pixel_core.data.annotation").joinpath("prompts")
 
 

@@ -1,4 +1,4 @@
-"""A small detail of a photo that has no question, and a four-choice question on it."""
+"""Proposes a small detail of a photo that has no question, and a four-choice question."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from pixel_core.rewards.grading import extract_boxed, grade
 
 # The order in which a proposed question's options are shown.
 #
-# Annotators put the right option first far more often than by chance; a model trained on that
-# would learn the letter. The order is drawn by the seed's id, so it can be drawn again.
+# Annotators put the right option first far more often than chance, and a model trained on that
+# would learn the letter. The order is drawn from the seed's id, so it is reproducible.
 
 
 def shuffled(options: Sequence[str], seed: int, name: str) -> tuple[str, ...]:
-    """The options in the order that ``seed`` (of the settings) and the seed's id draw."""
+    """The options in an order drawn from ``seed`` (a setting) and the seed's id."""
     order = list(options)
     random.Random(f"{seed}/{name}").shuffle(order)
     return tuple(order)
@@ -50,7 +50,7 @@ OPTIONS = 4
 
 @dataclass(frozen=True)
 class Proposed:
-    """The seed with its new question, options in the order that they are shown in."""
+    """The seed with its new question; options are in display order."""
 
     seed: Seed
     cue: Cue
@@ -58,7 +58,7 @@ class Proposed:
 
 
 def propose(seed: Seed, config: OpenAIConfig, tally: ReplyTally) -> Procedure[Proposed]:
-    """Ask for a detail and a question. ``GaveUp`` when there is none, or never a usable one."""
+    """Ask for a detail and a question. ``GaveUp`` when none exists, or none is ever usable."""
     request = propose_request(seed, config)
     prompts = prompts_of(RequestTask.PROPOSE, config.prompts.propose)
 
@@ -115,7 +115,7 @@ def _read(reply: Reply, seed: Seed, order: int, tally: ReplyTally) -> Proposed |
 
 
 def _options(seed: Seed, options: list[str]) -> list[str]:
-    """The options, plain; ``Unusable`` unless they are four that grading tells apart."""
+    """The options, plain; ``Unusable`` unless they are four that grading distinguishes."""
     options = [plain("an option", option, MAX_FEW_WORDS) for option in options]
     if len(options) != OPTIONS:
         raise Unusable(

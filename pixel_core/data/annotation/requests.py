@@ -1,8 +1,8 @@
-"""What is asked of an annotating model, apart from how it gets there.
+"""Requests to an annotating model, independent of the transport.
 
 A seed's annotation is a *procedure*: a generator that yields an ``AnnotationRequest``, is
-sent the ``Reply``, and in the end returns what became of the seed. Procedures know nothing of
-endpoints; ``live`` drives them a few at a time, ``batch`` round by round.
+sent the ``Reply``, and finally returns the seed's outcome. Procedures know nothing of
+endpoints; ``live`` runs them a few at a time, ``batch`` in rounds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pixel_core.models.endpoint.completion import Reply
 from pixel_core.models.endpoint.endpoint import Endpoint
 from pixel_core.records import Box, Cue, FrameCue, Picture, Seed
 
-# The annotating model's endpoint, as ``pixel_core.models.endpoint`` knows one.
+# The annotating model's endpoint, as an ``Endpoint`` of ``pixel_core.models.endpoint``.
 
 
 def endpoint_of(config: OpenAIConfig) -> Endpoint:
@@ -43,16 +43,16 @@ def endpoint_of(config: OpenAIConfig) -> Endpoint:
 
 
 class RequestTask(StrEnum):
-    """What a request is for; each has prompts with a version of their own."""
+    """The purpose of a request; each has its own prompt versions."""
 
     LOCATE = "locate"  #: where the evidence for a given question is
     PROPOSE = "propose"  #: a region of a photo, and a question on it
-    LOOK = "look"  #: the answer to a question, from what is shown alone
+    LOOK = "look"  #: the answer to a question, from the shown pictures alone
 
 
 @dataclass(frozen=True)
 class PictureView:
-    """A picture, or a region of it, as it is sent: at most ``max_pixels`` pixels."""
+    """A picture, or a region of it, as sent: at most ``max_pixels`` pixels."""
 
     picture: Picture
     max_pixels: int
@@ -61,8 +61,8 @@ class PictureView:
 
 @dataclass(frozen=True)
 class AnnotationRequest:
-    """One question to the model. Its digest (see the ledger) covers all of this and the
-    model's name; pictures stand in ``messages`` as {"type": "view", "view": i}."""
+    """One question to the model. Its digest (see the ledger) covers all fields and the
+    model's name; pictures appear in ``messages`` as {"type": "view", "view": i}."""
 
     task: RequestTask
     messages: tuple[Mapping[str, Any], ...]
@@ -70,7 +70,7 @@ class AnnotationRequest:
     response_format: Mapping[str, Any]
     max_tokens: int
     temperature: float = 0.0
-    #: Tells equal requests apart that are to be answered anew: votes.
+    #: Distinguishes equal requests that need separate answers: votes.
     vote: int = 0
 
 
@@ -81,7 +81,7 @@ Procedure = Generator[AnnotationRequest, Reply, T]
 # A request as the body of a chat completion.
 
 
-#: Where a picture goes, in a text that nobody outside can know.
+#: Placeholder of a picture, a text that nobody outside can know.
 _STAND_IN = f"view-{secrets.token_hex(16)}-"
 
 
@@ -99,8 +99,8 @@ def request_body(
 
 
 def request_json(request: AnnotationRequest, model: str, pictures: Sequence[str]) -> bytes:
-    """``request_body`` as the bytes that are sent. The pictures, which are most of them and
-    need no escaping, are put in as they are rather than looked through for quotes."""
+    """``request_body`` as the bytes that are sent. Pictures, most of the bytes, need no
+    escaping and are inserted unscanned."""
     stand_ins = [f"{_STAND_IN}{number}." for number in range(len(pictures))]
     text = json.dumps(request_body(request, model, stand_ins))
     parts = re.split(rf"{_STAND_IN}(\d+)\.", text)
@@ -118,18 +118,18 @@ def _message(message: Mapping[str, Any], pictures: Sequence[str]) -> dict[str, A
 def _part(part: Mapping[str, Any], pictures: Sequence[str]) -> Mapping[str, Any]:
     if part["type"] != "view":
         return part
-    # The detail is stated because the price follows from it (see ``picture_tokens``).
+    # The detail is explicit because the price depends on it (see ``picture_tokens``).
     url = {"url": pictures[part["view"]], "detail": "high"}
     return {"type": "image_url", "image_url": url}
 
 
-# What is shown of a seed: all of it, or its cue alone; large, or as small as at first.
+# Which part of a seed is shown: all of it or its cue alone, large or small.
 
 
-#: A video's frames get this part of a picture's pixels each: 500 visual tokens of 2000, and
-#: 128 of 512 when they are shown small, as in the dialogue.
+#: Each frame of a video gets this fraction of a picture's pixels: 500 visual tokens of 2000,
+#: and 128 of 512 when they are shown small, as in the dialogue.
 FRAME_PART = 4
-#: Around a cue that is shown alone, on each side, as a share of the cue's side.
+#: Margin on each side of a cue that is shown alone, as a share of the cue's side.
 MARGIN = 0.1
 
 
@@ -174,19 +174,19 @@ def _wider(box: Box, picture: Picture) -> Box:
     )
 
 
-# What makes two requests the same question: everything that shapes the answer, and no more.
-# The endpoint's address, the key and the prices are not part of it.
+# What makes two requests the same question: exactly what shapes the answer. That excludes the
+# endpoint's address, the key and the prices.
 
 
-#: Raised when what is hashed, or how it is sent, changes in meaning.
+#: Raised when the meaning of the hashed fields, or of how they are sent, changes.
 _VERSION = 1
-#: How views are encoded (``picture_encoding``): raised when they would be other pixels.
+#: How views are encoded (``images.encode``): raised when their pixels would change.
 ENCODING = "png-or-jpeg92-444/1"
 _KNOWN = "_digest"
 
 
 def request_digest(model: str, request: AnnotationRequest) -> bytes:
-    """SHA-256 (32 bytes) of the model, what it is asked, and the pictures it is shown."""
+    """SHA-256 (32 bytes) of the model, the request, and the pictures it shows."""
     known = request.__dict__.get(_KNOWN)
     if known is not None and known[0] == model:
         return known[1]
@@ -211,6 +211,6 @@ def request_digest(model: str, request: AnnotationRequest) -> bytes:
         request.vote,
     )
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()
-    # A request does not change, and it is asked for its digest at every step of its way.
+    # A request does not change, and its digest is needed at every step.
     request.__dict__[_KNOWN] = model, digest
     return digest

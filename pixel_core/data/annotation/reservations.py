@@ -1,9 +1,9 @@
-"""Money set aside for requests that are about to be sent, on record before they are.
+"""Money reserved for requests about to be sent, recorded before they are.
 
-A reservation is an entry of the ledger whose price is the most that its answer can cost; it
-is settled by a second entry with that price taken back, in the same segment as the answer's.
-So whenever a run is killed, what may have been charged for without an answer stands in the
-ledger, and counts as spent for the computation that reserved it.
+A reservation is a ledger entry whose price is the most that its answer can cost. A second
+entry with the negative price settles it, in the same segment as the answer. So after a kill
+the ledger shows what may have been charged without an answer, and it counts as spent for the
+computation that reserved it.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from pixel_core.data.annotation.ledger.segments import Facts, LedgerEntry
 
 @dataclass(frozen=True)
 class Reservation:
-    """``most`` in picodollars. ``token``: what its entry is kept under; b"" for one that is
-    not on record: its request is not sent yet, or nothing can be charged for it, or it is in
-    a batch, whose notes say so."""
+    """``most`` in picodollars. ``token``: the digest of its entry; b"" for one that is not
+    recorded, because its request is not sent yet, nothing can be charged for it, or it is in
+    a batch, whose journal has it."""
 
     most: int
     token: bytes = b""
 
     def on_record(self) -> Reservation:
-        """The same, to be put on record."""
+        """The same reservation, ready to be recorded."""
         return replace(self, token=secrets.token_bytes(32))
 
     def opened(self, owner: str, model: str) -> LedgerEntry:
-        """What is on record before the request is sent."""
+        """The entry recorded before the request is sent."""
         return _entry(self.token, owner, model, self.most)
 
     def settled(self, owner: str, model: str) -> list[LedgerEntry]:
-        """What takes it back, once its answer is on record or it is known to be unsent."""
+        """The entries that take it back, once its answer is recorded or it is known unsent."""
         if not self.token:
             return []
-        # Known from the token alone: recorded twice, it counts once.
+        # Derived from the token alone: recorded twice, it counts once.
         return [_entry(hashlib.sha256(self.token).digest(), owner, model, -self.most)]
 
 

@@ -1,4 +1,4 @@
-"""Stage ``annotate``: where the cue of each question is, and the words that lead there.
+"""Stage ``annotate``: the cue of each question, and the texts that lead there.
 
 Writes ``annotations.jsonl`` (records.Annotation), in the seeds' order.
 """
@@ -18,7 +18,7 @@ from pixel_core.models.endpoint.endpoint import key_of
 from pixel_core.records import Annotation, Seed, read_jsonl, write_jsonl
 from pixel_core.workflow.stage import StageContext
 
-# What annotation needs before a run begins: found out now, not after ingest.
+# Preflight: errors that would stop annotation are raised before ingest, not after.
 
 
 def check(config: PipelineConfig) -> None:
@@ -36,8 +36,8 @@ _REPORT_EVERY = 500
 def run(context: StageContext) -> dict[str, Any]:
     """Annotate by the source's own cues, or by a model; return counts.
 
-    ``located`` have a cue, ``whole_picture`` have none, ``dropped`` are not written. Holds
-    no list of seeds: memory does not grow with their number but by 8 bytes each.
+    ``located`` have a cue, ``whole_picture`` have none, ``dropped`` are not written. Holds no
+    list of seeds: memory grows by only 8 bytes per seed.
     """
     seeds = context.inputs["ingest"] / "seeds.jsonl"
     by_model = context.config.annotate.by == "openai"
@@ -45,7 +45,7 @@ def run(context: StageContext) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     metrics: dict[str, Any] = {"dropped": 0}
     if by_model:
-        # The client takes over a second to import; only those who use it wait.
+        # Importing the client takes over a second; only runs that use it wait.
         from pixel_core.data.annotation.by_model import annotated
 
         with annotated(seeds, found, context) as (annotations, metrics):

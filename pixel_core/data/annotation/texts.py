@@ -1,4 +1,4 @@
-"""Texts that a model writes for trajectories: plain, short, and giving nothing away."""
+"""Checks texts that a model writes for trajectories: plain, short, no answer leaked."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from pixel_core.data.annotation.outcome import AnnotationFault, Unusable
 from pixel_core.data.leaks import leaks
 
-#: Characters of a view, of a question, and of what is named in a few words.
+#: Character limits of a view, of a question, and of a phrase of a few words.
 MAX_VIEW = 800
 MAX_QUESTION = 400
 MAX_FEW_WORDS = 120
 
-#: What the dialogue would take for structure, or reads as a final answer.
+#: Text that the dialogue would parse as structure, or read as a final answer.
 _STRUCTURE = re.compile(r"<\|[^|<>]*\|>|</?tool_(call|response)>|</?tools>|\\boxed")
 
-#: Words of the annotator's own work that would puzzle a reader who sees only the picture.
+#: Annotator jargon that would puzzle a reader who sees only the picture.
 _TRADE = re.compile(
     r"\b(?:crop(?:s|ped|ping)?|bounding|bbox|coordinates?|annotat\w+|red rectangle"
     r"|(?:the|this|given|correct|provided) answer|answer (?:is|was) given)\b",
     re.IGNORECASE,
 )
-#: Words that show a question was written on a region and not on the picture.
+#: Words that show that a question is about a region and not about the picture.
 _REGION = re.compile(
     r"\b(?:regions?|(?:in|inside|within|of) (?:the|this|that|a) (?:\w+ )?(?:box|area|patch"
     r"|section|rectangle|square)|highlighted|box(?:es)?|zoom\w*|magnif\w+|enlarged?|insets?"
@@ -50,9 +50,9 @@ def checked_texts(
     *,
     cued: bool,
 ) -> Texts:
-    """The three texts, plain; ``Unusable`` where one can't stand in a trajectory.
+    """The three texts, plain; ``Unusable`` for one that can't be in a trajectory.
 
-    ``cued``: there will be a closer look, so the texts before it may not hold the answer.
+    ``cued``: a closer look follows, so the texts before it may not state the answer.
     Without one, only ``whole_view`` is used and needed.
     """
     texts = Texts(
@@ -76,7 +76,7 @@ def checked_texts(
 
 
 def checked_question(text: str) -> str:
-    """A proposed question, plain; ``Unusable`` when it mentions the region it came from."""
+    """A proposed question, plain; ``Unusable`` if it mentions the region it came from."""
     question = plain("question", text, MAX_QUESTION)
     if found := _TRADE.search(question) or _REGION.search(question):
         raise Unusable(
@@ -89,7 +89,7 @@ def checked_question(text: str) -> str:
 
 def plain(field: str, text: str, limit: int, *, needed: bool = True) -> str:
     """One line of plain text of at most ``limit`` characters."""
-    # Control and format characters (direction marks, zero widths) have no place in a text.
+    # Control and format characters (direction marks, zero widths) are dropped.
     kept = "".join(c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
     text = " ".join(kept.split())
     if needed and not text:

@@ -1,4 +1,4 @@
-"""What there is to annotate, known before anything is paid for."""
+"""The seeds to annotate, surveyed before anything is paid for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AUTHOR = "source"
 
 
 def annotation_by_source(seed: Seed) -> Annotation:
-    """The seed's own cue. ``DataError`` for one outside what is shown: a source's bug."""
+    """The seed's own cue. ``DataError`` for one outside the picture: a bug of the source."""
     cue = seed.cue
     if isinstance(cue, FrameCue) and cue.frames[-1] >= len(seed.pictures):
         raise DataError(
@@ -44,15 +44,15 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class SeedCounts:
-    """How many seeds there are, and how many of them a model would be asked about."""
+    """How many seeds there are, and how many of them need a model."""
 
     seeds: int
     train: int
 
 
 def survey(path: Path, *, by_model: bool) -> SeedCounts:
-    """Count and check the seeds. ``DataError``, with every seed counted, when some have no
-    question and nobody to ask one: a model writes them for train seeds alone."""
+    """Count and check the seeds. ``DataError``, with every seed counted, for seeds without a
+    question that no model will write: it does so for train seeds alone."""
     seeds = train = bare = 0
     named: list[str] = []
     for seed in read_jsonl(path, Seed):
@@ -79,7 +79,7 @@ def survey(path: Path, *, by_model: bool) -> SeedCounts:
 
 
 def numbered_train(path: Path) -> Iterator[tuple[int | None, Seed]]:
-    """The seeds in order; train seeds with their number among the train seeds."""
+    """The seeds in order; train seeds with their index among the train seeds."""
     number = 0
     for seed in read_jsonl(path, Seed):
         if seed.split is Split.TRAIN:

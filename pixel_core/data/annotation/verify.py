@@ -1,4 +1,4 @@
-"""The second look: is the answer in the cue, and could it have been read without it?"""
+"""The second look: does the cue show the answer, and is it readable without the cue?"""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def look_again(
 ) -> Procedure[SecondLook]:
     """Answer the question from the cue alone, then from everything at a small size.
 
-    ``GaveUp(LOOK_FAILED)`` when the cue does not give the right answer; when there is no
-    cue, when the whole at its small size does not: the trajectory would have to guess.
+    ``GaveUp(LOOK_FAILED)`` when the cue does not give the right answer; without a cue, when
+    the small whole does not: the trajectory would have to guess.
     """
     if cue is not None:
         alone = views.cue_alone(seed, cue, config.max_picture_pixels)
@@ -47,7 +47,7 @@ def look_again(
 def look_request(
     seed: Seed, shown: tuple[PictureView, ...], config: OpenAIConfig, vote: int
 ) -> AnnotationRequest:
-    """The question about ``shown`` alone: no answer, no cue, nothing of what was located."""
+    """The question about ``shown`` alone, without the answer, the cue or what was located."""
     prompts = prompts_of(RequestTask.LOOK, config.prompts.look)
     text = prompts.write("user", question=seed.question, choices=seed.choices)
     system = prompts.write("system", video=seed.is_video, choices=seed.choices)
@@ -68,7 +68,7 @@ def look_request(
 def _majority(
     seed: Seed, shown: tuple[PictureView, ...], config: OpenAIConfig, tally: ReplyTally
 ) -> Procedure[bool]:
-    """Whether most votes are right; those that can't change that are not asked for."""
+    """Whether most votes are right; asks only until the majority is decided."""
     prompts = prompts_of(RequestTask.LOOK, config.prompts.look)
     query = Query.from_seed(seed)
     needed = config.verify.votes // 2 + 1
@@ -83,6 +83,6 @@ def _majority(
 
 
 def _is_right(query: Query, reply: Reply) -> bool:
-    """Raises ``Unusable`` for a reply that says neither an answer nor that there is none."""
+    """Raises ``Unusable`` for a reply that neither answers nor says it cannot."""
     answer = read_answer(reply, LookAnswer)
     return answer.readable and grade(answer.answer.strip(), query)

@@ -1,1 +1,1 @@
-"""Trajectories to and from other people's files: the original's records, trainers' chats."""
+"""Import and export of trajectories: the original's records, and trainers' chat records."""

@@ -1,7 +1,7 @@
-"""A trajectory as a conversation of roles, texts and pictures, as the prompts show it.
+"""A trajectory as a conversation of roles, texts and pictures, as the prompts render it.
 
-The prompts build tokens. Given a vocabulary whose tokens are characters, the same replay that
-training runs gives the words instead, and no second rendering can disagree with it.
+The renderer builds tokens. With a vocabulary whose tokens are characters, the same replay that
+training runs yields text instead, so there is no second renderer that could disagree with it.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _NAMES = re.compile("|".join(map(re.escape, _SPECIAL)))
 
 
 class Characters(Vocabulary):
-    """One token a character; a special token's name is one token in our own text, and its
-    letters in anybody else's, as with a real tokenizer."""
+    """One token per character; a special token's name is one token in our own text, and its
+    letters in any other text, as with a real tokenizer."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -67,7 +67,7 @@ class Characters(Vocabulary):
 
 @dataclass(frozen=True)
 class ConversationTurn:
-    """``parts``: texts, and pictures by their place among all that were shown, from 0."""
+    """``parts``: texts, and pictures by their index among all shown ones, from 0."""
 
     role: str
     parts: tuple[str | int, ...]
@@ -81,8 +81,8 @@ class _NamelessFrames(Renderer):
 
 
 class Conversations:
-    """Writes trajectories out; one for each dialogue configuration. ``frame_names``: whether
-    each of a video's frames comes with its name, as our models see it."""
+    """Renders trajectories; one instance per dialogue configuration. ``frame_names``: whether
+    each frame of a video comes with its name, as our models see it."""
 
     def __init__(self, dialogue: DialogueConfig, *, frame_names: bool = True) -> None:
         kind = Renderer if frame_names else _NamelessFrames
@@ -92,7 +92,7 @@ class Conversations:
         self, trajectory: Trajectory, opening: RenderedPrompt
     ) -> tuple[list[ConversationTurn], list[ShownPicture]]:
         """The messages, and the pictures they show. Raises ``DataError`` as ``replay`` does."""
-        # Masks are not of the words: without them no tokenizer has to place them.
+        # The text does not need masks; without them no tokenizer has to align them.
         plain = trajectory.model_copy(
             update={"turns": tuple(Turn(text=turn.text) for turn in trajectory.turns)}
         )

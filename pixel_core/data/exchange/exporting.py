@@ -1,12 +1,12 @@
-"""Trajectories written out for other programs: a file of records beside their pictures.
+"""Exports trajectories for other programs: a file of records beside their pictures.
 
-    export.json          what was exported, and when done, how much
-    trajectories.jsonl   a record a line; text-only ones after the synthesised
-    pictures/            the questions' pictures and frames, their bytes unchanged
-    crops/               what the zooms show, cut out of the pictures, PNG
+    export.json          what was exported and, when done, the counts
+    trajectories.jsonl   one record per line; text-only ones after the synthesised
+    pictures/            the questions' pictures and frames, bytes unchanged
+    crops/               what the zooms show, cropped from the pictures, PNG
 
-An interrupted export goes on where it ended: pictures are named by their content, and lines
-that are there are not written again.
+An interrupted export resumes: pictures are named by their content, and lines that exist are
+not written again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _REPORT_EVERY = 20
 @dataclass(frozen=True)
 class ExportJob:
     """``inputs``: local folders of the stages ingest, annotate, synthesize and text_only.
-    ``source``: JSON values that say which artifacts these are."""
+    ``source``: JSON values that identify these artifacts."""
 
     inputs: Mapping[str, Path]
     dialogue: DialogueConfig
@@ -55,10 +55,10 @@ class ExportJob:
     source: Mapping[str, Any]
 
     def run(self, folder: Path, progress: Progress) -> dict[str, Any]:
-        """Fill the folder, or go on filling it; returns counts.
+        """Fill the folder, or resume filling it; returns counts.
 
-        Raises ``DataError`` for a folder that holds anything else, and for artifacts that do
-        not fit together.
+        Raises ``DataError`` for a folder with other content, and for artifacts that do not
+        belong together.
         """
         job = JobFolder(folder, "export", self._identity())
         done = job.open()
@@ -94,13 +94,13 @@ class ExportJob:
         return {
             "format": self.format,
             "source": dict(self.source),
-            # How calls are written and carried out: an import needs the same.
+            # How calls are written and executed: an import needs the same.
             "dialogue": self.dialogue.model_dump(mode="json"),
         }
 
 
 def _seed(trajectory: Trajectory, annotations: RecordIndex[Annotation]) -> Seed:
-    """The trajectory's seed; what an annotator located is its cue from here on."""
+    """The trajectory's seed; a cue located by an annotator becomes its cue."""
     found = annotations.named(trajectory.seed_id)
     if not found:
         raise DataError(
@@ -114,7 +114,7 @@ def _seed(trajectory: Trajectory, annotations: RecordIndex[Annotation]) -> Seed:
 class _RecordWriter:
     def __init__(self, job: ExportJob, folder: Path) -> None:
         self._archive = PictureArchive(job.inputs["ingest"] / "pictures.zip")
-        # The original has a part for a video, whose frames count by themselves.
+        # The original has one part for a whole video; its frames have numbers of their own.
         self._video_parts = job.format == "original"
         self._conversations = Conversations(job.dialogue, frame_names=not self._video_parts)
         self._pictures = MediaFolder(folder, "pictures")
@@ -131,7 +131,7 @@ class _RecordWriter:
         return PortableRecord(written, pack(trajectory, seed))
 
     def _paths(self, seed: Seed, shown: list[ShownPicture]) -> list[str]:
-        """A file for each picture shown; a selected frame is the frame's own file."""
+        """A file for each shown picture; a selected frame is the frame's own file."""
         own = []
         for picture in seed.pictures:
             suffix = PurePosixPath(picture.member).suffix
@@ -148,7 +148,7 @@ class _RecordWriter:
 
 
 def _portable(message: ConversationTurn, paths: list[str], frames: int) -> PortableMessage:
-    """With paths for the numbers; the first ``frames`` pictures are one part, a video."""
+    """Replaces numbers by paths; the first ``frames`` pictures form one part, a video."""
     parts: list[str | Files] = []
     for part in message.parts:
         if isinstance(part, str):

@@ -1,16 +1,16 @@
-"""Calls as others wrote them, turned into ours.
+"""Converts calls of other people's records to ours.
 
-The original's code, paper and model card name the zoom in three ways. ``crop_image_normalized``
-has its box in parts of the picture, as its name and schema say: 1.0 is the edge, and how large
-a number is says nothing. (Its code takes a box for pixels as soon as one number reaches 1, a
-fault that would make a corner of ``[0.62, 0.4, 1.0, 0.9]``.) Under ``crop_image`` and
-``zoom_in`` it was published in parts and, earlier, in pixels. Whole numbers of which one is
-over 1 can only be pixels there: in parts they leave the picture. Everything else is parts.
-Another name, our configured one, is read in our configured coordinates.
+The original's code, paper and model card have three names for the zoom. The box of
+``crop_image_normalized`` is in fractions of the picture, as its name and schema say: 1.0 is the
+edge, whatever the size of a number. (Its code takes a box for pixels as soon as one number
+reaches 1, a bug that turns ``[0.62, 0.4, 1.0, 0.9]`` into a corner.) ``crop_image`` and
+``zoom_in`` were published with fractions and, earlier, with pixels. Whole numbers of which one
+is over 1 can only be pixels there: as fractions they leave the picture. Everything else is
+fractions. A call under our own configured name uses our configured coordinates.
 
-``target_image`` counts as the original counts. Pictures: the question's, then what was added.
-A video: while nothing was added, 1 is its first frame; from then on the video as a whole is
-1, which can't be cut, and 2 is the first picture that was added.
+``target_image`` counts as in the original. For pictures: the question's, then those added.
+For a video: before anything was added, 1 is its first frame; afterwards 1 is the whole video,
+which can't be cropped, and 2 is the first picture that was added.
 
 Source: Pixel Reasoner's published code (``execute_tool``, ``crop_image_normalized``).
 """
@@ -44,23 +44,23 @@ SELECT_NAMES = frozenset({"select_frames"})
 
 _CALL = re.compile(f"{re.escape(OPEN)}(.*?){re.escape(CLOSE)}", re.DOTALL)
 
-#: Decimals of a part of a picture: a tenth of a pixel of the widest.
+#: Decimals of a fraction: a tenth of a pixel of the widest picture.
 _DECIMALS = 6
-#: How far, in parts of the picture, a box may reach beyond it and be clamped; annotations
-#: have the same.
+#: How far, in fractions of the picture, a box may reach beyond it and still be clamped; the
+#: same as for annotations.
 SLACK = 0.05
 
 
 @dataclass(frozen=True)
 class ForeignCall:
-    """A call in our words. ``parts``: the box in parts of its target; None for frames."""
+    """A call in our terms. ``parts``: the box in fractions of its target; None for frames."""
 
     call: Call
     parts: tuple[Fraction, Fraction, Fraction, Fraction] | None = None
 
 
 def find_call(text: str) -> re.Match[str] | None:
-    """The one call in a turn; raises ``Rejected`` for several, and for a torn one."""
+    """The only call in a turn; raises ``Rejected`` for several, or for an incomplete one."""
     found = list(_CALL.finditer(text))
     opened, closed = text.count(OPEN), text.count(CLOSE)
     if len(found) > 1 or max(opened, closed) > 1:
@@ -73,7 +73,7 @@ def find_call(text: str) -> re.Match[str] | None:
 def our_call(
     body: str, shown: Sequence[ShownPicture], frames: int, dialogue: DialogueConfig
 ) -> ForeignCall:
-    """The call between the tags, for the pictures shown so far; raises ``Rejected``.
+    """The call between the tags, given the pictures shown so far; raises ``Rejected``.
 
     ``frames``: how many of those, the first, are the frames of a video; 0 for pictures.
     """
@@ -101,10 +101,10 @@ def our_call(
 
 
 def around(low: Fraction, high: Fraction, side: int) -> tuple[int, int]:
-    """The whole pixels of ``side`` around a range in parts of it, rounded outward.
+    """The whole pixels of ``side`` around a range in fractions of it, rounded outward.
 
-    A bound that six decimals can't tell from a whole pixel is that pixel: written with six,
-    a box of pixels comes back as it was.
+    A bound that six decimals can't tell from a whole pixel is that pixel: so a box of pixels
+    survives being written with six decimals.
     """
     blur = min(Fraction(side, 10**_DECIMALS), Fraction(1, 4))
     start = max(0, math.floor(low * side + blur))
@@ -113,7 +113,7 @@ def around(low: Fraction, high: Fraction, side: int) -> tuple[int, int]:
 
 
 def written(call: Call, video: bool, dialogue: DialogueConfig) -> str:
-    """Its text as our models write it. Raises ``Rejected`` for one they may not write."""
+    """The call as our models write it. Raises ``Rejected`` if the dialogue forbids it."""
     try:
         return format_call(call, dialogue.zoom, dialogue.frames if video else None)
     except ValueError as error:
@@ -127,7 +127,7 @@ def _zoom(
     shown: Sequence[ShownPicture],
     dialogue: DialogueConfig,
 ) -> ForeignCall:
-    """Of a box in units of which the target has ``span`` across and down."""
+    """A zoom from a box in units of which the target has ``span`` across and down."""
     values = _clamped(box, span)
     x1, y1, x2, y2 = (
         Fraction(repr(value)) / side for value, side in zip(values, span * 2, strict=True)
@@ -152,7 +152,7 @@ def _clamped(box: list[Any], span: tuple[int, int]) -> list[Any]:
     ``SLACK``."""
     clamped = []
     for value, side in zip(box, span * 2, strict=True):
-        # A "not" for numbers that are none.
+        # Written with "not", so that NaN is refused too.
         if not -SLACK * side <= value <= (1 + SLACK) * side:
             what = "in parts, from 0 to 1" if span == (1, 1) else f"{span[0]} x {span[1]}"
             raise Rejected(
@@ -163,7 +163,7 @@ def _clamped(box: list[Any], span: tuple[int, int]) -> list[Any]:
 
 
 def _target(arguments: dict[str, Any], shown: Sequence[ShownPicture], frames: int) -> int:
-    """Which of the pictures shown so far is meant, from 1; see the module's head."""
+    """The number (from 1) of the targeted picture; see the module docstring."""
     target = arguments.get("target_image")
     if not isinstance(target, int) or isinstance(target, bool):
         raise Rejected(ImportRefusal.BAD_CALL, f"target_image {target!r} is no whole number")

@@ -1,10 +1,10 @@
-"""A conversation without our extra key, as the original published them, made a trajectory.
+"""Converts a conversation without our extra key, as the original published them.
 
-What the conversation does not say is worked out: the answer is its last turn's box, the kind
-follows from its operations and where they look, and every operation but the last was a
+What the conversation does not state is inferred: the answer is the last turn's box, the kind
+follows from the operations and where they look, and every operation but the last was a
 mistake (the paper's templates): its call is shown and not trained. The last operation is the
-cue. Operations are carried out as an episode would, so that what is imported can be trained,
-and what they show is held against what the record says they showed.
+cue. Operations are executed as in an episode, so that the import can be trained, and their
+results are compared with what the record says they showed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from pixel_core.rollout.operations_cache import OperationsCache
 from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.tool_calls import Call, CallError, SelectCall
 
-#: What the original appends to a question: how to think and answer. Our prompts say it too.
+#: The guidelines that the original appends to a question. Our prompts contain them too.
 _GUIDELINES = re.compile(r"\n+\s*Guidelines:.*\Z", re.DOTALL)
 
 SOURCE = "imported"
@@ -56,7 +56,7 @@ SOURCE = "imported"
 
 @dataclass(frozen=True)
 class QuestionMedia:
-    """A question's pictures: records of them, and their pixels."""
+    """A question's pictures: their records and their pixels."""
 
     pictures: tuple[Picture, ...]
     images: tuple[Image.Image, ...]
@@ -65,7 +65,7 @@ class QuestionMedia:
 
 @dataclass(frozen=True)
 class _Operation:
-    """One that was carried out. ``box``: what the call names, in pixels of the original."""
+    """An executed operation. ``box``: the box of the call, in pixels of the original."""
 
     call: Call
     box: Box | None = None
@@ -73,7 +73,7 @@ class _Operation:
 
 
 class ForeignRecords:
-    """Makes trajectories for one dialogue configuration."""
+    """Builds trajectories for one dialogue configuration."""
 
     def __init__(self, dialogue: DialogueConfig) -> None:
         self._dialogue = dialogue
@@ -149,7 +149,7 @@ class ForeignRecords:
         shown: Sequence[ShownPicture],
         shots: Sequence[ShownPicture],
     ) -> None:
-        """Raise ``Rejected`` when what the record says of a result is not so."""
+        """Raise ``Rejected`` if what the record says of a result does not match."""
         if theirs.parts is None:
             check_frames(told, shots, self._dialogue)
         else:
@@ -205,7 +205,7 @@ def _kind(operations: Sequence[_Operation]) -> TrajectoryKind:
 def _cue(operation: _Operation, video: bool) -> Cue | FrameCue:
     if isinstance(operation.call, SelectCall):
         return FrameCue(frames=tuple(sorted(frame - 1 for frame in operation.call.frames)))
-    if video:  # whose cue is frames: the one that was zoomed into
+    if video:  # its cue must be frames: the one that was zoomed into
         return FrameCue(frames=(operation.picture,))
     assert operation.box is not None
     return Cue(box=operation.box, picture=operation.picture)

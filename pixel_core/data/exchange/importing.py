@@ -1,12 +1,12 @@
-"""Trajectories read from a file of records into a folder that the pipeline takes as input.
+"""Imports trajectories from a file of records into a folder that the pipeline can read.
 
-    import.json          what was imported, and when done, the counts and the rejects
+    import.json          what was imported and, when done, the counts and the rejects
     seeds.jsonl          the questions (records.Seed): source ``imported`` of ``ingest``
     trajectories.jsonl   records.Trajectory: ``synthesize.imported``
     pictures/            the questions' pictures and frames, by content
-    profile.toml         the settings that take both in
+    profile.toml         the settings that use both
 
-An interrupted import goes on after the last record that was looked at.
+An interrupted import resumes after the last record that was processed.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from pixel_core.workflow.stage import Progress
 
 SEEDS, TRAJECTORIES, PICTURES = "seeds.jsonl", "trajectories.jsonl", "pictures"
 
-#: Raised when records are read in another way: what an earlier one made is not gone on with.
+#: Raised when parsing changes: an import begun by an earlier version is not resumed.
 _READING = 2
 _LOOKED_AT = "looked_at.jsonl"
 _LOAD: dict[Format, Callable[[Any], PortableRecord]] = {
@@ -63,12 +63,12 @@ _LOAD: dict[Format, Callable[[Any], PortableRecord]] = {
     "chat": records_chat.load,
 }
 _REPORT_EVERY = 20
-#: Rejects that are told in words; the rest is counted.
+#: Rejects that are described; the rest are counted.
 _TOLD = 10
 
 
 class LookedAt(Record):
-    """What became of one record of the file."""
+    """The outcome of one record of the file."""
 
     trajectory: Trajectory | None = None
     seed: Seed | None = None
@@ -78,7 +78,7 @@ class LookedAt(Record):
 
 @dataclass(frozen=True)
 class ImportJob:
-    """``media``: the folder that paths are in. ``dialogue``: how calls are to be written."""
+    """``media``: the folder of the paths. ``dialogue``: how calls are to be written."""
 
     source: Path
     format: Format
@@ -86,10 +86,10 @@ class ImportJob:
     dialogue: DialogueConfig
 
     def run(self, folder: Path, progress: Progress) -> dict[str, Any]:
-        """Fill the folder, or go on filling it; returns counts, rejects by reason.
+        """Fill the folder, or resume filling it; returns counts, rejects by reason.
 
-        Raises ``DataError`` for a folder that holds anything else, a file that can't be read,
-        and when no record can be used.
+        Raises ``DataError`` for a folder with other content, for an unreadable file, and when
+        no record is usable.
         """
         job = JobFolder(folder, "import", self._identity())
         done = job.open()
@@ -129,19 +129,19 @@ class ImportJob:
         }
 
     def _finish(self, job: JobFolder, folder: Path, progress: Progress) -> dict[str, Any]:
-        """Sort what was looked at into its files; a repeated trajectory is left out."""
+        """Sort the processed records into their files; repeated trajectories are left out."""
         seeds: dict[bytes, bytes] = {}
         known: set[bytes] = set()
         kinds: Counter[str] = Counter()
         rejected: Counter[str] = Counter()
-        for file in (SEEDS, TRAJECTORIES):  # written anew, if it was begun before
+        for file in (SEEDS, TRAJECTORIES):  # restarted if an earlier run began it
             (folder / f"{file}.part").unlink(missing_ok=True)
         with job.lines(SEEDS) as seed_lines, job.lines(TRAJECTORIES) as lines:
             for number, one in enumerate(read_jsonl(folder / _LOOKED_AT, LookedAt), 1):
                 reason, found = one.rejected, one.found
                 if one.trajectory is not None and one.seed is not None:
                     name = _digest(one.trajectory.id)
-                    # Of two trajectories with different cues the first says where to look.
+                    # Of two trajectories with different cues the first one's cue is kept.
                     seed = _digest(one.seed.model_dump_json(exclude={"cue"}))
                     first = seeds.get(_digest(one.seed.id))
                     if name in known:
@@ -173,7 +173,7 @@ class ImportJob:
 
 
 class _RecordReader:
-    """Looks at records, and keeps the pictures of those that can be used."""
+    """Parses records, and stores the pictures of the usable ones."""
 
     def __init__(self, job: ImportJob, folder: Path) -> None:
         self._load = _LOAD[job.format]
@@ -225,7 +225,7 @@ class _RecordReader:
         replayed = PortableRecord(tuple(_texts(message) for message in messages))
         check_ours(record.returned(), replayed.returned())
         pictures = tuple(self._kept(*one) for one in loaded)
-        # Whatever the record says: training data cannot be a test question.
+        # Whatever the record says: a question that is trained on can't be a test question.
         return trajectory, seed.model_copy(update={"pictures": pictures, "split": Split.TRAIN})
 
     def _theirs(self, record: PortableRecord, files: list[Files]) -> tuple[Trajectory, Seed]:
@@ -262,13 +262,13 @@ def _decoded(data: bytes, path: str) -> Image.Image:
 
 
 def _texts(message: ConversationTurn) -> PortableMessage:
-    """What it says, without its pictures."""
+    """The message's text, without its pictures."""
     said = tuple(part for part in message.parts if isinstance(part, str))
     return PortableMessage(message.role, said)
 
 
 def _check_cue(seed: Seed, images: Sequence[Image.Image]) -> None:
-    """Raise ``Rejected`` for a cue that is not in the pictures it is said to be in."""
+    """Raise ``Rejected`` for a cue outside the pictures it refers to."""
     cue, count = seed.cue, len(images)
     if isinstance(cue, FrameCue):
         inside = all(frame < count for frame in cue.frames)

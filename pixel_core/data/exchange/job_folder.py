@@ -1,8 +1,8 @@
-"""A folder that an interruptible job fills: whose it is, how far it came, whether it is done.
+"""The folder of a resumable job: which job it is, how far it came, whether it is done.
 
-``<job>.json`` says what the job is; it is written first, and again with the counts when all
-is done. Lines are appended to ``<name>.part``, which gets its name in the end, so a file with
-its name is whole. The same job begun again goes on after the last complete line.
+``<job>.json`` identifies the job; it is written first, and again with the counts when all is
+done. Lines are appended to ``<name>.part``, which is renamed at the end, so a file with its
+final name is complete. The same job started again resumes after the last complete line.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any, BinaryIO
 from pixel_core.errors import DataError
 from pixel_core.nesting import loads
 
-#: Lines written between two flushes to the disk.
+#: Lines between two flushes to disk.
 _FLUSH_EVERY = 200
 
 
 class JobFolder:
-    """``identity``: JSON values that tell this job from any other."""
+    """``identity``: JSON values that distinguish this job from any other."""
 
     def __init__(self, root: Path, job: str, identity: dict[str, Any]) -> None:
         self.root = root
@@ -31,9 +31,9 @@ class JobFolder:
         self._identity = identity
 
     def open(self) -> dict[str, Any] | None:
-        """Claim the folder; the counts, if the job was done before.
+        """Claim the folder; returns the counts if the job was done before.
 
-        Raises ``DataError`` for a folder that holds anything else.
+        Raises ``DataError`` for a folder with other content.
         """
         if self.root.exists() and not self.root.is_dir():
             raise DataError(f"{self.root} is a file; name a folder")
@@ -52,13 +52,13 @@ class JobFolder:
         return None
 
     def close(self, counts: dict[str, Any]) -> None:
-        """The job is done."""
+        """Mark the job as done."""
         self._write({"identity": self._identity, "counts": counts})
 
     @contextmanager
     def lines(self, name: str) -> Iterator[PartLines]:
-        """The file's lines so far, to go on from; the file gets its name if the block ends
-        well."""
+        """The file's lines so far, to be continued; the file gets its final name if the block
+        ends without an error."""
         part = self.root / f"{name}.part"
         with part.open("a+b") as out:
             yield PartLines(out)
@@ -80,7 +80,7 @@ class JobFolder:
 
 
 class PartLines:
-    """Lines of JSON, appended; an incomplete last one is cut off first."""
+    """Appends lines of JSON, after cutting off an incomplete last one."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out

@@ -1,4 +1,4 @@
-"""Picture files in a folder of their own, named by content; paths from outside stay inside."""
+"""A folder of picture files named by content; paths from outside can't leave it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pixel_core.errors import DataError
 from pixel_core.media.file_names import on_disk
 from pixel_core.media.loading import SUFFIXES
 
-#: A picture file larger than this is not read.
+#: Larger picture files are not read.
 MAX_BYTES = 512 * 1024 * 1024
 
 
 class MediaFolder:
-    """``<root>/<name>/<first two digits>/<sha256>.<suffix>``: the same picture is one file, and
-    writing it again, after an interruption, changes nothing."""
+    """``<root>/<name>/<first two digits>/<sha256>.<suffix>``: equal pictures are one file, and
+    writing one again after an interruption changes nothing."""
 
     def __init__(self, root: Path, name: str) -> None:
         self._root = root
@@ -27,7 +27,7 @@ class MediaFolder:
     def add(self, data: bytes, suffix: str) -> str:
         """The path from the root of a file with this content.
 
-        Raises ``DataError`` when another content lies there: nothing is overwritten.
+        Raises ``DataError`` if other content is there: nothing is overwritten.
         """
         digest = hashlib.sha256(data).hexdigest()
         relative = f"{self._name}/{place_of(digest, suffix)}"
@@ -47,14 +47,14 @@ class MediaFolder:
 
 
 def place_of(sha256: str, suffix: str) -> str:
-    """Where a file with this content is below its media folder; a suffix that is no
+    """The path of a file with this content below its media folder; a suffix that is not a
     picture's becomes ``.bin``."""
     known = suffix.lower() if suffix.lower() in SUFFIXES else ".bin"
     return f"{sha256[:2]}/{sha256}{known}"
 
 
 def _alike(root: Path, relative: PurePosixPath) -> Path:
-    """Where the path leads: as written, else as the one that reads alike."""
+    """The path as written if it exists, else the one that reads alike."""
     path = root / relative
     if str(relative).isascii() or path.exists():
         return path
@@ -64,8 +64,8 @@ def _alike(root: Path, relative: PurePosixPath) -> Path:
 
 
 def read_inside(root: Path, written: str) -> tuple[bytes, str]:
-    """A file that a record names, and its suffix. Raises ``Rejected`` unless it is a plain
-    file inside ``root``, whatever links lie on the way."""
+    """A file that a record names, and its suffix. Raises ``Rejected`` unless it is a regular
+    file inside ``root`` after resolving links."""
     relative = PurePosixPath(written.removeprefix("file://"))
     if relative.is_absolute() or ".." in relative.parts or "\0" in written or "\\" in written:
         raise Rejected(ImportRefusal.PICTURE_PATH, f"{written!r} is no path inside the folder")

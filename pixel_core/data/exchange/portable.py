@@ -1,8 +1,8 @@
-"""What trajectories are between our records and other people's files: messages with paths.
+"""Trajectories as messages with paths: between our records and other people's files.
 
-A file's plain format says who said what and shows which pictures. The rest of our records
-(masks, kind, ids, split, answers, cue) travels beside it as one JSON text under ``EXTRA``,
-which other readers ignore; a text, because tables of records want one type a column.
+A file's plain format holds roles, texts and pictures. The rest of our records (masks, kind,
+ids, split, answers, cue) travels beside it as one JSON text under ``EXTRA``, which other
+readers ignore; a text, because tables of records want one type per column.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from pixel_core.nesting import loads
 from pixel_core.records import Seed, Trajectory
 
-#: The key of what the plain formats can't carry.
+#: The key of the data that the plain formats can't hold.
 EXTRA = "pixel_reasoner"
 
 _VERSION = 1
@@ -26,27 +26,27 @@ USER, ASSISTANT, SYSTEM = "user", "assistant", "system"
 
 
 class ImportRefusal(StrEnum):
-    """Why a record is not imported; each is counted."""
+    """Reasons for not importing a record; each is counted."""
 
     NOT_A_RECORD = "not_a_record"  #: not an object of the format, or unreadable
     NO_CONVERSATION = "no_conversation"  #: no user turn with a picture, or no answer to it
     EXTRA_DIFFERS = "extra_differs"  #: the extra key does not fit the messages, or is damaged
-    PICTURE_COUNT = "picture_count"  #: placeholders and pictures are not equally many
+    PICTURE_COUNT = "picture_count"  #: the numbers of placeholders and pictures differ
     PICTURE_PATH = "picture_path"  #: a path that is missing, or leads out of the folder
-    PICTURE_DAMAGED = "picture_damaged"  #: no picture that can be read, or too large
+    PICTURE_DAMAGED = "picture_damaged"  #: unreadable as a picture, or too large
     PICTURE_SHAPE = "picture_shape"  #: sides over 200 : 1, which no model is shown
     PICTURE_CHANGED = "picture_changed"  #: not the file that was exported
     SEVERAL_CALLS = "several_calls"  #: more than one call in a turn
-    BAD_CALL = "bad_call"  #: a call that is not an operation of ours, under any of its names
+    BAD_CALL = "bad_call"  #: not an operation of ours under any of its names
     CALL_REFUSED = "call_refused"  #: an operation that can't be carried out
-    REPLAY_DIFFERS = "replay_differs"  #: carried out, an operation shows other than is said
+    REPLAY_DIFFERS = "replay_differs"  #: an executed operation shows other than the record says
     NO_ANSWER = "no_answer"  #: the last turn has no boxed answer, or calls
     NO_QUESTION = "no_question"
     REPEATED = "repeated"  #: the same trajectory again
 
 
 class Rejected(Exception):
-    """A record that can't be imported: its reason, and what was found."""
+    """A record that can't be imported, with the reason and a detail."""
 
     def __init__(self, reason: ImportRefusal, found: str) -> None:
         super().__init__(f"{reason}: {found}")
@@ -87,8 +87,7 @@ class PortableRecord:
         return [message.text for message in self.messages if message.role == ASSISTANT]
 
     def returned(self) -> list[str]:
-        """What was said to the assistant after each of its turns; "" after one that nobody
-        answered."""
+        """The message that followed each assistant turn; "" after an unanswered one."""
         found: list[str] = []
         for message in self.messages:
             if message.role == ASSISTANT:
@@ -109,14 +108,14 @@ class PortableRecord:
 
 
 def pack(trajectory: Trajectory, seed: Seed) -> str:
-    """The value under ``EXTRA``. The turns' texts stay out: they are in the messages."""
+    """The value under ``EXTRA``, without the turns' texts: they are in the messages."""
     values = trajectory.model_dump(mode="json", exclude={"turns": {"__all__": {"text"}}})
     packed = {"version": _VERSION, "trajectory": values, "seed": seed.model_dump(mode="json")}
     return json.dumps(packed)
 
 
 def unpack(extra: str, said: Sequence[str]) -> tuple[Trajectory, Seed]:
-    """The records of ``pack`` with the texts of the messages. Raises ``Rejected``."""
+    """The records packed by ``pack``, with the messages' texts. Raises ``Rejected``."""
     try:
         values: Any = loads(extra)
     except ValueError as error:

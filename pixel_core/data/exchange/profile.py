@@ -1,4 +1,4 @@
-"""The profile that takes an imported folder into the pipeline."""
+"""Writes the profile that uses an imported folder in the pipeline."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HEAD = """\
 
 
 def write_profile(folder: Path, dialogue: DialogueConfig) -> Path:
-    """Write ``profile.toml`` unless there is one, which may have been added to."""
+    """Write ``profile.toml`` unless it exists: the user may have edited it."""
     path = folder / FILE
     if path.exists():
         return path
@@ -45,5 +45,5 @@ def _table(name: str, values: dict[str, Any]) -> list[str]:
 
 
 def _value(value: str | bool | int | float) -> str:
-    # JSON's strings, numbers and booleans are TOML's too, but for pairs of surrogates.
+    # JSON's strings, numbers and booleans are valid TOML, except for surrogate pairs.
     return json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The records of somebody's file, one after the other: JSONL, a JSON list, or Parquet."""
+"""Streams the records of a foreign file: JSONL, a JSON list, or Parquet."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any, TextIO
 from pixel_core.errors import DataError
 from pixel_core.nesting import MAX_DEPTH, TooDeep, check_json_depth, loads
 
-#: One record longer than this is refused: 16 frames' paths and texts take a thousandth.
+#: Longer records are refused; one with 16 frames' paths and texts takes a thousandth.
 MAX_CHARACTERS = 4_000_000
 _BLOCK = 1 << 16
 
 
 class Unreadable:
-    """In the place of a record that can't be read; says why."""
+    """Takes the place of an unreadable record and says why it is unreadable."""
 
     def __init__(self, fault: str) -> None:
         self.fault = fault
 
 
 def read_records(path: Path) -> Iterator[Any]:
-    """Each record as JSON values, or ``Unreadable``. Holds one at a time.
+    """Yield each record as JSON values, or ``Unreadable``. Holds one at a time.
 
-    Raises ``DataError`` for a file that is missing, of another kind, or whose list or table
-    ends nowhere: what follows a fault there can't be told apart.
+    Raises ``DataError`` for a file that is missing or of another kind, or whose list or table
+    is damaged: what follows the damage can't be separated into records.
     """
     if not path.is_file():
         raise DataError(f"there is no file {path}; name a .jsonl, .json or .parquet file")
@@ -56,7 +56,7 @@ def _jsonl(path: Path) -> Iterator[Any]:
 
 
 def _list(path: Path) -> Iterator[Any]:
-    """The members of a JSON list, decoded as they come."""
+    """The members of a JSON list, decoded as they arrive."""
     decoder = json.JSONDecoder()
     with path.open(encoding="utf-8-sig") as source:
         try:
@@ -86,11 +86,11 @@ def _list(path: Path) -> Iterator[Any]:
 def _member(
     decoder: json.JSONDecoder, text: str, source: TextIO, path: Path
 ) -> tuple[Any, str]:
-    """A member and the text after it; blocks double while it is incomplete."""
+    """A member and the text after it; the block is doubled while it is incomplete."""
     while True:
         try:
             value, end = decoder.raw_decode(text)
-            # A number at a block's end may go on in the next.
+            # A number at a block's end may continue in the next.
             if end < len(text) or not isinstance(value, int | float):
                 return value, text[end:]
             fault = "it ends in the middle of a number"
@@ -103,15 +103,15 @@ def _member(
 
 
 def _more(text: str, source: TextIO) -> str:
-    """``text``, which begins between two members or with one, and as much again. ``TooDeep``
-    for one that nests too deep to be decoded."""
+    """``text``, which begins between two members or with one, extended to twice its length.
+    ``TooDeep`` for one that nests too deep to be decoded."""
     longer = text + source.read(max(_BLOCK, len(text)))
-    check_json_depth(longer, MAX_DEPTH + 1)  # and the list around all
+    check_json_depth(longer, MAX_DEPTH + 1)  # plus the list itself
     return longer
 
 
 def _skip(text: str, source: TextIO) -> str:
-    """Without leading white space; with more text where none is left."""
+    """Strip leading white space; reads more text if none is left."""
     text = text.lstrip(" \t\r\n")
     while not text:
         text = source.read(_BLOCK)
@@ -122,7 +122,7 @@ def _skip(text: str, source: TextIO) -> str:
 
 
 def _parquet(path: Path) -> Iterator[Any]:
-    # A third of a second to import; only Parquet users pay for it.
+    # Takes a third of a second to import; only Parquet users wait for it.
     import pyarrow
     import pyarrow.parquet
 

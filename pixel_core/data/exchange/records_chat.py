@@ -1,9 +1,9 @@
 """The common record of trainers: ``{"messages": [{"role", "content"}], "images": [paths]}``.
 
-``content`` is a text in which each ``<image>`` stands for the next of the images; a video's
-frames are images. This is the *messages* format of ms-swift and, with ``role`` and
-``content`` named as tags, the *sharegpt* format of LLaMA-Factory. TRL wants the content as a
-list of typed parts instead, and the pictures opened.
+In the text ``content`` each ``<image>`` stands for the next image; a video's frames are
+images. This is the *messages* format of ms-swift and, with ``role`` and ``content`` named as
+tags, the *sharegpt* format of LLaMA-Factory. TRL wants the content as a list of typed parts
+instead, with opened pictures.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from pixel_core.data.exchange.portable import (
 MESSAGES, IMAGES = "messages", "images"
 PLACEHOLDER = "<image>"
 
-#: Names in angle brackets that trainers take for media. In a text of ours one is kept apart
-#: by a zero-width space; one that has such spaces gets another, so that reading can take
-#: exactly one away again.
+#: Names in angle brackets that trainers treat as media. In our text a zero-width space breaks
+#: such a name; text that has such spaces already gets another, so that reading can remove
+#: exactly one.
 _MARK = "\u200b"
 _MEDIA = re.compile(f"<({_MARK}*)(image|video|audio)>")
 _MARKED = re.compile(f"<{_MARK}({_MARK}*)(image|video|audio)>")

@@ -29,7 +29,7 @@ def dump(record: PortableRecord) -> dict[str, Any]:
 
 
 def load(values: Any) -> PortableRecord:
-    """The record; raises ``Rejected``. Null parts of a table's rows say nothing; a ``type``
+    """The record; raises ``Rejected``. Null parts of a table's rows are ignored; a ``type``
     beside a part's value is allowed."""
     if not isinstance(values, dict) or not isinstance(values.get(MESSAGES), list):
         raise Rejected(ImportRefusal.NOT_A_RECORD, f"no list {MESSAGES!r}")

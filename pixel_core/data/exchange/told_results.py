@@ -1,9 +1,9 @@
-"""What a record says that an operation showed, held against what it shows when carried out.
+"""Compares what a record says that an operation showed with what it shows when executed.
 
-A record's next turn often has the size: the original writes ``(Image Size: 560x448)``, and
+A record's next turn often states the size: the original writes ``(Image Size: 560x448)``, and
 ``(Frame Size: 224x168, Numbered 1 to 3)`` for frames; we write ``560 x 448 pixels as shown``.
-Where it says none, nothing is checked. A size that is neither the cut itself nor the cut as
-anybody's budget shows it means that the box, its target or the picture was another.
+Without a stated size, nothing is checked. A size that is neither the crop's own nor the crop's
+under any known budget means that the box, its target or the picture was a different one.
 
 Source: Pixel Reasoner's published code (``execute_tool``, ``resize_cropped``): its paddings,
 and its budgets for training and evaluation.
@@ -28,31 +28,31 @@ _NUMBERED = re.compile(r"numbered\s+(\d{1,6})\s+to\s+(\d{1,6})", re.IGNORECASE)
 _FAILED = re.compile(r"\s*(?:execution\s+)?error\b", re.IGNORECASE)
 
 _TOKEN = FACTOR * FACTOR
-#: The original's, in visual tokens: of training for pictures, crops, selected and plain
-#: frames, and of evaluation.
+#: The original's budgets in visual tokens: of training for pictures, crops, selected and
+#: plain frames, and of evaluation.
 _THEIRS = tuple(
     PixelBudget(min_pixels=least * _TOKEN, max_pixels=most * _TOKEN)
     for least, most in ((4, 2000), (4, 1000), (4, 400), (4, 512), (256, 5120), (512, 5120))
 )
-#: What the original widens a box by, in parts of the picture; its unused ``zoom_in`` by no
-#: more than so many pixels.
+#: By how much the original widens a box, in fractions of the picture; its unused ``zoom_in``
+#: at most by this many pixels.
 _PADDING = Fraction(1, 10)
 _PADDING_PIXELS = 600
 _NONE, _ALL = Fraction(0), Fraction(1)
-#: Pixels of a side that rounding may make of it.
+#: By how many pixels rounding may change a side.
 _ROUNDING = 1
 
 
 def sizes_told(text: str) -> list[Size]:
-    """The (width, height) that the text names, in order."""
+    """The (width, height) pairs in the text, in order."""
     return [(int(width), int(height)) for width, height in _SIZE.findall(text)]
 
 
 def check_zoom(
     told: str, parts: Sequence[Fraction], target: ShownPicture, dialogue: DialogueConfig
 ) -> None:
-    """Raise ``Rejected`` when the text says that the zoom failed, or names sizes of which none
-    is what the box, in parts of its target, shows."""
+    """Raise ``Rejected`` if the text says that the zoom failed, or names only sizes that the
+    box, in fractions of its target, does not show."""
     _check_done(told)
     sizes = sizes_told(told)
     cuts = list(_cuts(parts, target, dialogue))
@@ -64,7 +64,7 @@ def check_zoom(
 
 
 def check_frames(told: str, shots: Sequence[ShownPicture], dialogue: DialogueConfig) -> None:
-    """The same for selected frames: their number, and their sizes, or one for all."""
+    """As ``check_zoom`` for selected frames: their number, and their sizes or a common one."""
     _check_done(told)
     if numbered := _NUMBERED.search(told):
         count = int(numbered[2]) - int(numbered[1]) + 1
@@ -84,8 +84,8 @@ def check_frames(told: str, shots: Sequence[ShownPicture], dialogue: DialogueCon
 
 
 def check_ours(told: Sequence[str], shown: Sequence[str]) -> None:
-    """``told``: the record's texts after each turn; ``shown``: ours, of the same trajectory
-    carried out. Raise ``Rejected`` where the record names other sizes."""
+    """``told``: the record's texts after each turn; ``shown``: ours, from executing the same
+    trajectory. Raise ``Rejected`` if the record names other sizes."""
     for text, ours in zip(told, shown, strict=False):
         sizes = sizes_told(text)
         if sizes and sizes != sizes_told(ours):
@@ -107,7 +107,7 @@ def _cuts(
     parts: Sequence[Fraction], target: ShownPicture, dialogue: DialogueConfig
 ) -> Iterator[Size]:
     """The crop's size by our padding and by theirs, of the target itself and as it may have
-    been shown before it was cut."""
+    been shown before cropping."""
     x1, y1, x2, y2 = parts
     own = target.image.size
     ours = Fraction(repr(dialogue.zoom.padding))
@@ -125,8 +125,8 @@ def _cuts(
 
 
 def _has_view_of(told: Sequence[Size], cuts: Sequence[Size], dialogue: DialogueConfig) -> bool:
-    """Whether one of the sizes is a cut's, or as some budget shows it. What is shown is worked
-    out once, however many sizes a text names."""
+    """Whether a size is a crop's own, or the crop's under some budget. Each shown size is
+    computed once, however many sizes a text names."""
     near = {
         (width + wide, height + high)
         for width, height in cuts
@@ -143,7 +143,7 @@ def _has_view_of(told: Sequence[Size], cuts: Sequence[Size], dialogue: DialogueC
 
 
 def _views(size: Size, budgets: Sequence[PixelBudget]) -> list[Size]:
-    """The size as each budget shows it; none where no budget does."""
+    """The size under each budget; none where no budget can show it."""
     try:
         return [fit(*size, budget) for budget in budgets]
     except MediaError:

@@ -1,4 +1,4 @@
-"""Which digit a drawn question asks for."""
+"""Seeds from the drawn world: pictures, videos, and which digit a question asks for."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Digits:
         return digits[place]
 
 
-# Questions about the drawn world: as many as wanted, none shared between the splits.
+# Questions about the drawn world: as many as configured, none shared between splits.
 
 
 SOURCE = "drawn"
 
-#: The test first: its scenes then never depend on how much is trained on.
+#: Test first: its scenes then never depend on the amount of training data.
 ORDER = (Split.TEST, Split.VALIDATION, Split.TRAIN)
 
-#: Redraws of a scene that an earlier split already has; only a minute world needs any.
+#: Redraws of a scene that an earlier split already has; only a tiny world needs any.
 _ATTEMPTS = 100
 
 
@@ -58,11 +58,10 @@ def counts(config: DrawnConfig) -> dict[Split, int]:
 def seeds(config: DrawnConfig, archive: PictureArchiveWriter) -> Iterator[Seed]:
     """Yield seeds split by split, storing their pictures.
 
-    Every item has a random stream of its own, named by seed, split and index: a larger
-    split begins with the smaller one's items. The digits that are asked for come in
-    shuffled tens, so that always guessing the same one scores a tenth. A scene that an
-    earlier split has is drawn again. Raises ``DataError`` when the world has too few
-    scenes for that.
+    Every item has its own random stream, named by seed, split and index, so a larger split
+    begins with the smaller one's items. The digits asked for come in shuffled tens, so
+    always guessing the same one scores a tenth. A scene that an earlier split has is drawn
+    again. Raises ``DataError`` when the world has too few scenes for that.
     """
 
     world, clips = World(config.world), DrawnVideos(config)
@@ -85,15 +84,15 @@ def seeds(config: DrawnConfig, archive: PictureArchiveWriter) -> Iterator[Seed]:
 
 
 class DrawnSource:
-    """``seeds`` as ``ingest`` reads sources. Raises ``ConfigError`` for a world that can't
-    be drawn."""
+    """``seeds`` behind the interface that ``ingest`` reads. Raises ``ConfigError`` for a
+    world that can't be drawn."""
 
     def __init__(self, config: DrawnConfig) -> None:
         World(config.world)
         self._config = config
 
     def fingerprint(self) -> dict[str, Any]:
-        """The settings say everything."""
+        """The settings alone determine the content."""
         return {}
 
     def total(self) -> int:
@@ -149,7 +148,7 @@ def _seed(id: str, split: Split, question: DrawnQuestion, picture: Picture) -> S
     )
 
 
-# Videos of the drawn world, in the place of some of its pictures.
+# Videos of the drawn world, in place of some of its pictures.
 
 
 #: Redraws of a clip that an earlier split already has.
@@ -157,13 +156,13 @@ _ATTEMPTS = 100
 
 
 def is_video(config: DrawnConfig, split: Split, index: int) -> bool:
-    """Whether an item is a video; drawn apart from the item, which stays what it is."""
+    """Whether an item is a video; drawn apart, so that the item itself stays the same."""
     return random.Random(f"{config.seed}/{split}/{index}/video").random() < config.video_share
 
 
 @dataclass(frozen=True)
 class DrawnVideo:
-    """A question on a clip, before its frames are stored. ``digest`` is of all of them."""
+    """A question on a clip, before its frames are stored. ``digest`` covers all frames."""
 
     id: str
     split: Split
@@ -192,7 +191,7 @@ class DrawnVideo:
 
 
 class DrawnVideos:
-    """Draws the items that are videos."""
+    """Draws the video items."""
 
     def __init__(self, config: DrawnConfig) -> None:
         self._config = config

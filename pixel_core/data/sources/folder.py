@@ -1,4 +1,4 @@
-"""A folder of a user's files, on this machine or on S3: listed, read, told apart by content.
+"""A folder of user files, local or on S3: list, read, and identify files by content.
 
 Everything in it is untrusted: names and links that lead out of it are refused.
 """
@@ -23,18 +23,18 @@ from pixel_core.workflow.store.s3_storage import S3Storage
 from pixel_core.workflow.store.stat_cache import FolderFile, FolderMemory
 from pixel_core.workflow.store.storage import Storage, checked_name
 
-# What a folder needs of the place it lies in.
+# The storage interface behind a folder.
 
 
 class SourceFolder(Protocol):
-    """Names given to it are plain relative names; a missing or refused one is a
+    """Names passed in are plain relative names; a missing or refused one raises
     ``DataError``."""
 
     def files(self) -> Iterator[FolderFile]:
         """Every file at any depth, ordered by its name in UTF-8."""
 
     def find(self, name: str) -> FolderFile | None:
-        """The file of that name; None when there is none."""
+        """The file of that name; None if there is none."""
 
     def read(self, name: str) -> bytes: ...
 
@@ -47,15 +47,15 @@ def missing(name: str, where: str) -> DataError:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or a folder on its way has a name that begins with a dot: those are
-    the file manager's, not the user's."""
+    """Whether any part of the path begins with a dot: such files belong to the file
+    manager, not to the user."""
     return any(part.startswith(".") for part in name.split("/"))
 
 
-# A folder of this machine.
+# A folder on this machine.
 
 
-#: A file changed this recently could change again without showing it in its times.
+#: A file changed this recently could change again with the same timestamps.
 SETTLED_S = 2.0
 
 
@@ -86,7 +86,7 @@ class LocalPlace:
     def _below(self, folder: Path, prefix: str) -> Iterator[FolderFile]:
         try:
             with os.scandir(folder) as found:
-                # A folder sorts as its files do: by "name/", so that order is that of names.
+                # A folder sorts as "name/", like its files: the order is that of full names.
                 entries = sorted(
                     (f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name)
                     for entry in found
@@ -109,7 +109,7 @@ class LocalPlace:
         return path
 
     def _inside(self, name: str) -> Path:
-        """Where a name leads, links followed; refused when that is outside the folder."""
+        """The target of a name with links resolved; refused if it is outside the folder."""
         try:
             path = (self.root / name).resolve()
         except (OSError, RuntimeError) as error:  # a loop of links
@@ -130,7 +130,7 @@ class LocalPlace:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a name longer than any that a file here can have
+    except OSError:  # a name too long for this file system
         return False
 
 
@@ -141,7 +141,7 @@ def _is_file(path: Path) -> bool:
 def _listed(name: str, path: Path) -> FolderFile:
     try:
         status = path.stat()
-    except OSError:  # a link to nothing, or removed meanwhile: reading it will tell
+    except OSError:  # a dangling link, or just removed: reading it will raise
         return FolderFile(name, 0, "")
     if not stat.S_ISREG(status.st_mode):
         return FolderFile(name, 0, "")
@@ -155,13 +155,13 @@ def _listed(name: str, path: Path) -> FolderFile:
 # A folder of an S3 bucket, through the artifact store's own client.
 
 
-#: Bytes of a file's name that every file system takes.
+#: Bytes of a file name that every file system accepts.
 _LONGEST = 200
 
 
 class S3Place:
     """Endpoint and credentials come from the ``AWS_*`` environment. Raises ``StorageError``
-    when the service does not answer."""
+    if the service does not answer."""
 
     def __init__(self, storage: S3Storage) -> None:
         self._storage = storage
@@ -171,7 +171,7 @@ class S3Place:
             yield FolderFile(entry.path, entry.size, f"{entry.size}-{entry.modified}-{tag}")
 
     def find(self, name: str) -> FolderFile | None:
-        # Keys come in order, so the name itself is the first of all that begin with it.
+        # Keys are listed in order, so the name itself comes before all that it is a prefix of.
         for entry, tag in self._storage.walk("", starting=name):
             if entry.path == name:
                 return FolderFile(name, entry.size, f"{entry.size}-{entry.modified}-{tag}")
@@ -187,7 +187,7 @@ class S3Place:
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="pixel-") as folder:
-            # What reads the file may go by its ending, and tells people of its name.
+            # Readers may depend on the suffix, and errors show the name.
             last = PurePosixPath(name).name
             path = Path(folder) / (last if len(last.encode()) <= _LONGEST else "file")
             if not self._storage.download(name, path):
@@ -201,9 +201,9 @@ __all__ = ["Folder", "FolderFile"]
 class Folder:
     """The files below a folder's path, ``file://`` or ``s3://bucket/prefix``, at any depth.
 
-    ``setting`` names what the address was set with, for the errors. Holds no file and no
-    list of them (of a local folder, the names of one directory and its parents). Raises
-    ``DataError`` for an address that is no folder, ``StorageError`` when S3 does not answer.
+    ``setting`` names the config field of the address, for errors. Keeps no file and no list
+    of files (for a local folder, the names of one directory and its parents). Raises
+    ``DataError`` for an address that is not a folder, ``StorageError`` if S3 does not answer.
     """
 
     def __init__(self, url: str, *, setting: str = "the folder's path") -> None:
@@ -219,32 +219,32 @@ class Folder:
         self._names: Names | None = None
 
     def files(self) -> Iterator[FolderFile]:
-        """Every file, ordered by its name in UTF-8: the same wherever the folder lies."""
+        """Every file, ordered by its name in UTF-8, independent of where the folder is."""
         return self._place.files()
 
     def names(self) -> Iterator[tuple[str, int]]:
-        """Every file's name and bytes, ordered as ``files``."""
+        """Name and size in bytes of every file, in the order of ``files``."""
         return ((file.name, file.size) for file in self.files())
 
     def find(self, name: str) -> FolderFile | None:
-        """The file of that name; None when there is none. Raises ``DataError`` as ``read``."""
+        """The file of that name; None if there is none. Raises ``DataError`` as ``read``."""
         return self._place.find(self._checked(name))
 
     def read(self, name: str) -> bytes:
-        """All bytes of a file. Raises ``DataError`` when it is missing or unreadable, or its
-        name or a link on its way leads out of the folder."""
+        """All bytes of a file. Raises ``DataError`` if it is missing or unreadable, or if its
+        name or a link on its path leads out of the folder."""
         return self._place.read(self._checked(name))
 
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
-        """The file on this machine for as long as the block runs; read only. Raises as
+        """The file on this machine while the block runs; read only. Raises as
         ``read``."""
         with self._place.local(self._checked(name)) as path:
             yield path
 
     def sha256(self, file: FolderFile) -> str:
-        """Hexadecimal digest of a listed file's content. Read in chunks, and only once while
-        the file stays as it is: also by later runs. Raises as ``read``."""
+        """Hexadecimal digest of a listed file's content. Read in chunks, and cached across runs
+        while the file is unchanged. Raises as ``read``."""
         known = self.memory.get("sha256", self.url, file)
         if known is None:
             with self.local(file.name) as path:
@@ -253,7 +253,7 @@ class Folder:
         return known
 
     def _checked(self, name: str) -> str:
-        """The name as the folder has it, which may be written otherwise (``file_names``)."""
+        """The name as the folder has it, which may be spelled otherwise (``file_names``)."""
         try:
             checked = checked_name(name)
         except ValueError as error:
@@ -279,8 +279,8 @@ def _place(storage: Storage, setting: str) -> SourceFolder:
         if not root.is_dir():
             raise DataError(f"there is no folder {str(root)!r}; set {setting} to one")
         return LocalPlace(root)
-    # Imported here: a local folder's reader should not pay for the S3 client's import.
+    # Imported here: reading a local folder should not import the S3 client.
     from pixel_core.workflow.store.s3_storage import S3Storage
 
-    assert isinstance(storage, S3Storage)  # all other storage has a place here
+    assert isinstance(storage, S3Storage)  # all other storage is handled above
     return S3Place(storage)

@@ -1,4 +1,4 @@
-"""From a dataset's row to a manifest's fields."""
+"""Seeds from a dataset on the Hugging Face hub: its rows as a manifest's fields."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from pixel_core.records import Provenance
 _TEXTS = frozenset(
     {"id", "question", "answer", "answers", "choices", "subject", "kind", "split"}
 )
-#: Fields of one thing whose column may hold a list: the field for several.
+#: Singular fields whose column may hold a list -> the plural field.
 _SEVERAL = {"image": "images", "answer": "answers"}
 
 _MISSING = object()
 
 
 def picked(row: Mapping[str, Any], fields: Mapping[Any, str]) -> dict[str, Any]:
-    """What ``fields`` (ours -> their column, with dots) name in the row, numbers as text
-    where we have text; {}: the columns that are named as our fields are."""
+    """The row's values for ``fields`` (ours -> their column, dotted), with numbers as text
+    where our field is text; {}: the columns that are named like our fields."""
     found: dict[str, Any] = {}
     for ours, theirs in sorted((fields or {n: n for n in FIELDS if n in row}).items()):
         value = at(row, theirs)
@@ -51,11 +51,11 @@ def has_column(row: Mapping[str, Any], dotted: str) -> bool:
 
 
 def at(row: Any, dotted: str) -> Any:
-    """The value a dotted column means; below a list, that of each item."""
+    """The value of a dotted column; below a list, one value per item."""
     if isinstance(row, list):
         return [at(item, dotted) for item in row]
     if isinstance(row, Mapping) and dotted in row:
-        return row[dotted]  # a column whose own name has dots
+        return row[dotted]  # the column's own name has dots
     head, dot, rest = dotted.partition(".")
     if not isinstance(row, Mapping) or head not in row:
         return None if row is None else _MISSING
@@ -63,7 +63,7 @@ def at(row: Any, dotted: str) -> Any:
 
 
 class Absorber:
-    """Takes the pictures' bytes out of a row, and puts names in their places."""
+    """Replaces the pictures' bytes in a row by names."""
 
     def __init__(self, root: str) -> None:
         self._root = root
@@ -95,7 +95,7 @@ class Absorber:
 
 
 def _texts(value: Any) -> Any:
-    """Numbers as they are written; other kinds are left for the record's check."""
+    """Numbers as text; other types are left for the record's check."""
     if isinstance(value, list):
         return [_texts(item) for item in value]
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -105,7 +105,7 @@ def _texts(value: Any) -> Any:
 
 # A dataset by name, pinned to a commit, or a local copy of it.
 #
-# Its rows are checked as a manifest's records are.
+# Its rows are checked like a manifest's records.
 
 
 class HubTable:
@@ -141,7 +141,7 @@ class HubTable:
             yield ManifestRow(f"{theirs}, row {number}", fields, absorber.pictures)
 
     def _check_columns(self, row: dict[str, Any]) -> None:
-        """Once, rather than a fault for every record."""
+        """Once per table, rather than once per record."""
         missing = sorted(
             name for name in self._config.fields.values() if not has_column(row, name)
         )
@@ -153,7 +153,7 @@ class HubTable:
 
 
 class HubSource:
-    """See ``source.Source``. Raises ``DataError`` for settings that name no dataset."""
+    """See ``source.SeedSource``. Raises ``DataError`` for settings that name no dataset."""
 
     def __init__(self, config: HubConfig) -> None:
         self._dataset = Dataset(
@@ -163,8 +163,8 @@ class HubSource:
         self._config = config
 
     def fingerprint(self) -> dict[str, Any]:
-        """Of a local copy what its content is; a dataset on the hub is what its commit says,
-        and is neither fetched nor checked before the stage runs."""
+        """A local copy is identified by its content, a hub dataset by its commit: it is
+        neither downloaded nor checked before the stage runs."""
         if not self._config.local:
             return {"dataset": self._config.name, "commit": self._config.revision}
         checked = self._seeds.checked()

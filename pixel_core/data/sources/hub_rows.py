@@ -1,4 +1,4 @@
-"""The rows of a dataset's files, split by split, through ``datasets``; streamed."""
+"""Streams the rows of a dataset's files, split by split, through ``datasets``."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _READERS = {
     ".json": "json",
     ".csv": "csv",
 }
-#: Looked for, in this order, when a dataset in the original's formats names no files.
+#: Suffixes tried in this order if a dataset in the original's formats names no files.
 _FOUND_FIRST = (".parquet", ".jsonl", ".json")
 
-#: How others write our splits' names.
+#: Other names of our splits.
 _NAMES = {
     "train": "train",
     "validation": "validation",
@@ -50,7 +50,7 @@ class HubRows:
         return [(path, stamp_of(path)) for path in self.files]
 
     def rows(self, theirs: str) -> Iterator[dict[str, Any]]:
-        """The rows of one of their splits; pictures stay encoded, labels become texts."""
+        """The rows of one of their splits; pictures stay encoded, labels become text."""
         try:
             stream = self._builder.as_streaming_dataset(split=theirs)
             labels = _labels(stream.features or {})
@@ -83,7 +83,7 @@ class HubRows:
             ) from error
 
     def _found_files(self) -> dict[str, str]:
-        """For the original's formats: all files of the first kind there is, as train."""
+        """For the original's formats: all files of the first suffix found, as train."""
         if self._config.format == "plain":
             return {}
         for suffix in _FOUND_FIRST:
@@ -95,7 +95,7 @@ class HubRows:
         )
 
     def _data_files(self) -> Iterator[str]:
-        """Every data file's path; a dataset's own page may name files anywhere."""
+        """Every data file's path; a dataset card may name files anywhere."""
         links = self._copy.links.resolve()
         for paths in (self._builder.config.data_files or {}).values():
             for path in paths:
@@ -109,7 +109,7 @@ class HubRows:
                 yield outer
 
     def _splits(self) -> list[tuple[str, str]]:
-        """(theirs, ours) in the order of their names; ours is "" for records placed by id."""
+        """(theirs, ours) in the order of their names; ours is "" for records split by id."""
         have = sorted(str(name) for name in self._builder.config.data_files or {})
         wanted: dict[str, str] = dict(self._config.from_splits)
         if not wanted:
@@ -130,8 +130,8 @@ class HubRows:
 
 
 def _damage() -> tuple[type[Exception], ...]:
-    """What ``datasets`` raises on files that aren't as it expects: their page's YAML, a
-    script, an empty or a damaged table."""
+    """Exceptions of ``datasets`` for files that it can't use: the card's YAML, a script, an
+    empty or damaged table."""
     from datasets.exceptions import DatasetsError
     from pyarrow import ArrowException
     from yaml import YAMLError
@@ -156,7 +156,7 @@ def _reader(files: dict[str, str]) -> str:
 
 
 def _below(root: Path, files: dict[str, str]) -> dict[str, list[str]]:
-    """Each split's files, escaped, for ``datasets`` takes them for patterns again."""
+    """Each split's files, escaped because ``datasets`` treats them as patterns."""
     found: dict[str, list[str]] = {}
     for split, pattern in sorted(files.items()):
         if os.path.isabs(pattern) or ".." in Path(pattern).parts:
@@ -174,7 +174,7 @@ def _below(root: Path, files: dict[str, str]) -> dict[str, list[str]]:
 
 
 def _labels(features: Any) -> dict[str, Any]:
-    """The columns of numbered labels."""
+    """The columns of numeric class labels."""
     from datasets import ClassLabel
 
     return {name: kind for name, kind in features.items() if isinstance(kind, ClassLabel)}

@@ -1,5 +1,5 @@
-"""Questions of a folder that ``pixel import`` wrote; their trajectories lie beside them and
-are taken by ``synthesize``."""
+"""Questions of a folder that ``pixel import`` wrote; ``synthesize`` uses the trajectories
+beside them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REMEDY = "set ingest.imported.path to a folder that pixel import has completed"
 
 
 class ImportedSource:
-    """Its splits are fixed: who has a trajectory is a train question."""
+    """Its splits are fixed: a seed with a trajectory is a train seed."""
 
     def __init__(self, config: ImportedConfig) -> None:
         if not config.path:
@@ -33,7 +33,7 @@ class ImportedSource:
             raise DataError(f"there is no {self._seeds}; {_REMEDY}")
 
     def fingerprint(self) -> dict[str, Any]:
-        """The records', which hold their pictures' digests."""
+        """The digest of the records, which contain their pictures' digests."""
         with self._seeds.open("rb") as data:
             return {"seeds": hashlib.file_digest(data, "sha256").hexdigest()}
 
@@ -42,8 +42,8 @@ class ImportedSource:
             return sum(1 for _ in lines)
 
     def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
-        """Raises ``DataError`` for a picture that is missing or was changed, and with every
-        picture that no model is shown (an import of today leaves those out)."""
+        """Raises ``DataError`` for a missing or changed picture, and with all pictures that no
+        model is shown (current imports leave those out)."""
         self._check_shapes()
         for seed in read_jsonl(self._seeds, Seed):
             for picture in seed.pictures:
@@ -60,7 +60,7 @@ class ImportedSource:
             rejected = found["counts"]["rejected"]
             return {str(reason): int(count) for reason, count in rejected.items()}
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            return {}  # a folder that was put together otherwise says nothing
+            return {}  # a folder from elsewhere has no counts
 
     def _check_shapes(self) -> None:
         problems = Problems(f"the import {str(self._folder)!r}")

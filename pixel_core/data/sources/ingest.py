@@ -2,8 +2,8 @@
 
 Writes ``seeds.jsonl`` (records.Seed) and ``pictures.zip``. The sources are read one after
 the other into a spool; then near-duplicate pictures are kept in one split, ids are made
-unique, and the seeds are written. Memory does not grow with them but by some tens of bytes
-a seed, and by the archive's directory.
+unique, and the seeds are written. Memory grows only by some tens of bytes per seed, and by
+the archive's directory.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from pixel_core.data.sources.near_duplicates import Settled
 
 
-# What the seeds of an ingest artifact are, counted.
+# Counts of an ingest artifact's seeds.
 
 
 class IngestCounts:
-    """Seeds by source, split and kind; ``-1`` takes one back that was counted."""
+    """Seeds by source, split and kind; ``-1`` uncounts a seed."""
 
     def __init__(self) -> None:
         self.seeds = 0
@@ -71,7 +71,7 @@ _REPORT_EVERY = 50
 
 
 def fingerprint(config: PipelineConfig) -> dict[str, Any]:
-    """What the sources' content is, apart from their settings; checks it fully.
+    """The identity of the sources' content, apart from settings; checks it fully.
 
     Raises ``DataError`` with all faults of a source, before any work starts.
     """
@@ -112,7 +112,7 @@ def run(context: StageContext) -> dict[str, Any]:
 def _gather(
     context: StageContext, config: IngestConfig, spool: Spool, counts: IngestCounts
 ) -> dict[str, int]:
-    """Spool all sources' seeds and store their pictures; what they left out, by reason."""
+    """Spool all sources' seeds and store their pictures; returns omissions by reason."""
 
     sources = [(name, open_source(name, config)) for name in config.sources]
     total = 0
@@ -140,7 +140,7 @@ def _gather(
 def _write(
     path: Path, spool: Spool, decided: Settled, renamed: dict[int, str], counts: IngestCounts
 ) -> None:
-    """Write the spooled seeds, changed where that was decided; most are copied."""
+    """Write the spooled seeds, modified where that was decided; most are copied."""
     with path.open("w", encoding="utf-8") as out:
         for key, line in enumerate(spool.lines()):
             gone = key in decided.left_out
@@ -171,14 +171,14 @@ def _note_empty_splits(counts: IngestCounts, progress: Progress) -> None:
             progress.note(f"no seed is in {split}: {loss}")
 
 
-# One archive of pictures for several sources.
+# One picture archive for several sources.
 
 
 class SharedArchive(PictureArchiveWriter):
-    """Takes a picture again that another source has stored under the same name."""
+    """Accepts a picture that another source has already stored under the same name."""
 
     def add(self, member: str, data: bytes, width: int, height: int) -> Picture:
-        """As in the base; but a name is taken only for other content."""
+        """As in the base class; but a name is taken only for other content."""
         if member not in self or not self._holds(member, data):
             return super().add(member, data, width, height)
         digest = hashlib.sha256(data).hexdigest()

@@ -1,6 +1,6 @@
-"""Near-duplicate pictures, found and kept out of different splits.
+"""Finds near-duplicate pictures and keeps them out of different splits.
 
-How it is used::
+Usage::
 
     near = NearDuplicates(config.near_duplicates)
     for key, seed in enumerate(seeds):               # keys: 0, 1, 2 ... as seeds are written
@@ -9,7 +9,7 @@ How it is used::
     settled = settle(near.groups(), splits, fixed)   # splits[key], fixed[key]
     split = settled.moved.get(key, seed.split)       # unless key is in settled.left_out
 
-Drawn scenes are left to their own, exact check: they look alike by design.
+Drawn scenes have their own, exact check: they look alike by design.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from pixel_core.workflow.stage import Progress
 from pixel_core.workflow.store.stat_cache import FolderFile, FolderMemory
 
 #: Keys whose pictures are near-duplicates, directly or through others. The first is the
-#: group's representative: it has the smallest hash, so it does not depend on the order in
-#: which pictures were added. The others increase.
+#: group's representative: it has the smallest hash, so it does not depend on the order of
+#: insertion. The others increase.
 Group = tuple[int, ...]
 
-#: Lowest first: of a group's stated splits the highest decides.
+#: Lowest first: among a group's stated splits the highest wins.
 _ORDER = (Split.TRAIN, Split.VALIDATION, Split.TEST)
 
 
 def compared(count: int, is_video: bool, config: NearDuplicatesConfig) -> tuple[int, ...]:
-    """Which of a seed's ``count`` pictures stand for it, 0-based: all of a picture seed's,
-    ``video_frames`` of a video's, at the centres of equal parts."""
+    """The 0-based indices of the pictures compared for a seed of ``count`` pictures: all of a
+    picture seed, ``video_frames`` of a video, at the centres of equal parts."""
     if not is_video or count <= config.video_frames:
         return tuple(range(count))
     parts = config.video_frames
@@ -52,7 +52,7 @@ def compared(count: int, is_video: bool, config: NearDuplicatesConfig) -> tuple[
 
 
 class NearDuplicates:
-    """Pictures by key; 40 bytes each until the groups are asked for."""
+    """Pictures by key; 40 bytes each until the groups are computed."""
 
     def __init__(self, config: NearDuplicatesConfig) -> None:
         self._config = config
@@ -62,7 +62,7 @@ class NearDuplicates:
     def add(self, key: int, picture: Image.Image | bytes) -> None:
         """``picture``: RGB and upright, or its ``picture_hash``. A key may have several.
 
-        A picture of one even colour is near to nothing.
+        A picture of one uniform colour has no near-duplicates.
         """
         data = picture if isinstance(picture, bytes) else picture_hash(picture)
         if data is None:
@@ -78,7 +78,7 @@ class NearDuplicates:
         """All groups of two keys or more, by their smallest key.
 
         Two pictures are near when their hashes differ in at most ``distance`` bits; none is
-        missed. ``report`` hears how many of how many passes are done.
+        missed. ``report`` is called with the number of passes done and the total.
         """
         import numpy as np
 
@@ -88,14 +88,14 @@ class NearDuplicates:
             return []
         keys, entries = np.unique(np.array(self._keys), return_inverse=True)
         words = np.frombuffer(self._hashes, dtype=">u8").reshape(-1, BYTES // 8)
-        # From the smallest hash to the largest; equal ones are one from here on.
+        # From the smallest hash to the largest; equal hashes are one node from here on.
         order = np.lexsort((entries, *words.T[::-1]))
         ordered = words[order].astype(np.uint64)
         new = np.ones(len(order), dtype=bool)
         new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
         rank = np.cumsum(new) - 1
         labels = near_components(ordered[new], self._config.distance, report)[rank]
-        # Pictures of one key stand together: keys and labels are nodes of one graph.
+        # Pictures of one key belong together: keys and labels are nodes of one graph.
         joined = Components(len(keys) + int(rank[-1]) + 1)
         joined.join(entries[order], len(keys) + labels)
         of_key = joined.labels[: len(keys)]
@@ -113,7 +113,7 @@ class NearDuplicates:
 
 @dataclass(frozen=True)
 class Settled:
-    """What keeps near-duplicates in one split; whatever is not named stays as it was."""
+    """How to keep near-duplicates in one split; seeds not named here stay as they are."""
 
     moved: dict[int, Split]
     left_out: frozenset[int]
@@ -122,11 +122,11 @@ class Settled:
 def settle(
     groups: Iterable[Group], splits: Sequence[Split], fixed: Sequence[bool | int]
 ) -> Settled:
-    """One split for each group that stands in several.
+    """Choose one split for each group that spans several.
 
     It is the highest (test, then validation, then train) of the splits that are ``fixed``,
-    that is stated by the source; else that of the representative, which leaves the splits'
-    shares as they are. Other seeds of the group move there; fixed ones are left out.
+    i.e. stated by the source; else the representative's, which preserves the split shares.
+    The group's other seeds move there; fixed ones are left out.
     """
     moved: dict[int, Split] = {}
     left_out: set[int] = set()
@@ -145,17 +145,17 @@ def settle(
     return Settled(moved, frozenset(left_out))
 
 
-# Near-duplicate pictures among ingested seeds, told apart from their stored pictures.
+# Near-duplicates among ingested seeds, found from their stored pictures.
 
 
 _BATCH = 256
 _AT_HAND = 50_000
-#: What remembered hashes are filed under; another hash needs another name.
+#: The cache key of hashes; another hash needs another key.
 _KIND = f"picture_hash/{VERSION}"
 
 
 def settled(spool: Spool, archive: Path, config: IngestConfig, progress: Progress) -> Settled:
-    """Which seeds move to another split, and which are left out, for a picture's sake."""
+    """Which seeds move to another split, and which are left out, because of a picture."""
     near_config = config.near_duplicates
     compares = near_config.enabled and set(config.sources) != {"drawn"}
     if not compares or not spool.has_several_splits():
@@ -183,7 +183,7 @@ def settled(spool: Spool, archive: Path, config: IngestConfig, progress: Progres
 
 
 class _Hashes:
-    """Hashes of stored pictures: decoded on all cores, and once, also by later runs."""
+    """Hashes of stored pictures: decoded on all cores, and cached across runs."""
 
     def __init__(self, archive: Path) -> None:
         self._archive = PictureArchive(archive)
@@ -200,7 +200,7 @@ class _Hashes:
         self._archive.close()
 
     def of(self, pictures: Iterable[Picture]) -> dict[str, bytes]:
-        """By the pictures' SHA-256; b"" for one that is near to nothing."""
+        """By the pictures' SHA-256; b"" for one without near-duplicates."""
         wanted = {picture.sha256: picture for picture in pictures}
         if len(self._at_hand) > _AT_HAND:
             self._at_hand.clear()

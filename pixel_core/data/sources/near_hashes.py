@@ -1,9 +1,9 @@
-"""Hashes within a Hamming distance of each other, joined: exact, and near linear in time.
+"""Joins hashes within a Hamming distance of each other: exact, and near linear in time.
 
 Cut the bits into ``distance + take`` parts: two hashes that differ in at most ``distance``
 bits are equal in at least ``take`` parts (the pigeonhole principle). So for each choice of
-``take`` parts the hashes are sorted by those bits alone, and only those that agree there
-are compared in full.
+``take`` parts, the hashes are sorted by those bits alone, and only those that agree there are
+compared in full.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-# A picture as 256 bits that stay nearly the same when it is encoded or sized anew.
+# A picture as 256 bits that hardly change when it is re-encoded or resized.
 #
 # The perceptual hash of ``imagehash`` (signs of the lowest 16 x 16 frequencies against their
 # median), of 256 bits: with the usual 64, different pages of text are as near to each other
 # as a page is to its own cropped copy.
 
 
-#: Raised when pictures get other hashes than before: remembered ones are then void.
+#: Raised when pictures get other hashes than before: cached ones are then void.
 VERSION = 2
 
 SIDE = 16  #: frequencies a side
 BYTES = SIDE * SIDE // 8
 
-#: Standard deviation, in grey levels of 255, of a picture that has nothing to be known by:
-#: blank pages and black frames, whose hash would be that of their noise.
+#: Standard deviation, in grey levels of 255, below which a picture has no features: blank
+#: pages and black frames, whose hash would be that of their noise.
 _FLAT = 1.0
 
 
 def picture_hash(image: Image.Image) -> bytes | None:
-    """The hash, 32 bytes; None for a picture of one even colour.
+    """The hash, 32 bytes; None for a picture of one uniform colour.
 
-    ``image``: RGB, upright. Sizes, encodings, brightness and contrast hardly change it; a
-    mirrored or turned picture, or one cropped by more than a hundredth a side, has another.
+    ``image``: RGB, upright. Size, encoding, brightness and contrast hardly change the hash; a
+    mirrored or rotated picture, or one cropped by over a hundredth per side, gets another.
     """
     import imagehash
     import numpy as np
 
     # Shrunk in two steps, a box filter first: seven times as fast on two megapixels, and as
-    # good at telling copies from others.
+    # good at recognising copies.
     small = image.convert("L").resize(
         (4 * SIDE, 4 * SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0
     )
@@ -57,12 +57,12 @@ def picture_hash(image: Image.Image) -> bytes | None:
 Words = NDArray[np.uint64]
 Indices = NDArray[np.int64]
 
-#: Buckets up to this size are compared pair by pair, all of them at once.
+#: Buckets up to this size are compared pairwise, all of them at once.
 _SMALL = 32
 #: Pairs compared at a time: about 100 bytes each.
 _PAIRS = 500_000
 
-#: Odd numbers without pattern, one a word: binary digits of the golden ratio and kin.
+#: Odd numbers without pattern, one per word: binary digits of the golden ratio and kin.
 _MIXERS = np.array(
     [0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93],
     dtype=np.uint64,
@@ -70,7 +70,7 @@ _MIXERS = np.array(
 
 
 class Components:
-    """Connected parts of a growing graph; ``labels`` names each by its smallest node."""
+    """Connected components of a growing graph; ``labels`` names each by its smallest node."""
 
     def __init__(self, count: int) -> None:
         self.labels: Indices = np.arange(count, dtype=np.int64)
@@ -97,9 +97,9 @@ class Components:
 
 
 def near_components(words: Words, distance: int, report: Callable[[int, int], None]) -> Indices:
-    """A label for each of the different hashes ``words`` (count, words of 64 bits): equal
-    where a chain of hashes leads from one to the other, each within ``distance`` bits of
-    the next. ``report`` hears the passes done and their total."""
+    """A label for each distinct hash in ``words`` (count, words of 64 bits). Labels are equal
+    if a chain of hashes connects two, each step within ``distance`` bits. ``report`` is
+    called with the passes done and their total."""
     count, width = words.shape
     found = Components(count)
     if count < 2 or distance == 0:
@@ -115,8 +115,8 @@ def near_components(words: Words, distance: int, report: Callable[[int, int], No
 
 
 def _best_take(count: int, bits: int, distance: int) -> int:
-    """More parts taken: more passes, each with fewer chance pairs. The cheapest, by rates
-    measured once: 60 ns to sort an entry, 60 ns to compare a pair."""
+    """The cheapest ``take``. More parts mean more passes, each with fewer chance pairs.
+    Measured once: 60 ns to sort an entry, 60 ns to compare a pair."""
 
     def cost(take: int) -> float:
         chance = count * count / 2 / 2 ** (bits * take / (distance + take))
@@ -126,8 +126,8 @@ def _best_take(count: int, bits: int, distance: int) -> int:
 
 
 def _parts(bits: int, count: int) -> list[Words]:
-    """Masks over the words. Every ``count``-th bit is a part's, so that neighbours, which
-    depend on one another, do not stand together."""
+    """Masks over the words. A part takes every ``count``-th bit, because neighbouring bits
+    depend on one another."""
     parts = []
     for part in range(count):
         own = np.zeros(bits, dtype=np.uint8)
@@ -137,7 +137,7 @@ def _parts(bits: int, count: int) -> list[Words]:
 
 
 def _join_agreeing(words: Words, mask: Words, distance: int, found: Components) -> None:
-    """One pass: compare what agrees in the masked bits."""
+    """One pass: compare the hashes that agree in the masked bits."""
     count = len(words)
     index_bits = np.uint64(count.bit_length())
     mixed = np.zeros(count, dtype=np.uint64)
@@ -146,7 +146,7 @@ def _join_agreeing(words: Words, mask: Words, distance: int, found: Components) 
     mixed ^= mixed >> np.uint64(32)
     mixed *= _MIXERS[0]
     # A code in the high bits, the index in the low ones: sorted as plain numbers. Codes of
-    # different bits may coincide; the full comparison tells them apart.
+    # different bits may collide; the full comparison separates them.
     packed = mixed >> index_bits << index_bits | np.arange(count, dtype=np.uint64)
     packed.sort()
     codes = packed >> index_bits
@@ -172,7 +172,7 @@ def _join_agreeing(words: Words, mask: Words, distance: int, found: Components) 
 
 
 def _bucket_sizes(codes: Words) -> Indices:
-    """For each place the size of its run of equal codes."""
+    """For each position the length of its run of equal codes."""
     begins = np.flatnonzero(np.diff(codes, prepend=codes[:1] + np.uint64(1)))
     lengths = np.diff(begins, append=len(codes))
     return np.repeat(lengths, lengths)
@@ -188,7 +188,7 @@ def _join_near(
 
 
 def _join_bucket(words: Words, members: Indices, distance: int, found: Components) -> None:
-    """A large bucket: look-alikes. Each found hash looks only for those not yet found."""
+    """A large bucket of look-alikes. Each found hash is compared only with those not found."""
     labels = found.labels[members]
     if (labels == labels[0]).all():
         return

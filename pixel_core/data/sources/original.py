@@ -1,6 +1,6 @@
-"""Records as Pixel Reasoner's authors published theirs, read as a manifest's fields.
+"""Converts records as Pixel Reasoner's authors published them to a manifest's fields.
 
-``pixel_reasoner_rl`` is also how their evaluation files are written.
+Their evaluation files are in the format ``pixel_reasoner_rl`` too.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from pixel_core.rewards.grading import extract_boxed
 # stand inside the question and stay there.
 
 
-#: Where the pictures are shown; they are shown before the question here.
+#: The position of the pictures; we show them before the question.
 _PLACEHOLDER = re.compile(r"<(?:image|video)>[ \t]*\n?")
 
 
 def rl_fields(place: str, row: dict[str, Any], problems: Problems) -> dict[str, Any] | None:
-    """A manifest's fields; what else the row has is left alone."""
+    """A manifest's fields; the row's other keys are ignored."""
     answers = listed_answers(row.get("answer"))
     fields: dict[str, Any] = {
         "question": without_placeholders(row.get("question")),
         "images": _listed(row.get("image")),
-        # What holds no answers is left for the record's own check.
+        # A value without answers is left for the record's own check.
         "answers": row.get("answer") if answers is None else answers,
         "is_video": row.get("is_video"),
     }
@@ -50,7 +50,7 @@ def rl_fields(place: str, row: dict[str, Any], problems: Problems) -> dict[str, 
 
 
 def without_placeholders(text: Any) -> Any:
-    """The question's text; anything but a text is left for the record's own check."""
+    """The question's text; any other type is left for the record's own check."""
     return _PLACEHOLDER.sub("", text).strip() if isinstance(text, str) else text
 
 
@@ -60,12 +60,12 @@ def _listed(value: Any) -> Any:
 
 # PixelReasoner-SFT-Data: trajectories as ``message_list``, read for their questions.
 #
-# The first user turn has the pictures, or a video's frames, and the question with the guide
-# lines after it; the last assistant turn has the answer in ``\boxed{}``. Several trajectories
-# on one question are one seed. (The trajectories themselves are imported elsewhere.)
+# The first user turn has the pictures, or a video's frames, and the question followed by
+# guidelines; the last assistant turn has the answer in ``\boxed{}``. Several trajectories
+# on one question make one seed. (The trajectories themselves are imported elsewhere.)
 
 
-#: What the original appends to a question begins with one of these and asks for a box.
+#: The original's appendix to a question begins with one of these and asks for a box.
 _APPENDED = ("Guidelines:", "Please reason step by step")
 _ASKS_FOR_BOX = "\\boxed"
 
@@ -73,7 +73,7 @@ _FORMAT = "check that this is a file of the format pixel_reasoner_sft"
 
 
 class _Part(BaseModel):
-    """A piece of a turn; other keys ("type") say nothing more."""
+    """A part of a turn; other keys ("type") are ignored."""
 
     model_config = ConfigDict(strict=True)
 
@@ -84,7 +84,7 @@ class _Part(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _decoded(cls, value: object) -> object:
-        """``datasets`` hands on pieces that differ in their keys as JSON texts."""
+        """``datasets`` returns parts with different keys as JSON texts."""
         if not isinstance(value, str):
             return value
         try:
@@ -144,7 +144,7 @@ def sft_fields(place: str, row: dict[str, Any], problems: Problems) -> dict[str,
 
 
 def question_of(text: str) -> str:
-    """The question of a first turn: without the guidelines after it."""
+    """The question of a first turn, without the guidelines after it."""
     box = text.rfind(_ASKS_FOR_BOX)
     begins = max((text.rfind(words, 0, box) for words in _APPENDED), default=-1)
     if box >= 0 and begins >= 0:
@@ -176,7 +176,7 @@ _READERS: dict[
 def converted(
     rows: Iterator[ManifestRow], format: RecordFormat, problems: Problems
 ) -> Iterator[ManifestRow]:
-    """The rows in a manifest's fields. A row that is not in the format has none."""
+    """The rows in a manifest's fields; ``fields`` is None for a row not in the format."""
     read = _READERS.get(format)
     if read is None:
         yield from rows
@@ -190,5 +190,5 @@ def converted(
 
 
 def has_repeats(format: RecordFormat) -> bool:
-    """Whether several records on one question are to be expected: trajectories."""
+    """Whether to expect several records on one question: trajectories."""
     return format == "pixel_reasoner_sft"

@@ -1,4 +1,4 @@
-"""Which contents came by already, of any number, in bounded memory."""
+"""Photos without questions as a source: read, deduplicated, and checked."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ from pixel_core.media.loading import FORMATS, SUFFIXES, load_picture
 from pixel_core.media.picture_files import MAX_FILE_BYTES
 from pixel_core.records import Provenance, Seed, Split
 
-# What is to be known of a photo before it becomes a seed.
+# The facts about a photo that decide whether it becomes a seed.
 
 
-#: Raised when what is remembered of a photo changes in meaning.
+#: Raised when the meaning of the cached facts changes.
 _VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoFacts:
     """``width`` and ``height`` are those of the upright picture. ``fault`` is "" for a
-    picture that can be used, and then says nothing of the rest."""
+    usable picture; otherwise the other fields mean nothing."""
 
     sha256: str = ""
     width: int = 0
     height: int = 0
-    #: The ending its content asks for, whatever its name says.
+    #: The suffix that fits the content, whatever the file's name.
     suffix: str = ""
     fault: str = ""
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file is meant as a picture, by its name: hidden files are not."""
+    """Whether a file is a picture by its name; hidden files are not."""
     return not is_hidden(name) and PurePosixPath(name).suffix.lower() in SUFFIXES
 
 
 class PhotoReader:
-    """Reads and fully decodes photos; what it found is remembered with the folder."""
+    """Reads and fully decodes photos; caches the facts with the folder."""
 
     def __init__(self, folder: Folder, max_pixels: int) -> None:
         self._folder = folder
@@ -63,11 +63,11 @@ class PhotoReader:
         self._kind = f"photo/{_VERSION}/{max_pixels}"
 
     def facts(self, file: FolderFile) -> PhotoFacts:
-        """From memory where the file was looked at before. Raises ``StorageError``."""
+        """Cached if the file was read before. Raises ``StorageError``."""
         return self._known(file) or self.load(file)[0]
 
     def load(self, file: FolderFile) -> tuple[PhotoFacts, bytes]:
-        """The facts and the file's bytes, which the facts hold for. Raises
+        """The facts and the bytes that they describe. Raises
         ``StorageError``."""
         if file.size > MAX_FILE_BYTES:
             return PhotoFacts(fault=f"has {file.size} bytes, over {MAX_FILE_BYTES}"), b""
@@ -100,7 +100,7 @@ def _decoded(data: bytes, name: str, max_pixels: int) -> PhotoFacts:
     return PhotoFacts(digest, image.width, image.height, suffix)
 
 
-#: Kilobytes of the table that are held; the rest is on disk.
+#: Kilobytes of the table kept in memory; the rest is on disk.
 _HELD = 32_768
 
 
@@ -123,17 +123,17 @@ class SeenDigests:
         self._database.close()
 
     def add(self, digest: str) -> bool:
-        """Whether the hexadecimal digest is new."""
+        """Add a hexadecimal digest; returns whether it is new."""
         done = self._database.execute(
             "INSERT OR IGNORE INTO seen VALUES (?)", (bytes.fromhex(digest),)
         )
         return done.rowcount == 1
 
 
-# High-resolution pictures that nobody has asked anything about yet, as SA-1B is.
+# High-resolution pictures without questions, such as SA-1B.
 #
-# An annotator writes the questions. What a photo becomes follows from its content alone: a
-# copy of the folder elsewhere makes the same seeds, byte by byte.
+# An annotator writes the questions. A photo's seed depends on its content alone: a copy of
+# the folder elsewhere makes the same seeds, byte for byte.
 
 
 SOURCE = "photos"
@@ -149,7 +149,7 @@ class PhotosSource:
     """Seeds without questions, all of them for training, ordered by the files' names."""
 
     def __init__(self, config: PhotosConfig) -> None:
-        """Raises ``DataError`` when ``config.path`` leads to no folder."""
+        """Raises ``DataError`` if ``config.path`` is not a folder."""
         self._config = config
         self._folder = Folder(config.path, setting="ingest.photos.path")
         self._reader = PhotoReader(self._folder, config.max_picture_pixels)
@@ -158,8 +158,8 @@ class PhotosSource:
     def fingerprint(self) -> dict[str, Any]:
         """The pictures' contents in the order of their names; other files do not count.
 
-        Every picture is decoded, but only once while it stays as it is. Raises
-        ``DataError`` with every picture that can't be used, or when none can.
+        Every picture is decoded once, and again only after a change. Raises ``DataError``
+        with every unusable picture, or if none is usable.
         """
         problems = Problems(f"the folder of photos {self._folder.url!r}")
         digest = hashlib.sha256()
@@ -177,7 +177,7 @@ class PhotosSource:
         return {"pictures": digest.hexdigest(), "records": count}
 
     def total(self) -> int:
-        """Picture files, those that will be left out included."""
+        """Picture files, including those that will be left out."""
         return sum(is_picture(name) for name, _ in self._folder.names())
 
     def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
@@ -199,11 +199,11 @@ class PhotosSource:
 
     def counts(self) -> dict[str, int]:
         """``too_small``, ``same_again`` (the content of an earlier file) and
-        ``other_files``; those that are 0 are left out."""
+        ``other_files``; zeros are left out."""
         return {name: count for name, count in sorted(self._left_out.items()) if count}
 
     def notes(self) -> list[str]:
-        """All that was left out, by kind; of hidden files alone nothing is said."""
+        """All omissions, by kind; hidden files alone are not mentioned."""
         small, again = self._left_out["too_small"], self._left_out["same_again"]
         told = []
         if small:
@@ -237,8 +237,8 @@ class PhotosSource:
         )
 
     def _fault(self, facts: PhotoFacts) -> str:
-        """Why the picture can't be used; "" for one that can, or that is left out anyway for
-        being small."""
+        """Why the picture can't be used; "" for one that can, or that is left out as too
+        small anyway."""
         if facts.fault or not self._is_large(facts):
             return facts.fault
         try:
@@ -264,8 +264,8 @@ class PhotosSource:
         )
 
     def _ahead(self, work: Callable[[FolderFile], T]) -> Iterator[tuple[FolderFile, T]]:
-        """Each picture file with what ``work`` makes of it, in order; a few at a time are
-        worked on in threads (reading and decoding release the interpreter)."""
+        """Each picture file with the result of ``work``, in order; threads work a few files
+        ahead (reading and decoding release the interpreter)."""
         threads = min(_THREADS, os.cpu_count() or 1)
         waiting: deque[tuple[FolderFile, Future[T]]] = deque()
         pool = ThreadPoolExecutor(threads, thread_name_prefix="photos")

@@ -1,4 +1,4 @@
-"""The files of a photos folder that are no photos, told by kind with what helps."""
+"""Describes the files of a photos folder that are not photos: by kind, with the remedy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from pixel_core.data.sources.folder import is_hidden
 from pixel_core.media.unread_pictures import HEIC
 
-#: Endings by kind, and the kind in words.
+#: Suffixes by kind, with the kind in words.
 _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
     (HEIC, frozenset([".heic", ".heif", ".hif", ".heics"])),
     (
@@ -32,7 +32,7 @@ _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
     ),
 )
 _OTHER, _HIDDEN = "", "hidden"
-#: Endings told by name of a kind that has many.
+#: The most suffixes listed for one kind.
 _MOST = 5
 
 
@@ -47,7 +47,7 @@ def told_of(names: Iterable[str]) -> str:
     for kind in sorted(kinds, key=order.index):
         endings = _endings(kinds[kind])
         told.append(endings if kind in (_OTHER, _HIDDEN) else f"{endings} ({kind})")
-    # A name may hold bytes that are no text, which no terminal and no log takes.
+    # A name may hold bytes that are not text, which no terminal and no log accepts.
     return "; ".join(told).encode("utf-8", "backslashreplace").decode()
 
 

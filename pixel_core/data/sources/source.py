@@ -1,4 +1,4 @@
-"""What every source of seeds offers to ``ingest``, and where each is."""
+"""The interface of every source of seeds to ``ingest``, and the registry of sources."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from pixel_core.config import IngestConfig, SourceName
 from pixel_core.records import Seed
 
-if TYPE_CHECKING:  # heavy, and a plan only asks for fingerprints
+if TYPE_CHECKING:  # heavy, and a plan only needs fingerprints
     from pixel_core.media.archive import PictureArchiveWriter
 
 
 @dataclass(frozen=True, slots=True)
 class FoundSeed:
-    """A seed as a source has it. ``fixed``: its split was stated, not drawn by its id, so
-    that it can't be moved to where a picture like its own already is."""
+    """A seed as found by a source. ``fixed``: its split was stated, not drawn by its id, so
+    it can't be moved to the split of a similar picture."""
 
     seed: Seed
     fixed: bool
 
 
 class SeedSource(Protocol):
-    """Opened from its config section; opening it checks what can be checked cheaply."""
+    """Created from its config section; the constructor runs the cheap checks."""
 
     def fingerprint(self) -> dict[str, Any]:
-        """What the content is, wherever it lies: JSON values for the artifact's key.
+        """Identifies the content, wherever it is: JSON values for the artifact's key.
 
         Raises ``DataError`` with every fault found.
         """
 
     def total(self) -> int:
-        """How many seeds there are at most, for the progress."""
+        """Upper bound of the number of seeds, for progress."""
 
     def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
-        """Yield the seeds in a fixed order, storing their pictures; holds none of them."""
+        """Yield the seeds in a fixed order, storing their pictures; keeps none of them."""
 
     def counts(self) -> dict[str, int]:
-        """After ``seeds``: what was left out and why, for the metrics ("too_small": 3)."""
+        """After ``seeds``: omissions by reason, for the metrics ("too_small": 3)."""
 
 
 @runtime_checkable
 class TellsMore(Protocol):
-    """A source that has more to say of what it left out than counts."""
+    """A source that reports more about its omissions than counts."""
 
     def notes(self) -> list[str]:
         """After ``seeds``: sentences for the person watching the run."""
 
 
-#: "module:class" of each; imported when it is in use, for some stand on heavy packages.
+#: "module:class" of each; imported on use, because some need heavy packages.
 _PLACES: dict[SourceName, str] = {
     "drawn": "pixel_core.data.sources.drawn:DrawnSource",
     "manifest": "pixel_core.data.sources.manifest.source:ManifestSource",
@@ -63,7 +63,7 @@ _PLACES: dict[SourceName, str] = {
 
 
 def open_source(name: SourceName, config: IngestConfig) -> SeedSource:
-    """The source of that name with its section's settings. Raises ``DataError`` when what
-    it reads is not there."""
+    """The source of that name with its section's settings. Raises ``DataError`` if its
+    input is missing."""
     module, _, kind = _PLACES[name].partition(":")
     return getattr(import_module(module), kind)(getattr(config, name))

@@ -1,7 +1,7 @@
-"""Which split a record belongs to: as it says, or with the pictures it shares, or by its id.
+"""Assigns a record to a split: as stated, or with the pictures it shares, or by its id.
 
-A million records are settled in some tens of bytes each: what they share is found by sorting
-numbers, and their ids and places wait in a file until an error or a tie needs them.
+A million records take some tens of bytes each: shared pictures are found by sorting numbers,
+and ids and places wait in a file until an error or a tie needs them.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _UNNAMED = len(SPLITS)
 
 @dataclass(frozen=True, slots=True)
 class ConflictingPair:
-    """Two records (by their order) that can't both stand."""
+    """Two records (by their order) that exclude each other."""
 
     first: int
     second: int
 
 
 def by_hash(id: str, shares: SplitShares) -> Split:
-    """The split an id falls into, uniform over ids."""
+    """The split for an id, uniform over ids."""
     digest = hashlib.sha256(f"split/{id}".encode()).digest()
     point = int.from_bytes(digest[:8], "big") / 2**64
     if point < shares.test:
@@ -47,9 +47,9 @@ def by_hash(id: str, shares: SplitShares) -> Split:
 
 
 class SplitBook:
-    """Hears of the records one by one, then tells doubles, conflicts and splits.
+    """Collects records one by one, then reports duplicates, conflicts and splits.
 
-    Use as a context manager: ids and places lie in a temporary file.
+    Use as a context manager: ids and places are in a temporary file.
     """
 
     def __init__(self, shares: SplitShares) -> None:
@@ -80,8 +80,8 @@ class SplitBook:
         self._ends.append(self._ends[-1] + len(name))
         self._named.append(_UNNAMED if split is None else SPLITS.index(split))
         for picture in pictures:
-            # Eight bytes: that two pictures of a million share them is one chance in 10^7,
-            # and would merely keep them in one split.
+            # Eight bytes: a collision among a million pictures has a chance of one in 10^7,
+            # and would merely keep two of them in one split.
             self._pictures.append(_short(bytes.fromhex(picture)))
             self._users.append(index)
 
@@ -96,7 +96,7 @@ class SplitBook:
         return None if number == _UNNAMED else SPLITS[number]
 
     def doubles(self) -> Iterator[ConflictingPair]:
-        """Each record whose id an earlier one has, with the first that has it, in order."""
+        """Each record with a duplicate id, paired with the first that has the id, in order."""
         import numpy as np
 
         hashes = np.frombuffer(self._hashes, np.uint64)
@@ -111,13 +111,13 @@ class SplitBook:
         yield from sorted(found, key=lambda pair: pair.second)
 
     def settle(self) -> tuple[bytearray, list[ConflictingPair]]:
-        """A number into ``SPLITS`` for each record, and those that share pictures but name
-        different splits.
+        """An index into ``SPLITS`` for each record, and the pairs that share pictures but
+        state different splits.
 
-        Records that share a picture, directly or through others, stand together: a picture
-        seen in training must not be asked about in the test. A group goes where its records
-        say, else where the hash of its smallest id falls, so that adding unrelated records
-        moves nobody.
+        Records that share a picture, directly or through others, form a group: a picture seen
+        in training must not be tested on. A group goes to the split its records state, else
+        to the one given by the hash of its smallest id, so that adding unrelated records moves
+        no group.
         """
         splits = bytearray(len(self))
         conflicts: list[ConflictingPair] = []
@@ -183,8 +183,8 @@ def _short(digest: bytes) -> int:
 
 
 def settle(book: SplitBook, problems: Problems, shared: str) -> bytearray:
-    """A number into ``SPLITS`` for each record; ids and splits that can't stand together are
-    noted. ``shared`` is what records of one split may share ("page", "video")."""
+    """An index into ``SPLITS`` for each record; id and split conflicts are reported.
+    ``shared`` is what records of one split may share ("page", "video")."""
     for pair in book.doubles():
         problems.add(
             book.place(pair.second),

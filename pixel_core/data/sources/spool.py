@@ -1,7 +1,7 @@
 """The seeds of all sources on disk, on their way to ``seeds.jsonl``.
 
-Their splits are settled only when all are known. In memory stay, for each, two bytes and
-eight of its id's digest.
+Splits can be settled only when all seeds are known. Memory per seed: two bytes, and eight for
+its id's digest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SPLITS = tuple(Split)
 
 
 class Spool:
-    """Written once, then read any number of times in the same order. The file is removed
+    """Written once, then readable any number of times in the same order. The file is removed
     at the end of the ``with`` block."""
 
     def __init__(self, path: Path) -> None:
@@ -29,7 +29,7 @@ class Spool:
         self.fixed = bytearray()
         self._splits = bytearray()
         self._ids = array("Q")
-        #: Where each source's seeds begin.
+        #: The first key of each source's seeds.
         self._begins: list[tuple[SourceName, int]] = []
         self._out = path.open("w", encoding="utf-8")
 
@@ -63,7 +63,7 @@ class Spool:
         return next(name for name, start in reversed(self._begins) if start <= key)
 
     def lines(self) -> Iterator[str]:
-        """The seeds as they stand in ``seeds.jsonl``."""
+        """The seeds as lines of ``seeds.jsonl``."""
         self._out.flush()
         with self.path.open(encoding="utf-8") as lines:
             yield from lines
@@ -72,10 +72,10 @@ class Spool:
         return map(Seed.model_validate_json, self.lines())
 
     def new_ids(self) -> dict[int, str]:
-        """For seeds whose id an earlier source has: theirs with the source's name before it.
+        """New ids for seeds whose id an earlier source has: prefixed by the source's name.
 
-        Raises ``DataError`` when a source has an id twice, an imported seed's id is taken, or
-        that name is taken as well.
+        Raises ``DataError`` if a source has an id twice, an imported seed's id is taken, or the
+        prefixed id is taken too.
         """
         suspects = self._suspects()
         if not suspects:
@@ -90,7 +90,7 @@ class Spool:
             if first == key:
                 continue
             name = f"{self.source(key)}-{seed.id}"
-            # Imported trajectories name their seeds: those keep their ids.
+            # Imported trajectories refer to their seeds by id: those keep their ids.
             kept = self.source(key) in (self.source(first), "imported")
             if kept or _digest(name) in self._ids or name in renamed.values():
                 clashes.append(seed.id)
@@ -105,7 +105,7 @@ class Spool:
         return renamed
 
     def _suspects(self) -> set[int]:
-        """Keys whose id's digest is not the only one of its kind."""
+        """Keys whose id digest is not unique."""
         import numpy as np
 
         digests = np.frombuffer(self._ids, np.uint64)

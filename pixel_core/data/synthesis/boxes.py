@@ -1,8 +1,8 @@
-"""Boxes for trajectories, in the units a model writes: right, wrong, and far too large.
+"""Boxes for trajectories in the model's units: right, wrong, and far too large.
 
 All arithmetic is exact. A box is an interval of whole *ticks* on each axis: pixels of the
-picture as shown, or thousandths of its sides. What a tick interval cuts out of the picture
-follows ``vision.operations.zoom``: scaled, padded, rounded outward, clamped.
+picture as shown, or thousandths of its sides. The region that a tick interval crops follows
+``vision.operations.zoom``: scaled, padded, rounded outward, clamped.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from pixel_core.config import DialogueConfig
 from pixel_core.media.budget import MAX_ASPECT_RATIO, fit
 from pixel_core.records import Box
 
-#: Steps of a normalised coordinate: three decimals, as a model writes them.
+#: Steps of a normalised coordinate: a model writes three decimals.
 THOUSANDTHS = 1000
 
-#: Longer side over the shorter: half of what the operation allows, as rounding adds to it.
+#: Limit of the aspect ratio: half of what the operation allows, because rounding adds to it.
 _LONGEST = MAX_ASPECT_RATIO / 2
 
-#: Sizes at which a wrong box is tried, as shares of the right one's sides; then the least.
+#: Sizes tried for a wrong box, as shares of the right one's sides; then the least size.
 _SHRINKING = (1.0, 0.75, 0.5)
 
 
-#: Draws of a too-large box's place.
+#: Draws of a too-large box's position.
 _ATTEMPTS = 8
 
 
@@ -70,13 +70,13 @@ class Axis:
         return min(self.ticks, -(-self.least * self.ticks // self.source))
 
     def cover(self, start: int, stop: int) -> TickRange:
-        """The smallest tick interval that holds pixels ``start`` to ``stop``."""
+        """The smallest tick interval that contains pixels ``start`` to ``stop``."""
         return TickRange(
             start * self.ticks // self.source, -(-stop * self.ticks // self.source)
         )
 
     def executed(self, interval: TickRange, *, padded: bool = True) -> tuple[int, int]:
-        """The pixels that a tick interval cuts out."""
+        """The pixels that a tick interval crops."""
         above, below = self.padding.as_integer_ratio() if padded else (0, 1)
         scale = self.ticks * below
         start = (interval.low * below - above * self.ticks) * self.source // scale
@@ -86,8 +86,8 @@ class Axis:
     def clear_of(self, start: int, stop: int, length: int) -> tuple[int, int]:
         """Where an interval of ``length`` ticks misses pixels ``start`` to ``stop``.
 
-        Returns (before, after): it misses when its low tick is at most ``before`` or at
-        least ``after``, padding included.
+        Returns (before, after): it misses if its low tick is at most ``before`` or at least
+        ``after``, padding included.
         """
         before = math.floor(
             Fraction(start * self.ticks, self.source) - self.padding * self.ticks
@@ -96,17 +96,17 @@ class Axis:
         return before - length, after
 
     def around(self, start: int, stop: int, margin: float, least: int) -> TickRange:
-        """Pixels with a margin on both sides, at least ``least`` wide where there is room."""
+        """Pixels with a margin on both sides, at least ``least`` wide if there is room."""
         extra = max(math.ceil(margin * (stop - start)), -(-(least - (stop - start)) // 2), 0)
         low, high = max(0, start - extra), min(self.source, stop + extra)
-        if high - low < least:  # an edge cut it: take the rest from the other side
+        if high - low < least:  # cut by an edge: extend the other side
             low, high = max(0, high - least), min(self.source, low + least)
         return self.cover(low, high)
 
 
 @dataclass(frozen=True)
 class Plane:
-    """A picture as a place for boxes."""
+    """A picture as a coordinate system for boxes."""
 
     x: Axis
     y: Axis
@@ -130,7 +130,7 @@ class Plane:
         )
 
     def written(self, box: TickBox) -> tuple[float, float, float, float]:
-        """The coordinates of a call: integers of the shown picture, or parts of it."""
+        """The coordinates of a call: integers of the shown picture, or fractions of it."""
         ticks = (box.x.low, box.y.low, box.x.high, box.y.high)
         if not self.normalized:
             return ticks
@@ -138,13 +138,13 @@ class Plane:
         return x1, y1, x2, y2
 
     def executed(self, box: TickBox, *, padded: bool = True) -> Box:
-        """The region of the picture that a call with this box cuts out."""
+        """The region of the picture that a call with this box crops."""
         x1, x2 = self.x.executed(box.x, padded=padded)
         y1, y2 = self.y.executed(box.y, padded=padded)
         return Box(x1=x1, y1=y1, x2=x2, y2=y2)
 
     def accepts(self, box: TickBox) -> bool:
-        """Whether the zoom operation would carry this box out."""
+        """Whether the zoom operation would execute this box."""
         x1, x2 = self.x.executed(box.x)
         y1, y2 = self.y.executed(box.y)
         short, long = sorted((x2 - x1, y2 - y1))
@@ -154,7 +154,7 @@ class Plane:
 def right_box(plane: Plane, cue: Box, margin: float) -> TickBox | None:
     """The cue with a margin (a share of its sides); None if it can't be zoomed into.
 
-    Widened where the operation would refuse it: below the least side, or a thin strip.
+    Widened if the operation would refuse it: below the least side, or a thin strip.
     """
     longest = max(cue.x2 - cue.x1, cue.y2 - cue.y1) * (1 + 2 * margin)
     least = max(plane.min_side + 1, math.ceil(longest / _LONGEST))
@@ -168,8 +168,8 @@ def right_box(plane: Plane, cue: Box, margin: float) -> TickBox | None:
 def wrong_box(plane: Plane, cue: Box, like: TickBox, rng: random.Random) -> TickBox | None:
     """A box about the size of ``like`` whose crop, padding included, misses the cue.
 
-    Uniform over all places where it does; smaller where the full size has no place. None
-    when there is no such place at all.
+    Uniform over all such positions; smaller if the full size has none. None if there is no
+    such position at all.
     """
     grown = rng.uniform(0.8, 1.25)
     for scale in (*_SHRINKING, 0.0):
@@ -186,14 +186,14 @@ def too_large_box(
 ) -> TickBox | None:
     """A box around ``right`` that covers at least ``times`` the cue's area.
 
-    None when the picture is too small for one, or when its crop would show no more than
-    the right one's.
+    None if the picture is too small for one, or if its crop would show no more than the
+    right one's.
     """
     grown = math.sqrt(times) * rng.uniform(1.0, 1.4)
     needed = times * cue.area
     width = min(plane.x.ticks, math.ceil(right.x.length * grown))
     height = min(plane.y.ticks, math.ceil(right.y.length * grown))
-    # An axis that met the picture's edge leaves its share to the other.
+    # An axis that reached the picture's edge leaves its share to the other.
     width = max(width, _ticks_for(plane.x, needed / _pixels(plane.y, height)))
     height = max(height, _ticks_for(plane.y, needed / _pixels(plane.x, width)))
     for _ in range(_ATTEMPTS):
@@ -202,7 +202,7 @@ def too_large_box(
         )
         if plane.executed(box, padded=False).area < needed or not plane.accepts(box):
             continue
-        # Beside the picture's edge all growth may fall where padding reaches anyway.
+        # At the picture's edge all growth may lie within the padding.
         if plane.executed(box).area > plane.executed(right).area:
             return box
     return None
@@ -215,10 +215,10 @@ def _length(axis: Axis, wanted: float) -> int:
 def _missing(
     plane: Plane, cue: Box, width: int, height: int, rng: random.Random
 ) -> TickBox | None:
-    """A uniform draw from all places of a ``width`` x ``height`` box that miss the cue.
+    """A uniform draw from all positions of a ``width`` x ``height`` box that miss the cue.
 
-    It misses when it misses on either axis, so the places are counted as columns that
-    miss (any row), then columns that don't (rows that miss).
+    It misses if it misses on either axis, so the positions are counted as columns that miss
+    (any row), then columns that don't (rows that miss).
     """
     missing_x, hitting_x = _places(plane.x, cue.x1, cue.x2, width)
     missing_y, hitting_y = _places(plane.y, cue.y1, cue.y2, height)

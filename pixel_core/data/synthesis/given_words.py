@@ -1,7 +1,7 @@
-"""Which of the words that came with an annotation may stand in its trajectory.
+"""Filters the text that came with an annotation for use in its trajectory.
 
-They are untrusted: a text with a call or a boxed answer in it would end or change its turn.
-And before the closer look nothing may state what only that shows.
+It is untrusted: a text with a call or a boxed answer in it would end or change its turn. And
+text before the closer look must not state what only the look shows.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from pixel_core.records import Annotation, Query, Seed
 from pixel_core.rewards.grading import extract_boxed, grade
 from pixel_core.rollout.tool_calls import CLOSE, OPEN
 
-#: Characters of a text; an analysis is a few sentences.
+#: Characters of a text; an analysis has a few sentences.
 MAX_TEXT = 2000
 
 _BOXED = r"\boxed"
 
 
 class Replaced(StrEnum):
-    """Words that the templates' own took the place of; counted in the metrics."""
+    """Why the template's own words replaced a text; counted in the metrics."""
 
-    #: It stated the answer before the closer look: the look would have been for show.
+    #: It stated the answer before the closer look, which would then be for show.
     LEAKY_WHOLE_VIEW = "leaky_whole_view"
     LEAKY_SUBJECT = "leaky_subject"
-    #: The template's own words happened to be the answer's, so others were drawn.
+    #: The template's own words happened to match the answer, so others were drawn.
     LEAKY_BRIDGE = "leaky_bridge"
-    #: The same in every draw: the turn is its call alone.
+    #: They matched in every draw: the turn is its call alone.
     WORDLESS = "wordless"
     #: It held a call or a boxed answer, or was over ``MAX_TEXT`` characters.
     UNUSABLE = "unusable"
@@ -37,14 +37,14 @@ class Replaced(StrEnum):
 
 @dataclass(frozen=True)
 class GivenWords:
-    """``values`` for the templates, and what was not taken."""
+    """``values`` for the templates, and the rejected texts."""
 
     values: Mapping[str, str]
     replaced: tuple[Replaced, ...]
 
 
 def given_words(annotation: Annotation, nameless: str) -> GivenWords:
-    """The annotation's words as values for the templates, those that are usable."""
+    """The annotation's usable texts as values for the templates."""
     seed, replaced = annotation.seed, list[Replaced]()
     found = {
         "whole": _sentence(annotation.whole_view),
@@ -67,9 +67,9 @@ def given_words(annotation: Annotation, nameless: str) -> GivenWords:
 def without_leaks(
     values: dict[str, str], nameless: str, secrets: Sequence[str]
 ) -> list[Replaced]:
-    """Take the words that tell one of ``secrets`` out of ``values``; return which they were.
+    """Remove the texts that leak one of ``secrets`` from ``values``; return their names.
 
-    Asked only about a turn that told one, since most tell none.
+    Called only for a turn that leaked one, since most leak none.
     """
     replaced = []
     if leaks(values.get("whole", ""), secrets):
@@ -82,8 +82,8 @@ def without_leaks(
 
 
 def spoken_answers(seed: Seed) -> tuple[str, ...]:
-    """Every form in which the answer could be given away: as it stands, and of a choice
-    also its letter or its text."""
+    """Every form that could give the answer away: the answer itself and, for a choice, also
+    its letter or its text."""
     if not seed.choices:
         return seed.answers
     spoken = list(seed.answers)
@@ -95,7 +95,7 @@ def spoken_answers(seed: Seed) -> tuple[str, ...]:
 
 
 def answerable(seed: Seed) -> bool:
-    """Whether the answer, boxed, would be read and graded as right."""
+    """Whether the boxed answer would be parsed and graded as right."""
     answer = seed.answers[0]
     if OPEN in answer or CLOSE in answer:
         return False
@@ -111,6 +111,6 @@ def _usable(text: str) -> bool:
 
 
 def _sentence(text: str) -> str:
-    """On one line, and ended like a sentence."""
+    """The text on one line, ending like a sentence."""
     text = " ".join(text.split())
     return text + "." if text[-1:].isalnum() else text

@@ -7,7 +7,7 @@ import random
 from pixel_core.config import DialogueConfig, KindShares, VideoKindShares
 from pixel_core.records import TrajectoryKind
 
-#: Operations a trajectory of each kind makes; all but the last of them are wrong.
+#: Operations of each kind's trajectories; all but the last are wrong.
 OPERATIONS = {
     TrajectoryKind.DIRECT: 0,
     TrajectoryKind.SINGLE_PASS: 1,
@@ -17,8 +17,8 @@ OPERATIONS = {
     TrajectoryKind.RESELECT: 2,
 }
 
-#: What is made instead when a kind can't be: the picture has no room for its wrong boxes,
-#: the video no other frames, or the dialogue allows too few operations.
+#: The fallback of a kind that is impossible: the picture has no room for its wrong boxes,
+#: the video has no other frames, or the dialogue allows too few operations.
 INSTEAD = {
     TrajectoryKind.RECROP_TWICE: TrajectoryKind.RECROP_ONCE,
     TrajectoryKind.RECROP_ONCE: TrajectoryKind.SINGLE_PASS,
@@ -40,5 +40,5 @@ class KindPicker:
 
 
 def allowed(kind: TrajectoryKind, dialogue: DialogueConfig) -> bool:
-    """Whether an episode may make the kind's operations."""
+    """Whether the dialogue allows the kind's operations."""
     return OPERATIONS[kind] <= dialogue.max_operations

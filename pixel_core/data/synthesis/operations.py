@@ -17,16 +17,16 @@ from pixel_core.errors import DataError
 from pixel_core.records import Cue, FrameCue, Seed, TrajectoryKind
 from pixel_core.rollout.tool_calls import Call, SelectCall, ZoomCall
 
-# Frames for video trajectories: those that hold the evidence, and those that do not.
+# Frames for video trajectories: with the evidence, and without it.
 
 
-#: Wrong frames keep this far from the cue's, where the video has such frames: the frame
-#: next to an event often shows it still.
+#: Distance of wrong frames from the cue's, where the video is long enough: the frame next
+#: to an event often still shows it.
 APART = 2
 
 
 def right_frames(cue: FrameCue, most: int) -> tuple[int, ...]:
-    """The cue's frames, 0-based; at most ``most``, then evenly chosen, first and last kept."""
+    """The cue's frames, 0-based; if over ``most``, evenly chosen, first and last kept."""
     frames = cue.frames
     if len(frames) <= most:
         return frames
@@ -39,8 +39,8 @@ def right_frames(cue: FrameCue, most: int) -> tuple[int, ...]:
 def wrong_frames(cue: FrameCue, total: int, most: int, rng: random.Random) -> tuple[int, ...]:
     """Up to ``most`` of a video's ``total`` frames, none of them the cue's; () if all are.
 
-    A run of neighbours, as a model that looks at the wrong moment would choose; ``APART``
-    from every frame of the cue if there are such frames, beside it if there are none.
+    Neighbouring frames, as a model looking at the wrong moment would choose; ``APART`` from
+    every frame of the cue if there are such frames, else beside it.
     """
     if most < 1:
         return ()
@@ -61,9 +61,9 @@ _WRONG_BOXES = {TrajectoryKind.RECROP_ONCE: 1, TrajectoryKind.RECROP_TWICE: 2}
 
 @dataclass(frozen=True)
 class Operation:
-    """A call, and the words that point to it: the box's corner as shown, or the first frame.
+    """A call, and words that point to it: the box's corner as shown, or the first frame.
 
-    They begin with a space, so that templates may point before they act.
+    The words begin with a space, so that templates may point before the call.
     """
 
     call: Call
@@ -82,7 +82,7 @@ class ZoomPlanner:
     def plan(
         self, kind: TrajectoryKind, seed: Seed, cue: Cue, rng: random.Random
     ) -> list[Operation] | None:
-        """``DataError`` for a cue in a picture that the seed has not."""
+        """``DataError`` for a cue in a picture that the seed does not have."""
         plane = self._plane_of(seed, cue)
         room = self._dialogue.max_pictures - len(seed.pictures)
         right = right_box(plane, cue.box, self._settings.margin)
@@ -106,7 +106,7 @@ class ZoomPlanner:
         return [self._operation(plane, box, cue) for box in (*boxes, right)]
 
     def pointing(self, seed: Seed, cue: Cue) -> str:
-        """Where the right box would be, in words; "" where it can't be zoomed into."""
+        """The position of the right box in words; "" if it can't be zoomed into."""
         plane = self._plane_of(seed, cue)
         right = right_box(plane, cue.box, self._settings.margin)
         return self._operation(plane, right, cue).at if right else ""
@@ -142,20 +142,20 @@ class FramePlanner:
     def plan(
         self, kind: TrajectoryKind, seed: Seed, cue: FrameCue, rng: random.Random
     ) -> list[Operation] | None:
-        """``DataError`` for a cue whose frames the video has not."""
+        """``DataError`` for a cue with frames that the video does not have."""
         right = self._right(seed, cue)
         if not right:
             return None
         if kind is TrajectoryKind.SINGLE_PASS:
             return [_operation(right)]
-        # In an episode every selected frame is a picture; the video itself is one.
+        # In an episode every selected frame is a picture; the video itself is one too.
         room = self._dialogue.max_pictures - 1 - len(right)
         most = min(len(right), room)
         wrong = wrong_frames(cue, len(seed.pictures), most, rng)
         return [_operation(wrong), _operation(right)] if wrong else None
 
     def pointing(self, seed: Seed, cue: FrameCue) -> str:
-        """Where the evidence is, in words; "" where frames can't be selected."""
+        """The position of the evidence in words; "" if frames can't be selected."""
         right = self._right(seed, cue)
         return _operation(right).at if right else ""
 
@@ -171,6 +171,6 @@ class FramePlanner:
 
 
 def _operation(frames: tuple[int, ...]) -> Operation:
-    """Calls count frames from 1."""
+    """Build a call from 0-based frames; calls count from 1."""
     numbers = tuple(frame + 1 for frame in frames)
     return Operation(SelectCall(numbers), f" {numbers[0]}")

@@ -19,14 +19,14 @@ from pixel_core.jsonl import RecordIndex
 from pixel_core.records import Annotation, Split, Trajectory, read_jsonl, write_jsonl
 from pixel_core.workflow.stage import StageContext
 
-# Trajectories that came with imported questions: they are taken as they are.
+# Trajectories that came with imported questions are used unchanged.
 
 
 _TRAJECTORIES = "trajectories.jsonl"
 
 
 def fingerprint(config: PipelineConfig) -> dict[str, Any]:
-    """The digest of the imported trajectories, where there are any."""
+    """The digest of the imported trajectories, if there are any."""
     path = _path(config)
     if path is None:
         return {}
@@ -35,7 +35,7 @@ def fingerprint(config: PipelineConfig) -> dict[str, Any]:
 
 
 def imported_trajectories(config: PipelineConfig) -> RecordIndex[Trajectory] | None:
-    """By their seed's id; None when no questions are imported."""
+    """By seed id; None if no questions are imported."""
     path = _path(config)
     return None if path is None else RecordIndex(path, Trajectory, lambda one: one.seed_id)
 
@@ -58,13 +58,13 @@ _REPORT_EVERY = 500
 
 
 def run(context: StageContext) -> dict[str, Any]:
-    """Write at most one trajectory for each train annotation, or take those that came with
+    """Write at most one trajectory for each train annotation, or use those that came with
     its question; return counts.
 
-    ``fallbacks``: trajectories of another kind than the drawn one, as "drawn->made".
-    ``turns``: those trained whole and those with a masked mistake. ``left_out``: seeds
-    without a trajectory. ``replaced``: words not used, those that gave the answer away
-    before the closer look among them. Raises ``DataError`` when nothing can be written.
+    ``fallbacks``: trajectories of another kind than drawn, as "drawn->made". ``turns``: those
+    fully trained and those with a masked mistake. ``left_out``: seeds without a trajectory.
+    ``replaced``: rejected texts, including those that gave the answer away before the closer
+    look. Raises ``DataError`` if nothing can be written.
     """
     writer = TrajectoryWriter(context.config)
     imported = imported_trajectories(context.config)
@@ -149,6 +149,6 @@ def _refuse_nothing(counts: _Counts) -> None:
 
 
 def _lines(path: Path) -> int:
-    """How many, for the progress; a fraction of a second for a million."""
+    """The number of lines, for progress; a million take a fraction of a second."""
     with path.open("rb") as lines:
         return sum(1 for _ in lines)

@@ -1,8 +1,8 @@
 """One trajectory from one annotated seed: calls planned, turns written.
 
 Source: Pixel Reasoner (arXiv 2505.15966), section 4.1. A view of the whole, a bridge, the
-operation on the cue, a local view, the answer; before the right operation there may be wrong
-ones, with the words that recover from them. Wrong operations are shown, not trained.
+operation on the cue, a local view, the answer. Wrong operations may precede the right one,
+with words that recover from them; they are shown, not trained.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from pixel_core.records import (
 )
 from pixel_core.rollout.tool_calls import format_call
 
-#: Draws of a bridge that does not happen to be worded like the answer.
+#: Draws of a bridge whose wording does not happen to match the answer.
 _ATTEMPTS = 8
 
 
 class LeftOut(StrEnum):
-    """Why a seed has no trajectory; counted in the metrics."""
+    """Reasons for a seed without a trajectory; counted in the metrics."""
 
     UNASKED = "unasked"  #: nobody wrote a question on it
-    UNANSWERABLE = "unanswerable"  #: its answer, boxed, would not be graded as right
-    EASY = "easy"  #: it can be answered without looking closer, and the settings say drop
+    UNANSWERABLE = "unanswerable"  #: its boxed answer would not be graded as right
+    EASY = "easy"  #: answerable without a closer look, and the settings say drop
 
 
 @dataclass(frozen=True)
 class Written:
-    """``drawn``: the kind that was drawn, another one than was made if it was impossible.
-    ``replaced``: of the annotation's words and the templates', what was not used."""
+    """``drawn``: the drawn kind; differs from the one made if it was impossible.
+    ``replaced``: rejected texts of the annotation and of the templates."""
 
     trajectory: Trajectory
     drawn: TrajectoryKind
@@ -57,7 +57,7 @@ class Written:
 
 
 class TrajectoryWriter:
-    """Writes trajectories; the same one for a seed whatever else is in the dataset."""
+    """Writes trajectories; a seed's is the same whatever else is in the dataset."""
 
     def __init__(self, config: PipelineConfig) -> None:
         self._settings = config.synthesize
@@ -71,7 +71,7 @@ class TrajectoryWriter:
     def write(self, annotation: Annotation) -> Written | LeftOut:
         """Pick a kind, plan its calls (or fall back), and write the turns.
 
-        ``DataError`` for a cue that its pictures have not.
+        ``DataError`` for a cue that its pictures do not have.
         """
         seed = annotation.seed
         easy = annotation.look is SecondLook.EASY
@@ -157,7 +157,7 @@ class TrajectoryWriter:
         return [*turns, Turn(text=final.text)], replaced
 
     def _pointing(self, annotation: Annotation) -> str:
-        """Words that say where the cue is, for an answer without an operation."""
+        """Words for the cue's position, for an answer without an operation."""
         seed, cue = annotation.seed, annotation.cue
         if isinstance(cue, Cue):
             return self._zooms.pointing(seed, cue)

@@ -1,10 +1,10 @@
-"""The words of a trajectory's turns, composed from a style's phrases.
+"""Composes the text of a trajectory's turns from a style's phrases.
 
 A style is a TOML file in ``templates/``. Its tables ``picture`` and ``video`` hold the parts
-of a trajectory and the phrases they are made of; ``shared`` holds phrases of both. An entry
-is a list of which one is drawn; ``{name}`` in it stands for a value given (see ``Values``) or
-else for another entry. What is masked of a wrong turn is known by where its call was put
-while the text was made; a text is never searched.
+of a trajectory and their phrases; ``shared`` holds phrases for both. An entry is a list from
+which one is drawn; ``{name}`` in it stands for a given value (see ``VALUES``) or else for
+another entry. The masked part of a wrong turn is known from where its call was inserted
+during composition; a text is never searched.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ PARTS = {
     "video": ("first", "after_wrong", "final", "direct"),
 }
 
-#: What a template may ask for that its file does not hold: ``subject`` (``Subject`` begins a
-#: sentence), ``call``, ``at`` (words that point, such as a box's corner), ``answer`` and
-#: ``boxed``. ``whole`` and ``local``, an annotator's texts, stand in for the entries of
-#: these names.
+#: Placeholders that a template's file does not define: ``subject`` (``Subject`` begins a
+#: sentence), ``call``, ``at`` (pointing words, such as a box's corner), ``answer`` and
+#: ``boxed``. ``whole`` and ``local``, an annotator's texts, replace the entries of these
+#: names.
 VALUES = frozenset({"subject", "Subject", "call", "at", "answer", "boxed"})
 
-#: Coordinates and calls are no prose: a number in them gives nothing away.
+#: Coordinates and calls are not prose: a number in them leaks nothing.
 _NO_PROSE = frozenset({"call", "at"})
 
 _Piece = tuple[str, str]  # characters, then a name ("" for none)
@@ -39,24 +39,24 @@ _Phrase = tuple[_Piece, ...]
 
 @dataclass(frozen=True, slots=True)
 class Worded:
-    """A turn's text. ``call``: where the call stands in it. ``prose``: without the call and
-    the words that point."""
+    """A turn's text. ``call``: the span of the call in it. ``prose``: the text without the
+    call and the pointing words."""
 
     text: str
     call: Span | None
     prose: str
 
     def untrained(self, style: Style) -> tuple[Span, ...]:
-        """What is masked of it when its operation is a wrong one."""
+        """The masked spans if the turn's operation is a wrong one."""
         if style.untrained == "turn" or self.call is None:
             return ((0, len(self.text)),)
         return (self.call,)
 
 
 class Style:
-    """A style's phrases. ``untrained``: "call" where the words before a wrong call are
-    trained, "turn" where they already are the mistake. ``nameless``: what to call the cue's
-    subject when it has no name, by medium."""
+    """A style's phrases. ``untrained``: "call" if the words before a wrong call are trained,
+    "turn" if they already are the mistake. ``nameless``: what to call the cue's subject when
+    it has no name, by medium."""
 
     def __init__(self, name: str) -> None:
         folder = files("pixel_core.data.synthesis").joinpath("templates")
@@ -88,7 +88,7 @@ class Style:
         return Worded(text, call, prose)
 
     def _check(self, style: str) -> None:
-        """``ValueError`` for a name that nothing stands for: it may be drawn rarely."""
+        """``ValueError`` for an undefined name, which a rare draw might otherwise hide."""
         for medium, entries in self._media.items():
             asked = {
                 name for phrases in entries.values() for phrase in phrases for _, name in phrase

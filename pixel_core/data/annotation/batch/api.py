@@ -1,7 +1,7 @@
 """The Batch API over the ``openai`` client: upload, create, look up, fetch.
 
-Everything but creating can be done twice without harm, and the client retries it when a
-failure is transient. Creating costs money: it is tried once, and looked up after.
+Everything but creation is idempotent, so the client retries transient failures. Creation
+costs money: it is tried once, then looked up.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from pixel_core.errors import EndpointError
 from pixel_core.models.endpoint import failures
 from pixel_core.models.endpoint.endpoint import key_of
 
-#: Under this name a batch bears the id of our submission.
+#: The metadata key under which a batch carries our submission's id.
 MARK = "pixel_submission"
 
 #: How far the endpoint's clock may differ from ours, in seconds.
 _CLOCKS = 86_400
-#: What ids look like; they are told and noted.
+#: What ids look like; they are logged and noted.
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
-#: Errors of a file that are told.
+#: Errors of a file that are reported.
 _TOLD = 5
 
 T = TypeVar("T")
 
 
 class BatchUnreachable(EndpointError):
-    """A transient failure that outlasted the retries; what is under way goes on without us."""
+    """A transient failure that outlasted the retries; the batches continue without us."""
 
 
 class Uncreated(Exception):
-    """Nobody knows whether a batch was created: it must be looked up."""
+    """It is unknown whether a batch was created: look it up."""
 
 
 @dataclass(frozen=True)
 class BatchState:
-    """A batch as the endpoint describes it; numbers are 0 while it does not tell them."""
+    """A batch as the endpoint describes it; a number is 0 until the endpoint reports it."""
 
     id: str
     status: str
@@ -50,7 +50,7 @@ class BatchState:
     failed: int
     output_file: str
     error_file: str
-    #: Of a batch that failed validation: code, line and message of each error, a few.
+    #: If validation failed: code, line and message of the first errors.
     errors: tuple[str, ...]
     codes: frozenset[str]
 
@@ -60,7 +60,7 @@ class BatchState:
 
 
 class BatchApi:
-    """A connection to the configured endpoint. All of it raises ``EndpointError``."""
+    """A connection to the configured endpoint. Every method raises ``EndpointError``."""
 
     def __init__(self, config: OpenAIConfig) -> None:
         self._config = config
@@ -74,7 +74,7 @@ class BatchApi:
 
     @property
     def _client(self) -> Any:
-        """Opened when first needed: what is all on record takes no client and no key."""
+        """Opened on first use: a fully recorded run needs no client and no key."""
         if self._opened is None:
             import openai
 
@@ -101,7 +101,7 @@ class BatchApi:
     def create(self, file: str, submission: str) -> str:
         """Create a batch of an uploaded file; returns its id.
 
-        Raises ``Uncreated`` when no answer came: it may have been created all the same.
+        Raises ``Uncreated`` when no answer came: the batch may exist all the same.
         """
         import openai
 
@@ -115,7 +115,7 @@ class BatchApi:
             )
             return _id(batch)
         except openai.RateLimitError as error:
-            raise self._failure(error) from None  # it was turned away: nothing was created
+            raise self._failure(error) from None  # rejected: nothing was created
         except openai.APIError as error:
             if failures.is_transient(error):
                 raise Uncreated(str(self._failure(error))) from None
@@ -140,11 +140,11 @@ class BatchApi:
         return self._told(lambda: self._state(self._client.batches.retrieve(batch)))
 
     def fetch(self, file: str) -> bytes:
-        """A file's content: of an output, a few kilobytes a request."""
+        """A file's content; an output has a few kilobytes per request."""
         return self._redacted(self._told(lambda: self._client.files.content(file).content))
 
     def delete(self, file: str) -> bool:
-        """Delete a file; whether that went well matters little, so nothing is raised."""
+        """Delete a file; best effort, so it raises nothing."""
         try:
             return self._told(lambda: bool(self._client.files.delete(file).deleted))
         except EndpointError:
@@ -159,7 +159,7 @@ class BatchApi:
             # Not chained: the client's error may quote headers or the key.
             raise self._failure(error) from None
         except (ValueError, AttributeError, TypeError) as error:
-            # Not JSON, or JSON of another form, which the client takes for what was wanted.
+            # Not JSON, or JSON of another shape that the client accepts.
             raise self._garbled(error) from None
 
     def _garbled(self, error: Exception) -> BatchUnreachable:
@@ -208,7 +208,7 @@ class BatchApi:
 
 
 def _id(created: Any) -> str:
-    """The id of what was made. ``ValueError`` for a response that has none."""
+    """The id of the created object. ``ValueError`` for a response without one."""
     id = getattr(created, "id", None)
     if not isinstance(id, str) or not _ID.fullmatch(id):
         raise ValueError("a response without an id")

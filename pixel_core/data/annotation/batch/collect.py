@@ -1,4 +1,4 @@
-"""What a batch's output and error files say of each request."""
+"""Parses a batch's output and error files: what became of each request."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class RequestOutcome(StrEnum):
     """What became of a request."""
 
     ANSWERED = "answered"
-    UNUSABLE = "unusable"  #: paid for, but no completion: asked again
-    TRANSIENT = "transient"  #: expired, rate-limited, a fault of the server: asked again
+    UNUSABLE = "unusable"  #: paid for, but not a completion: retried
+    TRANSIENT = "transient"  #: expired, rate-limited, server error: retried
     REFUSED_KEY = "refused_key"
     NO_QUOTA = "no_quota"
     BROKEN = "broken"  #: the endpoint will never answer this
@@ -37,7 +37,7 @@ class RequestOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class LineResult:
-    """``body``: of ``ANSWERED`` and ``UNUSABLE``; ``said``: of the others."""
+    """``body``: for ``ANSWERED`` and ``UNUSABLE``; ``said``: for the others."""
 
     digest: str
     ending: RequestOutcome
@@ -46,7 +46,7 @@ class LineResult:
 
 
 def read_results(lines: Iterable[bytes]) -> Iterator[LineResult | None]:
-    """One for each line, whatever is in it; None for a line that can't be read."""
+    """One result per line, whatever the line holds; None for an unreadable line."""
     for line in lines:
         try:
             value = loads(line)
@@ -58,7 +58,7 @@ def read_results(lines: Iterable[bytes]) -> Iterator[LineResult | None]:
 
 
 def garbled_digest(line: bytes) -> str:
-    """Whose answer stands in a line that can't be read; "" where that is lost, too."""
+    """The request's digest in an unreadable line; "" when that is lost too."""
     found = _WHOSE.search(line)
     return found[1].decode() if found else ""
 
@@ -78,11 +78,11 @@ def _result(digest: str, value: dict[str, Any]) -> LineResult:
 
 
 def _failed(digest: str, status: Any, error: Any) -> LineResult:
-    """A response with an error's status, or (status 0) no response at all."""
+    """A response with an error status, or (status 0) no response at all."""
     code = error.get("code") if isinstance(error, dict) else None
     message = error.get("message") if isinstance(error, dict) else None
     said = " ".join(str(part) for part in (status or "", code or "", message or "") if part)
-    if code in REFUSALS:  # an answer, and a free one
+    if code in REFUSALS:  # a refusal is an answer, and free
         return LineResult(digest, RequestOutcome.ANSWERED, refusal_body(str(code)))
     if status in (401, 403):
         return LineResult(digest, RequestOutcome.REFUSED_KEY, said=said)
@@ -94,22 +94,22 @@ def _failed(digest: str, status: Any, error: Any) -> LineResult:
     )
 
 
-# Recording every answer of a batch that has ended, and judging what was not answered.
+# Recording every answer of a finished batch, and classifying the failures.
 
 
-#: How often one request is handed in, when it fails for reasons that pass.
+#: How often one request is submitted if it fails for transient reasons.
 MAX_TRIES = 3
 
-#: Answers that are recorded together.
+#: Answers recorded together.
 _TOGETHER = 256
-#: A failed validation with this code passes when other batches have ended.
+#: Validation that failed with this code succeeds once other batches have ended.
 _QUEUE_FULL = "token_limit_exceeded"
-#: Characters of what an endpoint said that an error quotes.
+#: Characters of the endpoint's message that an error quotes.
 _QUOTED = 300
 
 
 class Settling:
-    """``fetched`` has the digests of answers that came in, until somebody takes them out."""
+    """``fetched``: digests of the answers that came in; the caller removes them."""
 
     def __init__(
         self, api: BatchApi, account: BudgetAccount, config: OpenAIConfig, progress: Progress
@@ -123,7 +123,7 @@ class Settling:
         self.fetched: set[str] = set()
 
     def set_aside(self, submission: Submission, requests: KeptRequests) -> None:
-        """Reserve for what an earlier run handed in."""
+        """Reserve for requests that an earlier run submitted."""
         account = self._till_of(submission)
         for request in requests:
             if account.answer(account.digest(request)) is None:
@@ -134,8 +134,8 @@ class Settling:
     ) -> EndpointError | None:
         """Record the answers; returns once all are durable.
 
-        What asking again won't mend is returned. Raises ``Unreachable``, after which the
-        same can be done again.
+        Returns the errors that a retry won't fix. Raises ``BatchUnreachable``, after which the
+        call can be repeated.
         """
         account = self._till_of(submission)
         open_: dict[str, int] = {}
@@ -162,7 +162,7 @@ class Settling:
         requests: KeptRequests,
         open_: dict[str, int],
     ) -> Iterator[LineResult]:
-        """Yield what failed; take the answered out of ``open_``."""
+        """Yield the failed requests; remove the answered ones from ``open_``."""
         group: dict[str, LineResult] = {}
         garbled: set[str] = set()
         failed: set[str] = set()
@@ -188,7 +188,7 @@ class Settling:
                         garbled.add(digest)
                     continue
                 if result.digest not in open_ or result.digest in group:
-                    continue  # asked by nobody, or there twice
+                    continue  # never requested, or a duplicate
                 if result.ending in (RequestOutcome.ANSWERED, RequestOutcome.UNUSABLE):
                     group[result.digest] = result
                     if len(group) >= _TOGETHER:
@@ -209,8 +209,8 @@ class Settling:
         unknown: int,
         failed: set[str],
     ) -> None:
-        """Answers that can't be read were charged for all the same, and are asked again.
-        Of lines that don't even say whose they are, the dearest that they can be count."""
+        """Unreadable answers were charged for too, and are retried. Lines without a readable
+        digest count as the dearest open requests that they can be."""
         lost = [digest for digest in open_ if digest in garbled]
         nameless = [digest for digest in open_ if digest not in garbled | failed]
         nameless.sort(key=lambda digest: account.most(requests[open_[digest]]), reverse=True)
@@ -230,7 +230,7 @@ class Settling:
         open_: dict[str, int],
         failed: list[LineResult],
     ) -> EndpointError | None:
-        """What asking again won't mend; counts what will be asked again."""
+        """The errors that a retry won't fix; counts the requests to be retried."""
         kept = "what was answered is kept; "
         if state.status == "failed" and _QUEUE_FULL not in state.codes:
             return EndpointError(
@@ -268,7 +268,7 @@ class Settling:
         return None
 
     def _till_of(self, submission: Submission) -> BudgetAccount:
-        """The budget account for the model that this batch asked: digests name the model."""
+        """The budget account for the batch's model: digests include the model's name."""
         if submission.model == self._config.model:
             return self._account
         config = self._config.model_copy(update={"model": submission.model, "budget_usd": None})

@@ -1,9 +1,9 @@
-"""Procedures driven round by round through the Batch API, at half the price.
+"""Runs procedures in rounds through the Batch API, at half the price.
 
-A round gathers every procedure's next request, answers from the ledger what is known, hands
-the rest in as batches, waits for them and records each answer before it is used. Procedures
-are not held between rounds: each is begun anew and sent its recorded replies, which costs
-microseconds, so that a million of them take no more memory than a few thousand.
+A round gathers each procedure's next request, answers what it can from the ledger, submits
+the rest as batches, waits for them and records each answer before it is used. Procedures
+are not kept between rounds: each is restarted and replays its recorded replies, which takes
+microseconds, so a million of them need no more memory than a few thousand.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from pixel_core.workflow.stage import Progress, StageContext
 
 T = TypeVar("T")
 
-#: Procedures begun and not ended, or ended ahead of the oldest that is not, at most. Only
-#: how to begin it is held of each.
+#: The most procedures that are unfinished, or finished ahead of the oldest unfinished one.
+#: Only the way to start each is kept.
 WINDOW = 20_000
-#: Requests written from one sign of progress to the next.
+#: Requests written between two progress updates.
 _TELL_EVERY = 50
 
 
 @dataclass
 class _Case(Generic[T]):
-    """A procedure: how to begin it, and how many replies it was sent so far."""
+    """A procedure: how to start it, and how many replies it has been sent."""
 
     begin: Callable[[], Procedure[T]]
     replies: int = 0
@@ -55,10 +55,10 @@ def drive(
 ) -> Generator[tuple[int, T], None, None]:
     """Yield (position, result) of each procedure as it ends.
 
-    What an earlier run handed in is fetched first. On Ctrl-C, and when anything is raised,
-    batches stay with the endpoint; the next run fetches them. Raises what a procedure
-    raises, ``EndpointError``, ``StorageError``, ``MediaError``, ``BudgetSpent`` once all
-    that can be paid for is answered, ``ConfigError`` for a request over ``max_bytes``.
+    Batches of an earlier run are fetched first. On Ctrl-C or any exception, batches stay
+    with the endpoint; the next run fetches them. Raises what a procedure raises,
+    ``EndpointError``, ``StorageError``, ``MediaError``, ``BudgetSpent`` once everything
+    affordable is answered, ``ConfigError`` for a request over ``max_bytes``.
     """
     config, progress = context.config.annotate.openai, context.progress
     with _office(context, account) as office:
@@ -72,10 +72,10 @@ def drive(
 
 
 def fetch_left(context: StageContext, account: BudgetAccount) -> None:
-    """Wait for what earlier runs handed in at this endpoint, and record its answers.
+    """Wait for the batches that earlier runs submitted at this endpoint; record the answers.
 
-    A live run calls it first: otherwise it would ask, and pay, a second time. Raises as
-    ``drive`` does; needs neither key nor connection when nothing was left.
+    A live run calls it first, or it would ask, and pay, a second time. Raises as ``drive``
+    does; needs neither key nor connection when nothing is outstanding.
     """
     with _office(context, account) as office:
         office.adopt()
@@ -116,9 +116,9 @@ class _Rounds(Generic[T]):
         self._views = views
         self._config = config
         self._progress = progress
-        #: Digests of what is asked in this round; two procedures may ask the same.
+        #: Digests requested in this round; two procedures may ask the same.
         self._asked: set[str] = set()
-        #: By position, in order: the first is the oldest.
+        #: By position, in order; the first is the oldest.
         self._waiting: dict[int, _Case[T]] = {}
         self._begun = 0
         self._input: BatchInput | None = None
@@ -132,7 +132,7 @@ class _Rounds(Generic[T]):
                 try:
                     yield from self._gather(source, Path(folder))
                 except BudgetSpent as error:
-                    short = error  # what is asked may cost less than was set aside for it
+                    short = error  # answers may cost less than was reserved
                 self._hand_in()
                 if not self._asked:
                     if short is not None:
@@ -163,7 +163,7 @@ class _Rounds(Generic[T]):
             self._ask(found, folder)
 
     def _next(self, case: _Case[T]) -> AnnotationRequest | _Ended[T]:
-        """Send a procedure the replies that are on record, from its beginning."""
+        """Replay a procedure's recorded replies from the beginning."""
         procedure = case.begin()
         sent = 0
         try:
@@ -180,7 +180,7 @@ class _Rounds(Generic[T]):
             return _Ended(end.value)
 
     def _recall(self, request: AnnotationRequest, again: bool) -> Reply | None:
-        """``again``: this run has counted that answer already, as it has those it fetched."""
+        """``again``: this run has counted that answer already, as it has fetched ones."""
         digest = self._account.digest(request)
         fetched = self._office.fetched
         if not again and digest not in fetched:

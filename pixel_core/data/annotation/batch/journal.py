@@ -1,9 +1,9 @@
-"""What was handed in as a batch and not fetched yet, noted so that a kill loses none of it.
+"""The journal of batches that are submitted and not fetched yet, so a kill loses none.
 
 A submission's requests are noted before anything is sent, the file's id once it is uploaded,
-the batch's id once it is created. Only what is uploaded can have become a batch, and the
-batch bears the submission's id: so after a kill at any moment it is known, or can be looked
-up, whether there is a batch already.
+the batch's id once it is created. Only an uploaded file can become a batch, and the batch
+carries the submission's id. So after a kill at any moment it is known, or can be looked up,
+whether a batch exists.
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ from pixel_core.records import Box, Picture
 from pixel_core.workflow.stage import Workspace
 from pixel_core.workflow.store.layout import new_id
 
-# Requests kept as lines, so that a later run that fetches a batch's answers knows its
-# questions.
+# Requests kept as lines, so that the run that fetches the answers knows the questions.
 
 
-#: Requests of one batch are much alike: this makes them a thirtieth.
+#: Requests of one batch are much alike: this compresses them to a thirtieth.
 _LEVEL = 6
 
 
 class RequestPacker:
-    """Packs requests one by one; holds only the packed bytes."""
+    """Compresses requests one by one; holds only the packed bytes."""
 
     def __init__(self) -> None:
         self._packer = zlib.compressobj(_LEVEL)
@@ -42,13 +41,13 @@ class RequestPacker:
         self._packed.append(self._packer.compress(_line(request)))
 
     def packed(self) -> bytes:
-        """Everything that was added; call it once, at the end."""
+        """All that was added; call it once, at the end."""
         self._packed.append(self._packer.flush())
         return b"".join(self._packed)
 
 
 class KeptRequests:
-    """A batch's requests by their place in it, unpacked into a nameless file: none is held."""
+    """A batch's requests by index, unpacked into an anonymous temporary file."""
 
     def __init__(self, packed: bytes) -> None:
         self._file = file = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
@@ -136,10 +135,10 @@ _STATE = ".json"
 
 @dataclass(frozen=True)
 class Submission:
-    """One batch from our side. ``file`` and ``batch`` are "" until there are such ids."""
+    """One batch from our side. ``file`` and ``batch`` are "" until they have ids."""
 
     id: str
-    #: Where it was handed in, and for which model.
+    #: Where it was submitted, and for which model.
     base_url: str
     model: str
     requests: int
@@ -150,7 +149,7 @@ class Submission:
 
 
 class BatchNotes:
-    """The submissions in a stage's shared notes. Write only while holding those."""
+    """The submissions in a stage's shared notes. Write only while holding the notes."""
 
     def __init__(self, notes: Workspace) -> None:
         self._notes = notes
@@ -170,8 +169,8 @@ class BatchNotes:
         return self._write(replace(submission, batch=batch))
 
     def forget(self, submission: Submission) -> None:
-        """Everything of it is recorded, or nothing of it was sent."""
-        # The state goes first: requests without a state are nothing.
+        """Call when all of it is recorded, or none of it was sent."""
+        # The state is deleted first: requests without a state are ignored.
         self._notes.delete(f"{_PREFIX}{submission.id}{_STATE}")
         self._notes.delete(f"{_PREFIX}{submission.id}{_REQUESTS}")
 
@@ -188,7 +187,7 @@ class BatchNotes:
         return packed
 
     def open(self) -> list[Submission]:
-        """All that are not forgotten, oldest first; what a kill left half noted is removed."""
+        """All open submissions, oldest first; removes half-written ones that a kill left."""
         names = [name for name in self._notes.names() if name.startswith(_PREFIX)]
         submissions = []
         for name in names:

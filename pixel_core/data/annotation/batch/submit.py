@@ -1,6 +1,6 @@
-"""Handing batches in and fetching what came of them, so that a kill never costs money twice.
+"""Submits batches and fetches the results, so that a kill never costs money twice.
 
-Order of the notes: see ``batch_notes``. Answers are recorded before their batch is forgotten.
+Order of the notes: see ``journal.py``. Answers are recorded before their batch is forgotten.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from pixel_core.data.annotation.requests import AnnotationRequest
 from pixel_core.errors import ConfigError, EndpointError
 from pixel_core.workflow.stage import Progress
 
-# The file a batch is handed in as, written a request at a time within its bounds.
+# The input file of a batch, written a request at a time within its limits.
 
 
-#: Where a batch's requests go, as its lines name it.
+#: The endpoint of a batch's requests, as its lines name it.
 ENDPOINT = "/v1/chat/completions"
 
 
 class BatchInput:
-    """Lines with ``custom_id`` = the request's digest, in a file that is gone afterwards."""
+    """Lines with ``custom_id`` = the request's digest, in a file that is deleted afterwards."""
 
     def __init__(self, path: Path, config: BatchConfig) -> None:
         self.path = path
@@ -58,7 +58,7 @@ class BatchInput:
         self.path.unlink(missing_ok=True)
 
     def add(self, digest: str, request: AnnotationRequest, body: dict[str, Any]) -> bool:
-        """Write a request; False, with nothing written, when it does not fit any more.
+        """Write a request; False, with nothing written, when the file is full.
 
         Raises ``ConfigError`` for one that does not fit into an empty file.
         """
@@ -89,16 +89,16 @@ class BatchInput:
         return self._packer.packed()
 
 
-#: Polls in a row that may fail before the run gives up; the batches go on without it.
+#: Consecutive failed polls before the run gives up; the batches continue without it.
 _FAILED_POLLS = 20
-#: Seconds after which a request to create a batch that was cut off can't arrive any more.
+#: Seconds after which an interrupted create request can no longer arrive.
 SETTLED_S = 2.0
-#: Seconds before creating is tried again, doubled for each further time.
+#: Seconds before the first retry of creation; doubled each time.
 FIRST_WAIT_S = 0.5
 
 
 class BatchOffice:
-    """``fetched`` has the digests of the answers that came in, until somebody takes them."""
+    """``fetched``: digests of the answers that came in; the caller removes them."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class BatchOffice:
         )
 
     def under_way(self) -> list[Submission]:
-        """What is handed in at this endpoint and not fetched yet."""
+        """Batches submitted at this endpoint and not fetched yet."""
         return [
             submission
             for submission in self._notes.open()
@@ -144,7 +144,7 @@ class BatchOffice:
         ]
 
     def adopt(self) -> None:
-        """Take over what an interrupted run handed in, or was about to."""
+        """Take over what an interrupted run submitted, or was about to."""
         for submission in self._notes.open():
             if submission.base_url != self._config.base_url:
                 self._progress.note(
@@ -158,9 +158,9 @@ class BatchOffice:
                 self._adopt(submission)
 
     def collect(self) -> None:
-        """Wait until all batches have ended and every answer of theirs is recorded.
+        """Wait until all batches have ended and all their answers are recorded.
 
-        Raises ``EndpointError`` for what waiting won't mend, when all answers are safe.
+        Raises ``EndpointError`` for errors that waiting won't fix, once all answers are safe.
         """
         pending = self.under_way()
         handed_in = sum(submission.requests for submission in pending)
@@ -214,7 +214,7 @@ class BatchOffice:
         )
 
     def _create(self, submission: Submission) -> Submission:
-        """Create the batch, exactly one; a try whose answer was lost is looked up."""
+        """Create exactly one batch; an attempt whose answer was lost is looked up."""
         last: Exception = EndpointError("")
         for attempt in range(self._config.max_retries + 1):
             if attempt:
@@ -235,7 +235,7 @@ class BatchOffice:
         raise last
 
     def _missed(self, error: BatchUnreachable, before: int) -> int:
-        """One more failed poll in a row; raises when they are too many."""
+        """Count one more failed poll in a row; raises when there are too many."""
         if before + 1 >= _FAILED_POLLS:
             raise error
         if not before:
@@ -246,7 +246,7 @@ class BatchOffice:
         return KeptRequests(self._notes.packed(submission))
 
     def _drop(self, submission: Submission) -> None:
-        """Forget a submission of which nothing more is to come; its pictures go, too."""
+        """Forget a submission with nothing left to come; delete its uploaded pictures."""
         self._notes.forget(submission)
         if submission.file and not self._api.delete(submission.file):
             self._progress.note(f"the uploaded file {submission.file} could not be deleted")

@@ -1,4 +1,4 @@
-"""Bringing the ledger's index in step with the segments, which alone are the truth."""
+"""Synchronises the ledger's index with the segments, which are the source of truth."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pixel_core.workflow.stage import Progress, SharedNotes
 
 SEGMENTS = "ledger/segments/"
 INDEX = "ledger.sqlite"
-#: Tells a ledger from one that stood in the same place before.
+#: Distinguishes a ledger from an earlier one in the same place.
 _IDENTITY = "ledger/identity"
 
 
 def in_step(
     notes: SharedNotes, path: Path | None, progress: Progress
 ) -> tuple[LedgerIndex, dict[str, int]]:
-    """The index with every answer in it, and the segments' bytes by name.
+    """The index with every answer in it, and the segments' sizes in bytes by name.
 
     Call it while holding the notes. Raises ``StorageError``.
     """
@@ -33,7 +33,7 @@ def in_step(
     try:
         index = _opened(path, identity)
         _fill(index, notes, sizes, progress)
-    except sqlite3.OperationalError as error:  # locked, or no space: a new one would not do
+    except sqlite3.OperationalError as error:  # locked, or no space: a new one won't help
         raise StorageError(
             f"the index of answers {path or 'in memory'} can't be written: {error}; check that "
             "its folder is writable and has free space, and run again: no answer is lost"
@@ -50,8 +50,8 @@ def in_step(
 
 
 def peek(notes: SharedNotes, path: Path, most: int) -> LedgerIndex | None:
-    """The index for a look from outside, while another run may be writing; None when it
-    would take reading more than ``most`` bytes of segments to bring it in step."""
+    """The index for readers outside a run, while another run may be writing; None if
+    synchronising it would mean reading more than ``most`` bytes of segments."""
     sizes = segment_sizes(notes)
     identity = (notes.get(_IDENTITY) or b"").decode("ascii", "replace")
     try:
@@ -59,7 +59,7 @@ def peek(notes: SharedNotes, path: Path, most: int) -> LedgerIndex | None:
         if not index.identity:
             index.belong_to(identity)
         if not identity or index.identity != identity:
-            index.close()  # a run will make it anew; not from outside
+            index.close()  # only a run rebuilds it
             return None
         known = index.segments()
         missing = {name: size for name, size in sizes.items() if name not in known}
@@ -74,7 +74,7 @@ def peek(notes: SharedNotes, path: Path, most: int) -> LedgerIndex | None:
 
 
 def segment_sizes(notes: SharedNotes) -> dict[str, int]:
-    """Bytes of each segment, by name in order of time."""
+    """Bytes of each segment, by name in chronological order."""
     return {name: size for name, size in notes.sizes().items() if name.startswith(SEGMENTS)}
 
 
@@ -103,7 +103,7 @@ def _fill(
 
 
 def _read(notes: SharedNotes, name: str, progress: Progress) -> list[LedgerEntry] | None:
-    """A segment's answers; of a damaged one those that are sound, with a warning."""
+    """A segment's answers; of a damaged one the intact ones, with a warning."""
     data = notes.get(name)
     if data is not None:
         return list(unpack(data))

@@ -1,9 +1,9 @@
-"""Every answer that was paid for, kept before it is used; nothing is ever asked twice.
+"""Stores every paid answer before it is used; nothing is ever asked twice.
 
-The truth is immutable segments (``segments.py``) in the stage's shared notes. What arrives
-while one segment is being written goes into the next one together, and each caller is let
-go once its own answer is durable. ``LedgerIndex`` finds answers; it is filled from the
-segments where it is missing or behind.
+The source of truth is immutable segments (``segments.py``) in the stage's shared notes.
+Answers that arrive while a segment is being written go into the next one together; each
+caller returns once its own answer is durable. ``LedgerIndex`` finds answers; it is filled
+from the segments where it is missing or behind.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from pixel_core.errors import PixelError, StorageError
 from pixel_core.workflow.stage import Progress, SharedNotes, SilentProgress
 from pixel_core.workflow.store.layout import new_id
 
-#: Bytes of one segment, about: what arrives beyond waits for the next.
+#: Approximate size of a segment in bytes; what arrives beyond waits for the next.
 _FULL = 16 << 20
-#: Seconds from one look at whether the notes are still ours to the next.
+#: Seconds between checks that we still hold the notes.
 _CHECK_S = 5.0
 
 Group = list[tuple[Sequence[LedgerEntry], "Future[None]"]]
@@ -43,7 +43,7 @@ Group = list[tuple[Sequence[LedgerEntry], "Future[None]"]]
 def open_ledger(
     notes: SharedNotes, cache: Path | None, progress: Progress | None = None
 ) -> Iterator[Ledger]:
-    """Hold the notes and open the ledger in them; waits while another run holds them.
+    """Lock the notes and open the ledger in them; waits while another run holds them.
 
     ``cache``: a folder for the index; None keeps it in memory. Raises ``StorageError``, and
     what the notes' ``patience`` raises.
@@ -58,7 +58,7 @@ def open_ledger(
 
 
 class Ledger:
-    """See ``open_ledger``. Safe to use from several threads."""
+    """See ``open_ledger``. Thread-safe."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Ledger:
 
     @property
     def owner(self) -> str:
-        """The computation that pays now."""
+        """The computation that currently pays."""
         return self._notes.owner
 
     def recall(self, digest: bytes) -> bytes | None:
@@ -103,19 +103,19 @@ class Ledger:
         return self._index.totals(owner=owner, model=model, task=task)
 
     def unsettled(self, *, owner: str) -> int:
-        """Picodollars this owner has reserved and not settled."""
+        """Picodollars that this owner has reserved and not settled."""
         return max(0, self._index.totals(owner=owner, task=RESERVED).price)
 
     def record(self, digest: bytes, body: bytes, facts: Facts) -> None:
-        """Keep an answer; returns once it is durable.
+        """Store an answer; returns once it is durable.
 
-        Raises ``StorageError``, and ``LeaseLost`` (the answer is kept all the same) once
-        another run took the notes over.
+        Raises ``StorageError``, and ``LeaseLost`` (the answer is stored all the same) once
+        another run has taken the notes over.
         """
         self.submit([LedgerEntry(digest, body, facts)]).result()
 
     def submit(self, entries: Sequence[LedgerEntry]) -> Future[None]:
-        """Keep answers; done, or failed as ``record`` fails, once all of them are durable."""
+        """Store answers; the future is done, or fails as ``record``, once all are durable."""
         if self._closed:
             raise ValueError("the ledger is closed")
         done: Future[None] = Future()
@@ -123,7 +123,7 @@ class Ledger:
         return done
 
     def close(self) -> None:
-        """Write what has arrived, and let go of the index."""
+        """Write what has arrived and release the index."""
         if not self._closed:
             self._closed = True
             self._arrived.put(None)
@@ -148,7 +148,7 @@ class Ledger:
                     done.set_exception(error)
 
     def _gathered(self) -> tuple[Group, bool]:
-        """All that has arrived, at least one thing; and whether that was the last."""
+        """All that has arrived (waits for the first), and whether the ledger is closing."""
         group: Group = []
         size = 0
         item = self._arrived.get()
@@ -164,7 +164,7 @@ class Ledger:
         return group, True
 
     def _stored(self, entries: Sequence[LedgerEntry]) -> Exception | None:
-        """Make the answers durable; what went wrong is told to those who wait for them."""
+        """Make the answers durable; an error is returned, for those who wait for them."""
         try:
             name, data = f"{SEGMENTS}{new_id()}", pack_all(entries)
             self._notes.put(name, data)
@@ -177,7 +177,7 @@ class Ledger:
             self._keep_compact()
         except sqlite3.DatabaseError as error:
             return self._unusable(error)
-        except Exception as error:  # noqa: BLE001 - raised where the answer is waited for
+        except Exception as error:  # noqa: BLE001 - raised to the waiting callers
             return error
         return None
 
@@ -204,7 +204,7 @@ class Ledger:
             for name in replaced:
                 self._notes.delete(name)
         except (PixelError, sqlite3.DatabaseError) as error:
-            # Nothing is lost by it; when the storage is down, the next answer says so too.
+            # Nothing is lost; if the storage is down, the next answer reports it too.
             self._progress.note(f"answers on record could not be merged: {error}")
             replaced, damaged = [], list(names)
         with self._sizing:

@@ -1,8 +1,8 @@
-"""The ledger's index: which answers the segments hold, on this machine, in SQLite.
+"""The ledger's local SQLite index of the answers in the segments.
 
-It can be made again from the segments at any time, so losing it costs time and no money.
-Several processes may read and fill it at once: a segment's entries and its name come in
-together, and a digest that is there already is not counted twice.
+It can be rebuilt from the segments at any time, so losing it costs time and no money.
+Several processes may read and fill it at once: a segment's entries and its name are added in
+one transaction, and a digest that is already present is not counted twice.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pathlib import Path
 from pixel_core.data.annotation.ledger.segments import Facts, LedgerEntry
 from pixel_core.models.endpoint.completion import is_answer
 
-#: The task of entries that are no answers but reservations (``reservations``).
+#: The task of entries that are reservations, not answers (``reservations``).
 RESERVED = "reserved"
-#: Raised with the tables; an index of another version is made anew.
+#: Raised with the tables; an index of another version is rebuilt.
 _VERSION = 1
-#: Bytes of the file that may be mapped.
+#: Bytes of the file that may be memory-mapped.
 _MAPPED = 1 << 34
 
 _TABLES = f"""
@@ -53,7 +53,7 @@ END;
 """
 
 _FIND = "SELECT body, price, total FROM answers WHERE digest = ?"
-#: What is there stays, unless an older version kept what is no answer: that gives way to one.
+#: Existing answers stay, unless an older version stored a non-answer: an answer replaces it.
 _ADD = (
     "INSERT INTO answers (digest, total, price, prompt, cached, completion, body) "
     "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET total = excluded.total, "
@@ -61,7 +61,7 @@ _ADD = (
     "completion = excluded.completion, body = excluded.body "
     "WHERE length(body) AND NOT is_answer(body) AND is_answer(excluded.body)"
 )
-#: What was paid for the other stays counted.
+#: The cost of a replaced entry stays counted.
 _COUNT_REPLACED = """
 CREATE TRIGGER IF NOT EXISTS counted_anew AFTER UPDATE OF body ON answers BEGIN
     UPDATE totals SET
@@ -74,7 +74,7 @@ END;
 
 @dataclass(frozen=True, slots=True)
 class RecordedAnswer:
-    """A recorded answer: its body, what it cost in picodollars, and who paid."""
+    """A recorded answer: its body, its cost in picodollars, and who paid."""
 
     body: bytes
     price: int
@@ -93,9 +93,9 @@ class Totals:
 
 
 class LedgerIndex:
-    """``path`` None: in memory. Safe to use from several threads.
+    """``path`` None: in memory. Thread-safe.
 
-    Raises ``sqlite3.DatabaseError`` where the file is no sound index.
+    Raises ``sqlite3.DatabaseError`` if the file is not a sound index.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -109,8 +109,8 @@ class LedgerIndex:
             ":memory:" if path is None else path, timeout=60.0, check_same_thread=False
         )
         self._db.create_function("is_answer", 1, is_answer, deterministic=True)
-        self._db.isolation_level = None  # transactions are begun by hand
-        # The log is written ahead: a kill leaves the state before or after, never between.
+        self._db.isolation_level = None  # transactions are explicit
+        # Write-ahead log: a kill leaves the state before or after, never between.
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA cache_size = -65536")
@@ -125,7 +125,7 @@ class LedgerIndex:
 
     @property
     def identity(self) -> str:
-        """Which ledger it indexes; "" for a new index."""
+        """The ledger that it indexes; "" for a new index."""
         row = self._db.execute("SELECT identity FROM store").fetchone()
         return row[0] if row else ""
 
@@ -151,34 +151,34 @@ class LedgerIndex:
         return RecordedAnswer(body, price, owner)
 
     def map_file(self) -> None:
-        """Read through the system's page cache from now on: quicker to find by, while an
-        index that is being filled would show all of it as this process's memory."""
+        """Read through memory-mapped I/O from now on. Look-ups get faster; during filling it
+        would count the whole index as this process's memory."""
         with self._lock:
             self._db.execute(f"PRAGMA mmap_size = {_MAPPED}")
 
     def add(self, segment: str, entries: Iterable[LedgerEntry]) -> None:
-        """A segment's entries, all or none; nothing when the segment is in already."""
+        """Add a segment's entries, all or none; a segment that is in already is skipped."""
         with self._transaction():
             added = self._db.execute("INSERT OR IGNORE INTO segments VALUES (?)", (segment,))
             if added.rowcount:
                 self._db.executemany(_ADD, map(self._row, entries))
 
     def replace(self, old: Iterable[str], new: str) -> None:
-        """Segments were merged; what they hold is in already."""
+        """Record that segments were merged; their entries are in already."""
         with self._transaction():
             self._db.execute("INSERT OR IGNORE INTO segments VALUES (?)", (new,))
             names = ((name,) for name in old)
             self._db.executemany("DELETE FROM segments WHERE name = ?", names)
 
     def forget(self, segments: Iterable[str]) -> None:
-        """Names of segments that are no more; their answers stay."""
+        """Remove the names of deleted segments; their answers stay."""
         with self._transaction():
             names = ((name,) for name in segments)
             self._db.executemany("DELETE FROM segments WHERE name = ?", names)
 
     def totals(self, *, owner: str = "", model: str = "", task: str = "") -> Totals:
-        """Sums over the answers of an owner, a model, a task; "" for any. Reservations are
-        no answers: they are summed where their task is asked for."""
+        """Sums over the answers of an owner, a model, a task; "" for any. Reservations are not
+        answers: they are summed only if their task is given."""
         wanted = {"owner": owner, "model": model, "task": task}
         given = {name: value for name, value in wanted.items() if value}
         conditions = [f"{name} = :{name}" for name in given]
@@ -216,7 +216,7 @@ class LedgerIndex:
         )
 
     def _kind(self, facts: Facts) -> int:
-        """The row of ``totals`` these facts add to; called within a transaction."""
+        """The row of ``totals`` that these facts add to; call it within a transaction."""
         kind = (facts.owner, facts.model, facts.task, facts.batch)
         found = self._kinds.get(kind)
         if found is None:
@@ -249,7 +249,7 @@ def remove_files(path: Path) -> None:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """``executescript`` would end the transaction, so its statements one by one."""
+    """The script's statements one by one: ``executescript`` would end the transaction."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

@@ -1,11 +1,11 @@
-"""How answers lie in a segment: an immutable object of many, each with its own checksum.
+"""The format of a segment: an immutable object of many answers, each with a checksum.
 
     header   one line of JSON: the format's number
     entry    mark (4 bytes) | lengths of facts and body, big-endian (4 + 4) | digest (32)
              | CRC-32 of lengths, digest, facts and body (4) | facts (JSON) | body
 
-Of a damaged segment every entry whose checksum holds is still read: the next one is found
-by its mark, wherever the damage left off.
+A damaged segment still yields every entry whose checksum holds: the reader looks for the
+next mark after the damage.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ _PREFIX = len(_MARK) + _LENGTHS.size + _DIGEST + _CRC.size
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of an answer beside its body."""
+    """Metadata of an answer."""
 
     #: The computation that paid for it (``SharedNotes.owner``).
     owner: str
     model: str
     task: str
     batch: bool = False
-    #: What it cost, in picodollars (see ``money``); an int, so that sums are exact.
+    #: Cost in picodollars (see ``pricing``); an int, so that sums are exact.
     price: int = 0
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
-    #: From the request to the answer; 0 where nobody measured it.
+    #: From request to answer; 0 if not measured.
     seconds: float = 0.0
     #: Seconds since the epoch.
     at: float = 0.0
-    #: How the request was changed for the endpoint's sake: "-temperature|max_tokens>...".
+    #: How the request was adapted to the endpoint: "-temperature|max_tokens>...".
     changes: str = ""
 
     @classmethod
     def read(cls, data: bytes) -> Self:
-        """Raises ``ValueError`` or ``TypeError`` for what no segment of ours holds."""
+        """Raises ``ValueError`` or ``TypeError`` for facts that no segment of ours holds."""
         return cls(**json.loads(data))
 
 
@@ -68,7 +68,7 @@ def header() -> bytes:
 
 
 def pack(entry: LedgerEntry) -> bytes:
-    """The entry as it stands in a segment."""
+    """The entry as written in a segment."""
     if len(entry.digest) != _DIGEST:
         raise ValueError(f"a digest has {_DIGEST} bytes, not {len(entry.digest)}")
     facts = json.dumps(_values(entry.facts), separators=(",", ":")).encode()
@@ -82,7 +82,7 @@ def pack_all(entries: Iterable[LedgerEntry]) -> bytes:
 
 
 def unpack(data: bytes) -> Iterator[LedgerEntry]:
-    """The sound entries, in order; what is damaged or foreign is passed over."""
+    """The intact entries, in order; damaged or foreign bytes are skipped."""
     place = data.find(_MARK)
     while place >= 0:
         end = _end(data, place)
@@ -95,7 +95,7 @@ def unpack(data: bytes) -> Iterator[LedgerEntry]:
 
 
 def _end(data: bytes, place: int) -> int | None:
-    """Where an entry that begins at ``place`` ends; None for one that is cut or damaged."""
+    """The end of an entry that begins at ``place``; None if it is truncated or damaged."""
     start = place + _PREFIX
     if start > len(data):
         return None
@@ -125,26 +125,26 @@ _DEFAULTS = {field.name: field.default for field in fields(Facts)}
 
 
 def _values(facts: Facts) -> dict[str, Any]:
-    """Without what is as it is by default: a million of them are kept."""
+    """The facts without defaults: a million of them are kept."""
     return {name: value for name, value in asdict(facts).items() if value != _DEFAULTS[name]}
 
 
 # Merging small segments, so that a million answers do not become a million objects.
 #
-# The merged segment is stored before those it replaces are removed. A kill in between leaves
-# answers stored twice, which costs a little space until they are merged again.
+# The merged segment is stored before the old ones are removed. A kill in between leaves
+# answers stored twice, which costs a little space until the next merge.
 
 
-#: Bytes from which a segment is of the next size; those of the last are left alone.
+#: Upper bounds of the size classes in bytes; larger segments are left alone.
 _SIZES = (256 << 10, 8 << 20)
-#: As many of one size are merged.
+#: This many segments of one class are merged.
 MANY = 32
-#: Bytes merged at a time, about.
+#: Approximate number of bytes merged at a time.
 _MOST = 32 << 20
 
 
 def choose(sizes: Mapping[str, int]) -> list[str]:
-    """The segments to merge now, of bytes each by name; empty when there are few."""
+    """The segments to merge now, given their sizes by name; empty when there are few."""
     low = 0
     for high in _SIZES:
         alike = sorted(name for name, size in sizes.items() if low <= size < high)
@@ -163,7 +163,7 @@ def choose(sizes: Mapping[str, int]) -> list[str]:
 
 def merged(notes: SharedNotes, names: Sequence[str]) -> tuple[bytes, list[str], list[str]]:
     """The bytes of the merged segment, the names it replaces, and the damaged ones among
-    them, which are left as they are: of those there may be more to save later."""
+    them. These are left as they are: more may be recovered from them later."""
     seen: set[bytes] = set()
     parts, replaced, damaged = [header()], [], []
     for name in names:

@@ -1,7 +1,7 @@
-"""The check of a table of records: every record and every picture, all faults told at once.
+"""Checks a table of records: every record and every picture, all faults reported at once.
 
-It streams. What stays of a record is some tens of bytes: what its group and its id need
-(``SplitBook``), and one byte that says what becomes of it.
+It streams, and keeps some tens of bytes per record: what its group and its id need
+(``SplitBook``), and one byte for its fate.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ from pixel_core.errors import DataError
 from pixel_core.media.picture_files import PictureFile, is_settled, stamp_of
 from pixel_core.workflow.store.cache import cache_root
 
-#: What becomes of a row that is in none of ``SPLITS``.
+#: The fate of a row that is in none of ``SPLITS``.
 LEFT_OUT = 255
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What a table came to."""
+    """The result of a check."""
 
-    #: For each row a number into ``SPLITS``, or ``LEFT_OUT``.
+    #: For each row an index into ``SPLITS``, or ``LEFT_OUT``.
     fates: bytes
     records: int
     #: SHA-256 over the digests of the pictures in use, in order.
     pictures: str
     #: SHA-256 over the records' digests, in order.
     rows: str
-    #: Of the rows that were left out, by reason.
+    #: Counts of the omitted rows, by reason.
     left_out: dict[str, int] = field(default_factory=dict)
 
 
 def check(
     table: RecordTable, rules: Rules, used: Callable[[PictureFile], None] = lambda file: None
 ) -> Checked:
-    """Look at everything. Raises ``DataError`` with every fault: place, field, value,
-    remedy; and for a table without a record."""
+    """Check everything. Raises ``DataError`` with every fault (place, field, value, remedy),
+    and for a table without a record."""
     problems = Problems(table.subject)
     fates = bytearray()
-    rows = array("I")  # of the records in the book
+    rows = array("I")  # row numbers of the records in the book
     pictures, content = hashlib.sha256(), hashlib.sha256()
     with SplitBook(rules.shares) as book:
         for entry in entries(table, rules, problems, used):
@@ -100,7 +100,7 @@ def _noted(
     problems: Problems,
     reasons: Counter[str],
 ) -> set[int]:
-    """Note double ids and splits that conflict; the records that are left out for them."""
+    """Report duplicate ids and conflicting splits; returns the records omitted for them."""
     out: set[int] = set()
     for pair in book.doubles():
         own, place = book.place(pair.second)[0] == "+", book.place(pair.second)[1:]
@@ -132,29 +132,27 @@ def _noted(
     return out
 
 
-# A finished check, remembered until something it rests on changes.
+# A finished check is cached until something it depends on changes.
 #
-# A run asks for a table's fingerprint several times, and so does every plan; to read a
-# million records takes a minute or more each time, to ask for their files' times some
-# seconds. A verdict lies below ``PIXEL_CACHE`` with the stamp of every file it rests on; it
-# holds while all of them are as they were, under the same settings and the same code. Safe to
-# delete.
+# A run asks for a table's fingerprint several times, and so does every plan. Reading a million
+# records takes a minute or more each time, checking their files' times some seconds. A verdict
+# is stored below ``PIXEL_CACHE`` with the stamp of every file it depends on; it is valid while
+# all stamps, the settings and the code are unchanged. Safe to delete.
 
 
-#: Hears that a check rests on the file at a path, with its stamp.
+#: Called with the path and stamp of a file that the check depends on.
 RestsOn = Callable[[str, str], None]
 
-#: Files that were just named are not written again; a shared picture is named often.
+#: Recently written paths are not written again; a shared picture is named often.
 _RECENT = 20_000
 
 _log = logging.getLogger(__name__)
 
 
 def remembered(place: str, settings: str, compute: Callable[[RestsOn], Checked]) -> Checked:
-    """The verdict on the table at ``place`` (its path) under ``settings``, or a new one.
+    """The cached verdict on the table at ``place`` (its path) under ``settings``, or a new one.
 
-    A check that fails is not remembered. A cache that can't be written costs time only;
-    the log says so.
+    A failed check is not cached. An unwritable cache only costs time and is logged.
     """
     name = hashlib.sha256(os.path.abspath(place).encode("utf-8", "surrogateescape")).hexdigest()
     path = cache_root() / "checked" / f"{name[:32]}.jsonl"
@@ -180,7 +178,7 @@ def remembered(place: str, settings: str, compute: Callable[[RestsOn], Checked])
 
 
 class _Notes:
-    """The file of a verdict: the key, the files with their stamps, then what was found."""
+    """The file of a verdict: the key, the files with their stamps, then the result."""
 
     def __init__(self, out: IO[str], key: str) -> None:
         self._out = out
@@ -189,7 +187,7 @@ class _Notes:
         self._line(key)
 
     def rests_on(self, path: str, stamp: str) -> None:
-        # A file as young as this could change without its times showing it.
+        # A file this recent could change without its times showing it.
         self._usable = self._usable and is_settled(stamp)
         if not self._usable or (path, stamp) in self._recent:
             return
@@ -199,7 +197,7 @@ class _Notes:
         self._line([os.path.abspath(path), stamp])
 
     def end(self, checked: Checked) -> bool:
-        """Whether the verdict may be kept."""
+        """Returns whether the verdict may be kept."""
         fates = base64.b64encode(zlib.compress(checked.fates, 1)).decode()
         self._line({**asdict(checked), "fates": fates})
         if self._usable:
@@ -224,13 +222,13 @@ def _read(path: Path, key: str) -> Checked | None:
                 if stamp_of(value[0]) != value[1]:
                     return None
     except (OSError, ValueError, TypeError, LookupError, zlib.error):
-        return None  # not there, or damaged: the check is made again
+        return None  # missing or damaged: check again
     return None
 
 
 @lru_cache(maxsize=1)
 def _code() -> str:
-    """What the code that checks is: another could find what this one let pass."""
+    """Digest of the checking code: other code could find what this version let pass."""
     total = hashlib.sha256()
     sources = Path(__file__).parents[1]
     ours = sources.parents[1]

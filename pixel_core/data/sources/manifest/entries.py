@@ -1,4 +1,4 @@
-"""Records with their pictures looked up, one after the other: nothing is held but a batch."""
+"""Streams records with their pictures looked up; holds one batch at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pixel_core.media.picture_files import MediaFiles, PictureFile
 from pixel_core.media.picture_zip import PictureFault
 from pixel_core.records import Box, FrameCue, Split
 
-#: Records whose pictures are looked at together.
+#: Records whose pictures are looked up together.
 _BATCH = 256
 
 T = TypeVar("T")
@@ -32,25 +32,25 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Rules:
-    """How records are taken."""
+    """How records are accepted."""
 
     shares: SplitShares
     max_picture_pixels: int
-    #: Of records that name none; None: by their ids.
+    #: For records that name none; None: by their ids.
     split: Split | None = None
-    #: Count records that can't be used and go on without them; else they are told.
+    #: Count unusable records and continue without them; otherwise they are reported.
     leave_out: bool = False
-    #: Leave out and count what says the same as an earlier record (of a dataset with
-    #: several trajectories on one question); else that is a fault.
+    #: Omit and count repetitions of an earlier record (in a dataset with several trajectories
+    #: per question); otherwise a repetition is a fault.
     repeats: bool = False
 
 
 class RecordTable(Protocol):
-    """Records in a fixed order, and where the pictures lie that they name."""
+    """Records in a fixed order, and the location of their pictures."""
 
     @property
     def subject(self) -> str:
-        """What an error is about: "the manifest 'm.jsonl'"."""
+        """The subject of an error: "the manifest 'm.jsonl'"."""
 
     def media(self) -> MediaFiles: ...
 
@@ -59,15 +59,15 @@ class RecordTable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ManifestEntry:
-    """A record in which nothing is wrong."""
+    """A valid record."""
 
     place: str
     record: ManifestRecord
-    #: Its own, or one that follows from what it asks.
+    #: Its own, or one derived from its question.
     id: str
     pictures: tuple[tuple[PictureFile, PictureFacts], ...]
     cue: Box | FrameCue | None
-    #: SHA-256 of the record as it was found, pictures included.
+    #: SHA-256 of the record as found, pictures included.
     digest: str
 
 
@@ -77,10 +77,10 @@ def entries(
     problems: Problems,
     used: Callable[[PictureFile], None] = lambda file: None,
 ) -> Iterator[ManifestEntry | None]:
-    """One for each row of the table; None after its faults were noted.
+    """Yield one item per row of the table; None after its faults were noted.
 
-    ``used`` hears of every picture that was found. Raises ``DataError`` for a table that
-    can't be read at all.
+    ``used`` is called with every picture found. Raises ``DataError`` for a table that can't
+    be read at all.
     """
     media = table.media()
     try:

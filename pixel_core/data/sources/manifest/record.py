@@ -1,4 +1,4 @@
-"""What one record of a manifest may say, and the words for what it says wrongly."""
+"""The schema of one manifest record, and the wording of its faults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pixel_core.records import Box, FrameCue, Split
 from pixel_core.rewards.boxed_answers import holds_box, unboxed
 from pixel_core.rewards.grading import extract_boxed
 
-# What pydantic finds wrong with a record's field, in a manifest's own words.
+# Translates pydantic's findings into a manifest's own terms.
 
 
 #: Pictures of one question.
@@ -23,7 +23,7 @@ MAX_PICTURES = 16
 
 
 def note(place: str, item: ErrorDetails, known: Sequence[str], problems: Problems) -> None:
-    """One pydantic finding in the manifest's own words."""
+    """Report one pydantic finding in the manifest's own terms."""
     location = [str(part) for part in item["loc"] if not str(part).startswith("function-")]
     field = ".".join(location)
     if item["type"] == "extra_forbidden":
@@ -58,7 +58,7 @@ _EXPECTED = {
 
 MAX_TEXT = 4000
 
-#: Text that a chat template or the call parser would take for structure.
+#: Text that a chat template or the call parser would parse as structure.
 STRUCTURE = re.compile(r"<\|[^|<>]*\|>|</?tool_(call|response)>|\\boxed")
 
 #: Frames of a video.
@@ -138,7 +138,7 @@ def parse_record(
 
 
 def _unboxed(record: ManifestRecord) -> ManifestRecord:
-    """With its answers as they are without a box; the same record where none has one."""
+    """The record with its answers unboxed; the same object if none is boxed."""
     answer = None if record.answer is None else unboxed(record.answer)
     answers = None if record.answers is None else [unboxed(one) for one in record.answers]
     return record.model_copy(update={"answer": answer, "answers": answers})
@@ -191,12 +191,12 @@ def cue_box(
 
 
 def frame_cue(record: ManifestRecord) -> FrameCue | None:
-    """The frames with the evidence, increasing; None when none are named."""
+    """The frames with the evidence, increasing; None if none are named."""
     return FrameCue(frames=tuple(sorted(set(record.frames)))) if record.frames else None
 
 
 def final_answers(record: ManifestRecord) -> tuple[str, ...]:
-    """The answers; a choice's letter becomes the choice's text."""
+    """The answers; a choice's letter is replaced by the choice's text."""
     choices = [choice.strip() for choice in record.choices or ()]
     answers = [answer.strip() for answer in record.written_answers()]
     return tuple(

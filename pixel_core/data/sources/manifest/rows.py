@@ -13,18 +13,18 @@ from pixel_core.errors import DataError
 from pixel_core.media.picture_files import PictureFile
 from pixel_core.nesting import loads
 
-#: One record longer than this is not a picture question.
+#: A longer record is not a picture question.
 MAX_LINE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
-    """A record as it is written, and where."""
+    """A record as written, and its place."""
 
     place: str
-    #: None: what was wrong with it has been noted.
+    #: None: its fault has been noted.
     fields: dict[str, Any] | None
-    #: Pictures whose bytes stand in the record, by the name the fields give them.
+    #: Pictures whose bytes are in the record, by the name that the fields use.
     embedded: Mapping[str, PictureFile] = field(default_factory=dict)
 
 
@@ -67,7 +67,7 @@ def _jsonl(path: Path, problems: Problems) -> Iterator[ManifestRow]:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """The lines; of one that is too long only as much as shows it."""
+    """The lines; a line that is too long is cut just past the limit."""
     while line := file.readline(MAX_LINE_BYTES + 1):
         rest = line
         while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
@@ -118,7 +118,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _parquet(path: Path) -> Iterator[ManifestRow]:
-    # pyarrow takes a third of a second to import; only Parquet users pay for it.
+    # pyarrow takes a third of a second to import; only Parquet users wait for it.
     import pyarrow
     import pyarrow.parquet
 
@@ -136,17 +136,17 @@ def _parquet(path: Path) -> Iterator[ManifestRow]:
         ) from error
 
 
-# ``questions.jsonl``: what is asked about the files it lies beside.
+# ``questions.jsonl``: questions about the files beside it.
 
 
 QUESTIONS = "questions.jsonl"
 
 
 def question_rows(folder: Folder, problems: Problems, example: str) -> Iterator[ManifestRow]:
-    """Yield the file's records in their order; lines that are none go to ``problems``.
+    """Yield the file's records in order; lines that are not records go to ``problems``.
 
-    ``example`` is a record as it may stand there. Raises ``DataError`` when there is no such
-    file, or nothing in it.
+    ``example`` is a valid record to show. Raises ``DataError`` if the file is missing or
+    empty.
     """
     listed = folder.find(QUESTIONS)
     if listed is None or not listed.size:

@@ -28,8 +28,8 @@ from pixel_core.records import Cue, FrameCue, Provenance, Seed, Split
 class TableSeeds:
     """A table's seeds, read twice: once to check everything, once to write.
 
-    ``place`` is the table's path; ``settings`` (JSON values) are what its rows depend on
-    beside its files; ``files`` are those, with their stamps.
+    ``place`` is the table's path; ``settings`` (JSON values) and ``files``, with their
+    stamps, are what its rows depend on.
     """
 
     def __init__(
@@ -71,9 +71,9 @@ class TableSeeds:
         return self._checked
 
     def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
-        """Yield a seed for each record that is not left out, in the table's order.
+        """Yield a seed for each record that is not omitted, in the table's order.
 
-        Raises ``DataError`` when something changed since the check.
+        Raises ``DataError`` if something changed since the check.
         """
         fates = self.checked().fates
         problems = Problems(self.table.subject)
@@ -123,8 +123,7 @@ class TableSeeds:
 
 # A user's own questions: a manifest file beside a folder of pictures.
 #
-# Every record and every picture is checked before anything is built on them, and all faults
-# are told in one error.
+# Every record and every picture is checked first, and all faults are reported in one error.
 
 
 SOURCE = "manifest"
@@ -147,7 +146,7 @@ class ManifestTable:
 
 
 class ManifestSource:
-    """See ``source.Source``. Raises ``DataError`` when the file is missing, empty or of an
+    """See ``source.SeedSource``. Raises ``DataError`` if the file is missing, empty or of an
     unknown kind."""
 
     def __init__(self, config: ManifestConfig) -> None:
@@ -173,7 +172,7 @@ class ManifestSource:
         )
 
     def fingerprint(self) -> dict[str, Any]:
-        """What the content is, wherever it lies. Raises ``DataError`` with all faults."""
+        """Identifies the content, wherever it is. Raises ``DataError`` with all faults."""
         checked = self._seeds.checked()
         with self._path.open("rb") as file:
             manifest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""From what a page tells of an answer's place to its box in the picture."""
+"""From an answer's position as the page reports it to its box in the picture."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from PIL import Image, ImageChops
 from pixel_core.media.picture_zip import PictureFault
 from pixel_core.records import Box
 
-#: The share of an answer's area that must not be cut off.
+#: The share of an answer's area that must be visible.
 _WHOLE = 0.9
-#: A change of a colour channel (of 255) that is ink, not noise.
+#: A change of a colour channel (of 255) that counts as ink, not noise.
 _INK = 16
-#: Pixels that letters may reach over their line's box.
+#: Pixels by which letters may overhang their line's box.
 _REACH = 3
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerToFind:
-    """An answer to find; ``occurrence`` counts from 1, None: it must stand there once."""
+    """An answer to find; ``occurrence`` counts from 1, None: it must be unique."""
 
     answer: str
     occurrence: int | None
@@ -62,7 +62,7 @@ def place_of(
     if not found["painted"]:
         inked = _with_ink(box, shown, hidden)
     elif all(high - low <= _INK for low, high in _extremes(shown, box)):
-        # A highlight does not take this text's ink away, but there is but one colour.
+        # A highlight keeps this text's ink, but there is only one colour.
         inked = None
     if inked is None:
         return PictureFault(
@@ -82,8 +82,8 @@ def _around(rects: list[list[float]], size: tuple[int, int]) -> Box:
 
 
 def _with_ink(box: Box, shown: Image.Image, hidden: Image.Image) -> Box | None:
-    """The box, widened where letters reach over it (slanted ones, long descenders); None
-    when there is no ink in it."""
+    """The box, widened where letters overhang it (slanted ones, long descenders); None if
+    there is no ink in it."""
     near = _clamped(
         (box.x1 - _REACH, box.y1 - _REACH, box.x2 + _REACH, box.y2 + _REACH), shown.size
     )
@@ -107,5 +107,5 @@ def _clamped(edges: tuple[int, int, int, int], size: tuple[int, int]) -> Box:
 
 
 def _extremes(image: Image.Image, box: Box) -> list[tuple[int, int]]:
-    """The least and the greatest value of each channel of an RGB image in a box."""
+    """Minimum and maximum of each channel of an RGB image in a box."""
     return [channel.getextrema() for channel in image.crop(box.as_tuple()).split()]  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""What rendering pages needs, asked before a run begins."""
+"""The browser that renders pages, and the preflight check that it is there."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
 
 
-# Finding a Chromium and starting it so that the same page makes the same pixels.
+# Finding a Chromium and starting it so that the same page gives the same pixels.
 
 
-#: Names that a Chromium goes by on a PATH.
+#: Names of Chromium's executable on a PATH.
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
-#: Of the environment, what a browser needs to start and to find fonts; no secrets.
+#: Environment variables that a browser needs to start and to find fonts; no secrets.
 _PASSED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 _PASSED_PREFIXES = ("XDG_", "FONTCONFIG_")
 
 _ARGUMENTS = (
-    # Pixels that don't hang on the screen, the graphics card or the clock.
+    # Pixels that don't depend on the screen, the graphics card or the clock.
     "--disable-gpu",
     "--disable-lcd-text",
     "--font-render-hinting=none",
@@ -40,8 +40,8 @@ _ARGUMENTS = (
     "--force-device-scale-factor=1",
     "--hide-scrollbars",
     "--disable-partial-raster",
-    "--blink-settings=imageAnimationPolicy=2",  # animated pictures show their first frame
-    # Requests are refused one by one (``pages_rendering``); no name can be looked up either.
+    "--blink-settings=imageAnimationPolicy=2",  # animations show their first frame
+    # Requests are refused one by one (``sandbox``); name resolution is blocked as well.
     "--host-resolver-rules=MAP * ~NOTFOUND",
     "--disable-background-networking",
     "--dns-prefetch-disable",
@@ -52,9 +52,9 @@ _ARGUMENTS = (
 def launch(playwright: Playwright) -> Browser:
     """A headless Chromium: that of ``PIXEL_BROWSER``, else Playwright's own, else the PATH's.
 
-    Pages are untrusted, so its sandbox is on, except for root, for whom there is none, and
-    under ``PIXEL_BROWSER_SANDBOX=off`` (in containers that forbid user namespaces). Raises
-    ``ConfigError`` when there is no browser or it does not start.
+    Pages are untrusted, so Chromium's sandbox is on, except as root, where it is not
+    available, and under ``PIXEL_BROWSER_SANDBOX=off`` (for containers that forbid user
+    namespaces). Raises ``ConfigError`` if there is no browser or it does not start.
     """
     from playwright.sync_api import Error
 
@@ -80,7 +80,7 @@ def launch(playwright: Playwright) -> Browser:
 
 
 def find() -> str | None:
-    """The browser's path, where it is not Playwright's own; None when there is none."""
+    """The browser's path if it is not Playwright's own; None if there is none."""
     if named := os.environ.get("PIXEL_BROWSER"):
         return shutil.which(named)
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
@@ -106,20 +106,20 @@ def _would_not_start(which: str, error: Exception) -> ConfigError:
     )
 
 
-# The browser that renders all pages, one after the other, and is started again if it dies.
+# One browser renders all pages in turn, and is restarted if it dies.
 
 
-#: Times a page is tried when the browser dies of it, or beside it.
+#: Attempts at a page if the browser dies during its rendering.
 _TRIES = 2
 
 _log = logging.getLogger(__name__)
 
 
 class PageRenderer:
-    """One Chromium for the length of a ``with`` block.
+    """One Chromium for the duration of a ``with`` block.
 
-    Playwright's synchronous form keeps an event loop in its thread, which would upset other
-    users of one, so it has a thread to itself.
+    Playwright's synchronous API keeps an event loop in its thread, which would disturb other
+    users of one, so it gets its own thread.
     """
 
     def __init__(self, folder: Folder, width: int) -> None:
@@ -130,7 +130,7 @@ class PageRenderer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pages")
 
     def __enter__(self) -> PageRenderer:
-        """Raises ``ConfigError`` when there is no browser, or it does not start."""
+        """Raises ``ConfigError`` if there is no browser, or it does not start."""
         try:
             self._thread.submit(self._start).result()
         except BaseException:
@@ -149,12 +149,12 @@ class PageRenderer:
 
     @property
     def version(self) -> str:
-        """The browser's, such as "140.0.7339.16"."""
+        """The browser's version, such as "140.0.7339.16"."""
         assert self._browser is not None
         return self._browser.version
 
     def render(self, name: str, wanted: Sequence[AnswerToFind]) -> Rendered:
-        """Raises ``PictureFault`` for a page that can't be rendered, ``StorageError`` when the
+        """Raises ``PictureFault`` for a page that can't be rendered, ``StorageError`` if the
         folder can't be read."""
         return self._thread.submit(self._render, name, wanted).result()
 
@@ -188,7 +188,7 @@ class PageRenderer:
         try:
             if browser is not None:
                 browser.close()
-        except Error as error:  # it died before: there is nothing left to close
+        except Error as error:  # it died earlier: nothing to close
             _log.debug("the browser was gone: %s", error)
         finally:
             if playwright is not None:
@@ -196,11 +196,11 @@ class PageRenderer:
 
 
 def check(config: PipelineConfig) -> None:
-    """Start the browser once when pages are ingested: without one, work on the other
-    sources would be lost. Raises ``ConfigError``, or ``DataError`` without a folder."""
+    """Start the browser once if pages are ingested: without one, work on the other sources
+    would be lost. Raises ``ConfigError``, or ``DataError`` without a folder."""
     if "pages" not in config.ingest.sources:
         return
-    # Imported here: other sources' runs have no use for them.
+    # Imported here: runs of other sources don't need them.
     from pixel_core.data.sources.folder import Folder
 
     pages = config.ingest.pages

@@ -1,4 +1,4 @@
-"""The records of a folder of pages with their pages, ids and splits, checked together."""
+"""The records of a folder of pages, checked together with their pages, ids and splits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pixel_core.data.sources.splits import SPLITS, SplitBook, settle
 from pixel_core.errors import DataError
 from pixel_core.records import Split
 
-# ``questions.jsonl`` beside the pages: what is asked about which, strictly read.
+# ``questions.jsonl`` beside the pages: strictly parsed questions about them.
 
 
 _EXAMPLE = '{"page": "a.html", "question": "...", "answer": "..."}'
@@ -30,27 +30,27 @@ MARKDOWN = (".md",)
 
 @dataclass(frozen=True, slots=True)
 class PageQuestion:
-    """A checked record. ``answer`` is what is looked for on the page."""
+    """A checked record. ``answer`` is the text to find on the page."""
 
     place: str
     page: str
     question: str
     answer: str
     choices: tuple[str, ...]
-    #: Which of several on the page, from 1; None when there is to be only one.
+    #: Which of several on the page, from 1; None if it must be the only one.
     occurrence: int | None
     subject: str
     id: str | None
     split: Split | None
 
     def digest(self, page_sha256: str) -> str:
-        """Hexadecimal, over what is asked and the page's own file."""
+        """Hexadecimal, over the question and the page's own file."""
         content = [self.question, self.answer, self.choices, self.occurrence, page_sha256]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def read_questions(folder: Folder, problems: Problems) -> list[PageQuestion]:
-    """All sound records in their order; the faults of the others go to ``problems``.
+    """All valid records in order; the faults of the others go to ``problems``.
 
     Raises ``DataError`` as ``question_rows``.
     """
@@ -90,7 +90,7 @@ def _parsed(place: str, fields: dict[str, Any], problems: Problems) -> PageQuest
             "is no place in a row",
             "write 1 for the first on the page, 2 for the second",
         )
-    # The rest means what it means in a manifest, where "image" stands for the page.
+    # The other fields mean what they do in a manifest; the page takes the place of "image".
     shared = {name: fields[name] for name in fields if name in FIELDS}
     shared.pop("occurrence", None)
     shared["image"] = shared.pop("page", None) or "page"
@@ -113,7 +113,7 @@ def _parsed(place: str, fields: dict[str, Any], problems: Problems) -> PageQuest
 
 @dataclass(frozen=True, slots=True)
 class PageEntry:
-    """``digest`` is over the record and its page's file."""
+    """``digest`` covers the record and its page's file."""
 
     question: PageQuestion
     id: str
@@ -124,7 +124,7 @@ class PageEntry:
 def read_entries(
     folder: Folder, files: Mapping[str, FolderFile], shares: SplitShares
 ) -> list[PageEntry]:
-    """All records in their order. Raises ``DataError`` with everything that is wrong."""
+    """All records in order. Raises ``DataError`` with every fault."""
     problems = Problems(f"the pages in {folder.url!r}")
     questions = read_questions(folder, problems)
     pages = _digests(folder, files, questions, problems)
@@ -136,7 +136,7 @@ def read_entries(
     ]
     with SplitBook(shares) as book:
         for question, id in zip(questions, ids, strict=True):
-            # Pages of the same content stand together.
+            # Pages with the same content share a split.
             book.add(id, question.place, (pages[question.page],), question.split)
         splits = [SPLITS[number] for number in settle(book, problems, "page")]
     problems.raise_if_any()
@@ -152,14 +152,14 @@ def _digests(
     questions: list[PageQuestion],
     problems: Problems,
 ) -> dict[str, str]:
-    """The SHA-256 of each page that is asked about; those that can't be read are noted."""
+    """The SHA-256 of each page in a question; unreadable pages are reported."""
     digests: dict[str, str] = {}
     for question in questions:
         page = question.page
         if page in digests:
             continue
         try:
-            # A name that is not ASCII may be written otherwise in the folder.
+            # A non-ASCII name may be spelled otherwise in the folder.
             listed = files.get(page) or (None if page.isascii() else folder.find(page))
             if listed is None:
                 told = f"is not in {folder.url!r}"

@@ -26,15 +26,14 @@ if TYPE_CHECKING:
 #: Tables and fenced code as on GitHub; lists that don't run into one another.
 _EXTENSIONS = ("tables", "fenced_code", "sane_lists")
 
-#: Of lists and quotations in one another. The parser recurses, some frames for each.
+#: Nested lists and quotations. The parser recurses, several frames per level.
 _MAX_LEVELS = 40
 _INDENT = 4
 
 
 def html_of(text: str) -> str:
-    """A whole document. HTML in the text stays as it is: what shows the page must not
-    trust it more than any other page. ``TooDeep`` for a text that may nest deeper than
-    ``_MAX_LEVELS``."""
+    """A whole document. HTML in the text stays as it is: the renderer must not trust it more
+    than any other page. ``TooDeep`` for a text that may nest deeper than ``_MAX_LEVELS``."""
     import markdown
 
     deepest = max(map(_levels, text.splitlines()), default=0)
@@ -49,46 +48,46 @@ def html_of(text: str) -> str:
 
 
 def _levels(line: str) -> int:
-    """How deep a line may stand in lists and quotations."""
+    """The depth of lists and quotations that a line may have."""
     begin = line.expandtabs(_INDENT)
     rest = begin.lstrip(" >")
     lead = begin[: len(begin) - len(rest)]
     return lead.count(">") + len(lead.replace(">", "")) // _INDENT
 
 
-# One page in the browser: its picture, and where on it the answers stand.
+# Renders one page: its picture, and the positions of the answers on it.
 
 
-#: Pixels; Chromium can't paint much higher in one piece, and no model sees more.
+#: Pixels; Chromium can hardly paint a taller page in one piece, and no model sees more.
 MAX_HEIGHT = 16_000
-#: Of the window that a page is laid out in; it matters to pages that measure by it.
+#: Height of the layout window; it matters to pages that use it as a unit.
 WINDOW_HEIGHT = 800
 MAX_PAGE_BYTES = 5 * 1024 * 1024
-#: Milliseconds a page may take to load, and to be painted.
+#: Milliseconds for loading a page, and for painting it.
 PATIENCE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """``places`` has each wanted answer's box in pixels of the picture, or why it has none."""
+    """``places``: each answer's box in pixels of the picture, or the reason for none."""
 
     png: bytes
     width: int
     height: int
     places: tuple[Box | PictureFault, ...]
-    #: The page asked for something from outside its folder, or that is not there.
+    #: The page requested something outside its folder, or something missing.
     incomplete: bool
 
 
 class BrowserDied(Exception):
-    """The browser, or the page's process in it, ended while it rendered."""
+    """The browser, or the page's process in it, ended during rendering."""
 
 
 def render(
     browser: Browser, folder: Folder, name: str, width: int, wanted: Sequence[AnswerToFind]
 ) -> Rendered:
     """Raises ``PictureFault`` for a page that can't be rendered, ``BrowserDied``, and
-    ``StorageError`` when the folder can't be read."""
+    ``StorageError`` if the folder can't be read."""
     from playwright.sync_api import Error, TimeoutError
 
     sandbox = Sandbox(folder, name, _document(folder, name))
@@ -106,7 +105,7 @@ def render(
         if crashes or not browser.is_connected() or "has been closed" in first:
             raise BrowserDied(first) from error
         if not isinstance(error, TimeoutError) and "net::" not in first:
-            raise  # not the page's doing
+            raise  # not the page's fault
         raise PictureFault(
             f"was not shown within {PATIENCE_MS // 1000} s ({first})",
             "make the page simpler, or leave it out",
@@ -117,7 +116,7 @@ def render(
 
 
 def _context(width: int) -> dict[str, Any]:
-    """One page's own browser profile, in which nothing runs, moves or is remembered."""
+    """A browser profile for one page: no scripts, no animation, nothing kept."""
     return {
         "accept_downloads": False,
         "color_scheme": "light",

@@ -1,4 +1,4 @@
-"""What a page may ask for while it is rendered: itself, and files of its own folder."""
+"""Restricts a page's requests during rendering to itself and files of its folder."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from pixel_core.errors import DataError, StorageError
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Request, Route
 
-#: A host of no network (RFC 6761), under which the folder is seen by its pages.
+#: A host that exists on no network (RFC 6761); the folder is served under it.
 _HOST = "pages.invalid"
 
-#: A style sheet or picture larger than this is not given to a page.
+#: Larger style sheets or pictures are not served to a page.
 MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
 def address(name: str) -> str:
-    """Where the page of that name is opened."""
+    """The URL of the page of that name."""
     return f"http://{_HOST}/{quote(name)}"
 
 
 class Sandbox:
-    """Answers all requests of one page from the folder, and refuses everything else."""
+    """Serves one page's requests from the folder, and refuses all others."""
 
     def __init__(self, folder: Folder, name: str, document: bytes) -> None:
         self._folder = folder
         self._name = name
         self._document = document
         self._opened = False
-        #: Whether the page asked for something it did not get.
+        #: Whether a request of the page was refused.
         self.refused = False
-        #: The storage failed while the page was served: what it shows means nothing.
+        #: The storage failed while the page was served: its rendering is void.
         self.failure: StorageError | None = None
 
     def guard(self, page: Page) -> None:
@@ -54,7 +54,7 @@ class Sandbox:
         data = None if main else self._file(request)
         if data is None:
             self.refused = True
-            # A page that wants to lead elsewhere stays as it is: "failed" would show an error.
+            # A page that tries to navigate away stays: "failed" would show an error page.
             route.abort("aborted")
             return
         name, content = data
@@ -62,13 +62,13 @@ class Sandbox:
         route.fulfill(status=200, content_type=kind, body=content)
 
     def _file(self, request: Request) -> tuple[str, bytes] | None:
-        """The folder's file under a requested address; None where there is none to give."""
+        """The folder's file under a requested URL; None if there is none to serve."""
         parts = urlsplit(request.url)
-        # What plays would show another frame each time.
+        # Media would show another frame each time.
         if parts.netloc != _HOST or request.method != "GET" or request.resource_type == "media":
             return None
         name = unquote(parts.path).lstrip("/")
-        if is_hidden(name):  # no part of the folder's content, see ``PagesSource``
+        if is_hidden(name):  # not part of the folder's content, see ``PagesSource``
             return None
         try:
             listed = self._folder.find(name)
@@ -83,7 +83,7 @@ class Sandbox:
 
 
 def _html_type(document: bytes) -> str:
-    """UTF-8 where it is that; else the page's own word, or the browser's guess, decides."""
+    """UTF-8 if it is valid as such; otherwise the page's declaration or the browser decides."""
     try:
         document.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,9 +1,9 @@
-"""Pages with questions on them, as pictures: FineWeb style.
+"""Renders pages with questions to pictures: FineWeb style.
 
-The answer's box is read from the page itself. The artifact's key follows from the folder's
-content and the settings, not from the browser or its fonts, which are this machine's: the
-pictures that a store holds are used, whichever browser made them. Each seed's provenance names
-what made them, and the artifact's digest tells other pictures apart.
+The answer's box is read from the page itself. The artifact's key depends on the folder's
+content and the settings, not on this machine's browser or fonts: pictures in the store are
+used whatever machine made them. The browser's version is in each seed's provenance, and the
+artifact's digest distinguishes other pictures.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ KIND = "page"
 
 
 class PagesSource:
-    """A seed for every record, page by page in the order in which they are first asked
-    about. Records that share a page share a split."""
+    """A seed for every record, grouped by page in order of first mention. Records that share
+    a page share a split."""
 
     def __init__(self, config: PagesConfig) -> None:
-        """Raises ``DataError`` when ``config.path`` leads to no folder."""
+        """Raises ``DataError`` if ``config.path`` is not a folder."""
         self._config = config
         self._folder = Folder(config.path, setting="ingest.pages.path")
         self._incomplete = 0
 
     def fingerprint(self) -> dict[str, Any]:
-        """Every file of the folder but hidden ones: a page may show any of them.
+        """Every file of the folder except hidden ones: a page may show any of them.
 
-        Raises ``DataError`` with all that is wrong with the records. Whether the answers
-        stand on their pages is seen when those are rendered, in ``seeds``.
+        Raises ``DataError`` with all faults of the records. Whether the answers are on their
+        pages is checked during rendering, in ``seeds``.
         """
         digest = hashlib.sha256()
         for file in self._files.values():
@@ -54,8 +54,8 @@ class PagesSource:
         return len(self._entries)
 
     def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
-        """Raises ``DataError`` with every page that can't be rendered and every answer
-        that is not found, once all pages were tried; ``ConfigError`` without a browser."""
+        """Raises ``DataError`` with every page that can't be rendered and every answer that is
+        not found, after trying all pages; ``ConfigError`` without a browser."""
         self._incomplete = 0
         problems = Problems(f"the pages in {self._folder.url!r}")
         by_page: dict[str, list[PageEntry]] = {}
@@ -66,7 +66,7 @@ class PagesSource:
             for page, entries in by_page.items():
                 rendered = self._rendered(renderer, page, entries, problems)
                 if rendered is None or problems.count:
-                    continue  # the rest is only looked at for its faults
+                    continue  # the rest is only checked for faults
                 self._incomplete += rendered.incomplete
                 picture = _stored(rendered, stored, archive)
                 for entry, box in zip(entries, rendered.places, strict=True):
@@ -76,8 +76,8 @@ class PagesSource:
         problems.raise_if_any()
 
     def counts(self) -> dict[str, int]:
-        """``incomplete``: pages that asked for something outside the folder, or not in
-        it, and are shown without."""
+        """``incomplete``: pages rendered without something they requested, because it is
+        outside the folder or missing."""
         return {"incomplete": self._incomplete} if self._incomplete else {}
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The records of a folder of videos with their videos and splits, checked together."""
+"""The records of a folder of videos, checked together with their videos and splits."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from pixel_core.media.video import VideoFile
 from pixel_core.records import Split
 from pixel_core.workflow.store.local_storage import file_content
 
-# What is to be known of a video before it is asked about: its content and its length.
+# The facts about a video: its content and its length.
 
 
-#: Raised when what is remembered of a video changes in meaning.
+#: Raised when the meaning of the cached facts changes.
 _KIND = "video/3"
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """``fault`` is "" for a video that can be used, and then says nothing of the rest."""
+    """``fault`` is "" for a usable video; otherwise the other fields mean nothing."""
 
     sha256: str = ""
     duration_s: float = 0.0
@@ -42,8 +42,8 @@ class VideoFacts:
 
 
 def video_facts(folder: Folder, name: str) -> VideoFacts:
-    """Read a video through and decode its first frame, unless it was looked at before and
-    is the same still. Raises ``StorageError``."""
+    """Read a video through and decode its first frame, unless the facts are cached and the
+    file is unchanged. Raises ``StorageError``."""
     try:
         listed = folder.find(name)
     except DataError as error:
@@ -69,7 +69,7 @@ def video_facts(folder: Folder, name: str) -> VideoFacts:
     return facts
 
 
-# ``questions.jsonl`` beside the videos: what is asked about which, strictly read.
+# ``questions.jsonl`` beside the videos: strictly parsed questions about them.
 
 
 _EXAMPLE = '{"video": "a.mp4", "question": "...", "answer": "...", "start": 2.5, "end": 4}'
@@ -78,7 +78,7 @@ FIELDS = (
     *("id", "split", "subject", "kind"),
 )
 
-#: What a video is to be named by in a record.
+#: How a record must name its video.
 _NAME = "give its path inside the folder, as a string"
 _SECONDS = "write seconds from the video's beginning, as a number"
 
@@ -101,7 +101,7 @@ class VideoQuestion(BaseModel):
 
 
 def read_questions(folder: Folder, problems: Problems) -> Iterator[VideoQuestion]:
-    """Yield the sound records in their order; the faults of the others go to ``problems``.
+    """Yield the valid records in order; the faults of the others go to ``problems``.
 
     Raises ``DataError`` as ``question_rows``.
     """
@@ -122,7 +122,7 @@ def _parsed(place: str, fields: dict[str, Any], problems: Problems) -> VideoQues
         state = "is missing" if video is None else "names no video"
         problems.add(place, "video", video, state, _NAME)
     window = _window(place, fields.get("start"), fields.get("end"), problems)
-    # The rest means what it means in a manifest, where "image" stands for the video.
+    # The other fields mean what they do in a manifest; the video takes the place of "image".
     shared = {name: fields[name] for name in fields if name in FIELDS}
     for own in ("video", "start", "end"):
         shared.pop(own, None)
@@ -164,12 +164,12 @@ def _window(place: str, start: Any, end: Any, problems: Problems) -> tuple[float
     return float(start), float(end)
 
 
-# Checked questions on disk, to be read again video by video.
+# Checked questions on disk, read again video by video.
 
 
 class QuestionSpool:
-    """Holds the videos' names in memory, of the questions nothing. They lie in a database
-    without a name, which is gone when it is closed or forgotten."""
+    """Keeps only the videos' names in memory. The questions are in an anonymous temporary
+    database, which vanishes when it is closed."""
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("")
@@ -191,11 +191,11 @@ class QuestionSpool:
         self._count += 1
 
     def videos(self) -> Iterator[str]:
-        """The videos that are asked about, in the order in which they first are."""
+        """The videos with questions, in order of first mention."""
         return iter(self._videos)
 
     def about(self, video: str) -> Iterator[tuple[int, VideoQuestion]]:
-        """The questions on a video, with their place among all (from 0), in order."""
+        """The questions on a video, with their index among all (from 0), in order."""
         found = self._database.execute(
             "SELECT number, body FROM questions WHERE video = ? ORDER BY number",
             (self._videos[video],),
@@ -210,18 +210,18 @@ OVERHANG_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class VideoEntries:
-    """Records in which nothing is wrong; ``facts`` by the videos' names."""
+    """Valid records; ``facts`` by the videos' names."""
 
     spool: QuestionSpool
     facts: dict[str, VideoFacts]
     _splits: bytearray
 
     def split(self, number: int) -> Split:
-        """Of a record, by its place among all."""
+        """The split of a record, by its index among all."""
         return SPLITS[self._splits[number]]
 
     def digest(self, question: VideoQuestion) -> str:
-        """Hexadecimal, over what is asked and the video's file."""
+        """Hexadecimal, over the question and the video's file."""
         return _digest(question, self.facts[question.video])
 
     def id(self, question: VideoQuestion) -> str:
@@ -229,8 +229,8 @@ class VideoEntries:
 
 
 def read_entries(folder: Folder, shares: SplitShares) -> VideoEntries:
-    """Check all records and every video they name. Raises ``DataError`` with everything
-    that is wrong, a video's own fault told once."""
+    """Check all records and every video they name. Raises ``DataError`` with every fault,
+    a video's own fault reported once."""
     problems = Problems(f"the videos in {folder.url!r}")
     spool = QuestionSpool()
     facts: dict[str, VideoFacts] = {}
@@ -245,7 +245,7 @@ def read_entries(folder: Folder, shares: SplitShares) -> VideoEntries:
                     continue
                 _check_window(question, known, problems)
                 id = question.id or _derived_id(question, known)
-                # Videos of the same content stand together.
+                # Videos with the same content share a split.
                 book.add(id, question.place, (known.sha256,), question.split)
                 spool.add(question)
             splits = settle(book, problems, "video")

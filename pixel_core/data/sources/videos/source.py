@@ -1,8 +1,8 @@
-"""Which of a video's frames a question shows.
+"""Videos with questions as a source, and the choice of the frames that a question shows.
 
-The video is cut into as many equal parts as frames are wanted; of each part the frame that
-is on the screen at its centre is shown. A question with a window of time also sees frames
-of the window, spread evenly over the gaps that are left there, until it holds enough.
+The video is cut into as many equal parts as frames are wanted; each part shows the frame on
+screen at its centre. A question with a time window also sees frames of the window, spread
+evenly over the gaps that are left there, until it holds enough.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from pixel_core.media.frames import Timeline, even_frames
 from pixel_core.media.video import VideoFile
 from pixel_core.records import FrameCue, Picture, Provenance, Seed
 
-#: Times that differ by less are one: people write 33.333 for a third of a hundred.
+#: Times that differ by less are equal: people write 33.333 for a third of a hundred.
 _SAME_TIME_S = 1e-3
 
 
 def frames_in(video: Timeline, start: float, end: float) -> range:
-    """The frames that appear from ``start`` to ``end``, both included; in a window in which
-    none does, the one that is on the screen at its middle."""
+    """The frames that appear from ``start`` to ``end``, both included; if none does, the frame
+    on screen at the window's middle."""
     first, last = video.index_at(start), video.index_at(end)
     if video.time_of(first) < start - _SAME_TIME_S:
         first += 1  # it appeared before the window
@@ -46,13 +46,13 @@ def frames_in(video: Timeline, start: float, end: float) -> range:
 
 
 def with_window(even: list[int], window: range, least: int) -> list[int]:
-    """``even`` and as many frames of ``window`` as make it hold ``least``, if it has them;
-    increasing, none twice."""
+    """``even`` plus enough frames of ``window`` for it to hold ``least``, if it has them;
+    increasing, without duplicates."""
     inside = even[bisect_left(even, window.start) : bisect_right(even, window.stop - 1)]
     gaps = list(pairwise([window.start - 1, *inside, window.stop]))
     added = [0] * len(gaps)
     for _ in range(min(least, len(window)) - len(inside)):
-        # Where frames would then stand furthest apart; the earlier of equals.
+        # The gap in which frames would then be furthest apart; the earlier of equals.
         apart = [
             (gap[1] - gap[0]) / (count + 1) for gap, count in zip(gaps, added, strict=True)
         ]
@@ -65,7 +65,7 @@ def with_window(even: list[int], window: range, least: int) -> list[int]:
     return sorted({*even, *new})
 
 
-# Videos with questions on them and the window of time that answers each: STAR style.
+# Videos with questions and the time window that answers each: STAR style.
 #
 # A seed shows some of the video's frames as pictures; the window's frames are its cue.
 
@@ -75,22 +75,22 @@ KIND = "video"
 
 
 class VideosSource:
-    """A seed for every record, video by video in the order in which they are first asked
-    about. Records that share a video share a split. Each video is decoded once."""
+    """A seed for every record, grouped by video in order of first mention. Records that
+    share a video share a split. Each video is decoded once."""
 
     def __init__(self, config: VideosConfig) -> None:
-        """Raises ``DataError`` when ``config.path`` leads to no folder."""
+        """Raises ``DataError`` if ``config.path`` is not a folder."""
         self._config = config
         self._folder = Folder(config.path, setting="ingest.videos.path")
 
     def fingerprint(self) -> dict[str, Any]:
         """The questions and the videos they name; other files of the folder do not count.
 
-        Raises ``DataError`` with all that is wrong with the records and their videos. A
-        video that is damaged further in than its first frame is told of by ``seeds``.
+        Raises ``DataError`` with all faults of the records and their videos. Damage after a
+        video's first frame is reported by ``seeds``.
         """
         listed = self._folder.find(QUESTIONS)
-        entries = self._entries  # tells clearly when there are no questions
+        entries = self._entries  # raises a clear error if there are no questions
         assert listed is not None
         videos = hashlib.sha256()
         for name in sorted(entries.facts):
@@ -105,7 +105,7 @@ class VideosSource:
         return len(self._entries.spool)
 
     def seeds(self, archive: PictureArchiveWriter) -> Iterator[FoundSeed]:
-        """Raises ``DataError`` with every video that can't be decoded, once all were tried."""
+        """Raises ``DataError`` with every undecodable video, after trying all."""
         spool = self._entries.spool
         problems = Problems(f"the videos in {self._folder.url!r}")
         for name in spool.videos():
@@ -147,7 +147,7 @@ class VideosSource:
     def _chosen(
         self, video: VideoFile, even: list[int], question: VideoQuestion
     ) -> tuple[list[int], FrameCue | None]:
-        """The question's frames of the video, and which of those are in its window."""
+        """The question's frames of the video, and those of them in its window."""
         if question.window is None:
             return even, None
         window = frames_in(video, *question.window)
@@ -158,11 +158,11 @@ class VideosSource:
     def _stored(self, image: Image.Image, archive: PictureArchiveWriter) -> Picture:
         """A frame in the archive, named by its content: equal frames are stored once.
 
-        As JPEG without chroma subsampling: a video's frames were compressed before, and as
-        PNG they take three times the room. Raises ``MediaError`` for one that no model is
+        JPEG without chroma subsampling: a video's frames were compressed before, and PNG
+        takes three times the space. Raises ``MediaError`` for a frame that no model is
         shown.
         """
-        check_shape(image.width, image.height)  # a frame may be of another size than the first
+        check_shape(image.width, image.height)  # a frame's size may differ from the first one's
         out = io.BytesIO()
         image.save(out, "JPEG", quality=self._config.jpeg_quality, subsampling=0)
         data = out.getvalue()
