@@ -1,4 +1,4 @@
-"""From runs to the numbers of the study: means of arms, differences between them, verdicts."""
+"""The study's numbers, computed from runs: arm means, their differences, verdicts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from pixel_core.evaluation.study.statistics import (
     paired_difference,
 )
 
-#: What arms are measured by beside the question kinds.
+#: Measures of arms besides the question kinds.
 ALL, GREEDY, DIGITS = "all", "greedy", "digits"
 
 
@@ -48,27 +48,27 @@ class ArmSummary:
 
     @property
     def distinct(self) -> int:
-        """How many of the runs are not one and the same."""
+        """The number of distinct runs."""
         return len({run.key for run in self.runs})
 
     @property
     def places(self) -> list[Place]:
-        """What each run stands on."""
+        """What each run depends on."""
         return [(run.seeds.base_model, run.seeds.warm_start) for run in self.runs]
 
     @property
     def missed(self) -> int:
-        """Runs whose warm start never met the rule that was to choose it."""
+        """The number of runs whose warm start never met the selection rule."""
         return sum(run.selected is False for run in self.runs)
 
 
 @dataclass(frozen=True)
 class Study:
-    """All that the page and ``study.json`` tell."""
+    """All content of the page and ``study.json``."""
 
     arms: dict[str, ArmSummary]
     kinds: list[str]
-    #: ``full`` minus each other arm, by arm and measure; empty when ``full`` was not run.
+    #: ``full`` minus each other arm, by arm and measure; empty if ``full`` was not run.
     differences: dict[str, dict[str, Difference]]
     verdicts: list[ClaimVerdict]
     #: On which base models the trap and the rescue are seen.
@@ -85,7 +85,7 @@ class Study:
 
 
 def summarise(runs: Sequence[RunResult], config: StudyConfig, temperature: float) -> Study:
-    """``temperature`` is the answers' own, for the claims' words."""
+    """``temperature``: of the answers, for the claims' wording."""
     how = IntervalSettings(config.confidence, config.resamples, config.seed)
     names = list(dict.fromkeys(run.arm for run in runs))
     kinds = sorted(set(runs[0].end.kinds_q))
