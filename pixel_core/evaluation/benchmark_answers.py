@@ -53,7 +53,7 @@ class Asking:
 
     @classmethod
     def of(cls, config: PipelineConfig, operations: bool, endpoint: str) -> Asking:
-        """Settings of one row in ``benchmarks``; ``endpoint``: its name there, "" for our own models.
+        """One row of ``benchmarks``; ``endpoint``: its name there, "" for our own models.
 
         The profile already checked that the settings fit each other.
         """
