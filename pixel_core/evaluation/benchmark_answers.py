@@ -102,7 +102,7 @@ class Asking:
         }
 
 
-#: A chunk's files in the workspace.
+#: Suffix of a chunk's probe file in the workspace.
 _PROBE = ".probe"
 #: Pixels of pictures opened together, 3 bytes each: chunks of very large pictures are
 #: answered in several batches.
@@ -119,7 +119,7 @@ def run(
     """Write ``queries.jsonl``, ``answers.jsonl`` (rollouts, ``samples`` a question, in order),
     ``settings.json``, and, if the probe is on, ``probe.jsonl``.
 
-    Raises ``DataError`` without questions, and what the engine raises (``workers.answering``).
+    Raises ``DataError`` without questions, and what the engine raises.
     """
     section = context.config.benchmarks.answers
     asking = Asking.of(context.config, operations, endpoint)

@@ -29,7 +29,7 @@ class KindScore(Record):
 
 
 class ReadBy(Record):
-    """The answers read by one rule of the grader (``rewards.graders.grader.Rule``)."""
+    """The answers read by one rule of the grader (``grader.ReadingRule``)."""
 
     #: Their share of all answers, and their mean score.
     share: float
@@ -37,7 +37,7 @@ class ReadBy(Record):
 
 
 class RowScore(Record):
-    """The score of one row of ``benchmark_stages.rows_of`` on one benchmark."""
+    """The score of one row of ``workflow.table.rows_of`` on one benchmark."""
 
     row: str
     model: str
@@ -68,7 +68,7 @@ class RowScore(Record):
 
 class Probe(Record):
     """Episodes with an operation, also answered before its return was seen (defined in
-    ``dialogue.before_looking``)."""
+    ``rollout.probe``)."""
 
     #: Episodes.
     n: int

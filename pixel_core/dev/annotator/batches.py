@@ -141,7 +141,7 @@ class BatchDesk:
             self._set(batch, status="failed", errors={"object": "list", "data": errors})
             return
         self._set(batch, status="in_progress", counts=(len(lines), 0, 0))
-        # The real service does not keep the order either.
+        # The real service does not guarantee an order either.
         random.Random(f"{self._manners.script.seed}/{number}").shuffle(lines)
         end = time.monotonic() + self._manners.batch_s
         stop_at = len(lines)

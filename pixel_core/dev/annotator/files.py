@@ -32,7 +32,7 @@ class StoredFile:
 
 
 class FileShelf:
-    """Files by id, in a folder. Client-supplied names are stored but never used as paths."""
+    """Files by id, in a folder. Client-supplied names are stored, never used."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""``benchmark.json``: describes a prepared benchmark and how it differs from the published."""
+"""``benchmark.json``: a prepared benchmark, and how it differs from the published one."""
 
 from __future__ import annotations
 

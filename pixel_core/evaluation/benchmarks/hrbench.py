@@ -7,8 +7,8 @@ the authors' mean over the four turns, which have equally many rows. Scoring fin
 rows by its picture, text and set of options, and counts it once
 (``row_answers.asked_questions``).
 
-The file is one row group whose pages hold up to a whole column, so reading the pictures needs
-that much memory: 0.9 GB measured for a column of 0.4 GB, and 5 GB for one of 8.9 GB.
+The file is one row group whose pages hold up to a whole column, so reading the pictures takes
+memory: 0.9 GB measured for a column of 0.4 GB, and 5 GB for one of 8.9 GB.
 """
 
 from __future__ import annotations

@@ -199,7 +199,7 @@ class MVBenchReader:
     def _needed(
         self, task: MVBenchTask, row: MVBenchRow
     ) -> tuple[tuple[str, ...], ClipBounds | None]:
-        """A question's files, below ``media``; None if they are frames."""
+        """A question's files, below ``media``, and its bounds; None if the files are frames."""
         folder = task.whole if self._whole else task.cut
         path = f"{folder}/{row.video}"
         if self._whole and (names := self.media.names_in(path)):

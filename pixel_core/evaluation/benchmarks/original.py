@@ -94,7 +94,7 @@ def _in_a_line(lines: list[str]) -> _Parts | None:
 # Columns: ``question``, ``image`` (paths below the dataset's folder; for a video its frames, in
 # order), ``answer``, ``qid``, and in some files ``is_video``. Sources: TIGER-AI-Lab's
 # Pixel-Reasoner (``onestep_evaluation/``,
-# ``curiosity_driven_rl/openrlhf/datasets/ prompts_dataset.py``) and verl-tool
+# ``curiosity_driven_rl/openrlhf/datasets/prompts_dataset.py``) and verl-tool
 # (``examples/data_preprocess/pixel_reasoner/``). The files themselves could not be fetched
 # here, so we read every form that public converters of them handle: a question that begins
 # with ``<image>``, an answer alone or in a list, each with or without ``\boxed{}``, a list

@@ -83,7 +83,7 @@ def opened(
 
 
 class BenchmarkQuestions:
-    """Reads the questions again, now with their pictures, and stores both."""
+    """Reads the questions again, now with their pictures, and stores the pictures."""
 
     def __init__(self, source: BenchmarkFiles, settings: BenchmarkDataConfig) -> None:
         self.source = source

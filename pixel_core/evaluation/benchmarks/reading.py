@@ -108,7 +108,7 @@ class Reader(Protocol):
 
     def pictures(self, item: Item, files: Sequence[PictureFile]) -> Sequence[PictureFile]:
         """The item's pictures, in order; ``files`` are its ``paths``, resolved. Items come in
-        ``items`` order unless ``parallel``. Raises ``Fault`` (``vision.picture_fault``)."""
+        ``items`` order unless ``parallel``. Raises ``PictureFault``."""
 
 
 def open_reader(copy: Copy, layout: Layout, settings: BenchmarkDataConfig) -> Reader:
@@ -148,7 +148,7 @@ class FilesDigest:
             self._add("", listed, lambda path=path: _of_file(path))
 
     def add(self, file: PictureFile) -> None:
-        """Raises ``Fault``, or ``OSError``."""
+        """Raises ``PictureFault``, or ``OSError``."""
         stamp = file.stamp if file.settled else ""
         listed = FolderFile(file.name, file.size, stamp)
         if file.place:

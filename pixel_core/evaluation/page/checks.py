@@ -28,7 +28,7 @@ class PositionBar:
 @dataclass(frozen=True)
 class ChecksSection:
     measures: str
-    #: By others, to compare a copy with.
+    #: Published by others, so that a copy can be compared with it.
     published: bool
     facts: list[str]
     counts: PageTable

@@ -105,7 +105,7 @@ def _tell(heard: queue.SimpleQueue[tuple[str, Event]], column: str, event: Event
 def _next(
     heard: queue.SimpleQueue[tuple[str, Event]], handles: dict[str, RequestHandle]
 ) -> list[tuple[str, Event]]:
-    """What happened; nothing, when that takes a second; the end of requests out of time."""
+    """The next event; after a second without one, the timeouts of expired requests, if any."""
     try:
         return [heard.get(timeout=_PATIENCE_S)]
     except queue.Empty:
