@@ -1,1 +1,1 @@
-"""Speed, measured side by side with peers. Nothing here asserts a time."""
+"""Speed benchmarks, side by side with peers. None of them asserts a time."""

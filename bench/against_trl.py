@@ -33,7 +33,7 @@ from bench.trl.report import ALONE, OURS, PEER, TITLE, Comparison, section
 from bench.trl.runs import run_ours, run_peer
 from pixel_core.workflow.store import Store
 
-#: Steps of a trial of a placing, the first of them not timed.
+#: Steps of a trial of a placing; the first ones are not timed.
 _TRIAL_STEPS = 4
 
 
@@ -85,8 +85,8 @@ def _versions(python: Path) -> str:
 
 
 def _placings(cores: int, queries: int) -> list[Placing]:
-    """One process as TRL is launched plainly, on one thread and on all cores; a process a
-    core; and that with the gradient in two pieces, which touches less memory at a time."""
+    """One process, as TRL is normally launched, on one thread and on all cores; one process per
+    core; and the latter with the gradient in two pieces, which uses less memory at a time."""
     placings = [Placing(1, 1)]
     if cores > 1:
         placings.append(Placing(1, cores))

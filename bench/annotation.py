@@ -41,7 +41,7 @@ from pixel_core.workflow.store import Store
 
 _KEY = "BENCH_ANNOTATOR_KEY"
 _SIDE = 768
-#: Requests sent before time is taken: the client is imported, connections are open.
+#: Requests sent before timing starts, to import the client and open connections.
 _WARM = 2
 
 

@@ -36,7 +36,7 @@ _REPLY = (
 
 
 class Answering(asyncio.Protocol):
-    """One connection; requests on it come one after the other."""
+    """One connection; its requests come one after another."""
 
     def __init__(self, delay: float) -> None:
         self._delay = delay

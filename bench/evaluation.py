@@ -61,7 +61,7 @@ def ours(ingest: Path, model: Path, profile: str) -> Answers:
 
 
 def plain(ingest: Path, model: Path, profile: str) -> Answers:
-    """One question after the other."""
+    """One question after another."""
     loaded, vocabulary = load_model(model)
     prompts = Renderer(load_profile(profile).dialogue, vocabulary)
     questions = QueryReader(ingest, prompts)
@@ -77,9 +77,9 @@ def plain(ingest: Path, model: Path, profile: str) -> Answers:
 
 
 class Workers:
-    """Processes that answer, each its share of the questions, with the model loaded.
+    """Processes that each answer a share of the questions, with the model loaded.
 
-    ``processor``: seconds of processor time that each call took in all of them.
+    ``processor``: CPU seconds of each call, over all processes.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
         ):
             teams[name] = Workers(kind, place, processes)
             stack.callback(teams[name].close)
-        for team in teams.values():  # until all have loaded
+        for team in teams.values():  # wait until all have loaded
             team(queries[:_CORES])
         mine, _ = _timed(teams["ours"], queries)
         tried = {name: _timed(team, queries) for name, team in teams.items() if name != "ours"}
@@ -149,7 +149,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
         times = in_turns(
             {name: lambda name=name: teams[name](queries) for name in ("ours", best)},
             asked.repeats,
-            warm_up=0,  # all have answered once
+            warm_up=0,  # each has answered once
         )
     work = {name: Times(tuple(teams[name].processor[-asked.repeats :])) for name in times}
     same = sum(one == other for one, other in zip(mine, theirs, strict=True))
@@ -186,7 +186,7 @@ def _timed(team: Workers, queries: Sequence[Query]) -> tuple[list[Rollout], floa
 def _overhead(
     place: tuple[Path, Path, str], queries: Sequence[Query], repeats: int
 ) -> list[Figure]:
-    """Of one worker's chunk: the loop beside the engine, and reading its pictures."""
+    """Parts of one worker's chunk: the loop besides the engine, and reading its pictures."""
     torch.set_num_threads(1)
     ingest, model, profile = place
     loaded, vocabulary = load_model(model)

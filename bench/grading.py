@@ -36,13 +36,13 @@ _SLOW = ("maths", "upstream_code")
 
 
 def measure(asked: argparse.Namespace) -> list[Figure]:
-    turns = asked.repeats + 1  # one warms up
+    turns = asked.repeats + 1  # one to warm up
     slow = max(asked.answers // 20, 1)
     candidates: dict[str, Callable[[], object]] = {}
     counts: dict[str, int] = {}
     for place, (name, make) in enumerate(MAKERS.items()):
         counts[name] = slow if name in _SLOW else asked.answers
-        # No two graders get the same questions: what is prepared for one is shared.
+        # No two graders get the same questions, since preparation for one is cached.
         seeds = range(place * turns, (place + 1) * turns)
         candidates[name] = _grading(name, [make(counts[name], seed) for seed in seeds])
     peers = {"maths": _math_verify(slow, turns), "anls": _lmms_eval(asked.answers, turns)}
@@ -99,7 +99,7 @@ def numbers(count: int, seed: int) -> Graded:
 
 
 def readings(count: int, seed: int) -> Graded:
-    """Texts read from a picture, misread a little; one to three references."""
+    """Texts read from a picture with small errors; one to three references."""
     dice = random.Random(seed)
     made = []
     for number in range(count):
@@ -119,7 +119,7 @@ def expressions(count: int, seed: int) -> Graded:
     return made
 
 
-#: What each grader is given; ``strict`` and ``upstream_code`` grade any benchmark's answers.
+#: Input of each grader; ``strict`` and ``upstream_code`` grade any benchmark's answers.
 MAKERS: dict[str, Callable[[int, int], Graded]] = {
     "strict": choices,
     "choice": choices,

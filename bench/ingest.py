@@ -55,7 +55,7 @@ def _in_a_process(count: int, pictures: int) -> dict[str, float]:
         _write(Path(folder) / "data", count, pictures)
         command = [sys.executable, "-m", "bench.ingest", "--inside", folder]
         environment = {**os.environ, "PIXEL_CACHE": f"{folder}/cache"}
-        # Files changed in the last two seconds are never taken as known.
+        # Files changed in the last two seconds are never treated as known.
         time.sleep(2.5)
         said = subprocess.check_output(command, cwd=ROOT, env=environment, text=True)
         return json.loads(said.splitlines()[-1])

@@ -96,7 +96,7 @@ def _timed(ledger: Ledger, count: int, size: int, repeats: int) -> Iterator[Figu
 
 
 def _looked(ledger: Ledger, digests: list[bytes], name: str) -> Iterator[Figure]:
-    """Over turns shorter than a time slice, so that a busy machine shows in few of them."""
+    """Times look-ups in turns shorter than a time slice: other load shows in few of them."""
     walls, used = [], time.thread_time()
     for start in range(0, len(digests), _LOOKS):
         began = time.perf_counter()
@@ -135,7 +135,7 @@ def _build(folder: Path) -> None:
     started = time.perf_counter()
     with _opened(Store.open(str(folder))):
         seconds = time.perf_counter() - started
-    # Of this process alone: ``getrusage`` counts what its parent had when it was forked.
+    # For this process alone: ``getrusage`` includes the parent's peak at the fork.
     status = Path("/proc/self/status").read_text(encoding="ascii")
     peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
     print(json.dumps({"seconds": seconds, "peak_mb": peak}))

@@ -38,7 +38,7 @@ from pixel_core.training.sft import SftDataset, learn
 from pixel_core.workflow.store import Store
 
 _aten = torch.ops.aten
-#: What is met whole where no gradient is wanted, or in parts where one is.
+#: Recorded whole without a gradient, or in parts with one.
 _PRODUCTS = {
     _aten.linear.default,
     _aten.scaled_dot_product_attention.default,
@@ -53,7 +53,7 @@ _SIDE = 2048
 
 
 class Products(TorchDispatchMode):
-    """Writes down the products that are computed under it."""
+    """Records the products computed under it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ def _options(options: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...
 
 
 def _shape(value: Any) -> Any:
-    """A tensor's shape and strides; anything else as it is."""
+    """A tensor's shape and strides; anything else unchanged."""
     if isinstance(value, Tensor):
         return ("tensor", tuple(value.shape), value.stride())
     return value

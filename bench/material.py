@@ -1,4 +1,4 @@
-"""What the benchmarks work on: drawn questions, trajectories, and a model of profile tiny."""
+"""Input for the benchmarks: drawn questions, trajectories, and a model of profile tiny."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def make(folder: Path, train: int) -> Material:
 
 
 def model(material: Material, store: str, stage: str) -> tuple[Any, Renderer]:
-    """The stage's latest model in a store, or without one a tiny model with random weights."""
+    """The stage's latest model in a store; without one, a tiny model with random weights."""
     from pixel_core.models.loading import load_model
     from pixel_core.tiny.model import build_tiny
     from pixel_core.tiny.tokenizer import build_tokenizer
@@ -62,7 +62,7 @@ def model(material: Material, store: str, stage: str) -> tuple[Any, Renderer]:
 
 
 class NoWorkspace(Workspace):
-    """For stages that save nothing on their way."""
+    """For stages that save no intermediate state."""
 
     def put(self, name: str, data: bytes) -> None:
         raise AssertionError(f"a data stage saved {name}")

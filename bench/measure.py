@@ -1,7 +1,7 @@
-"""What all benchmarks share: timing, the machine's facts, tables, and the command line.
+"""Shared by all benchmarks: timing, machine facts, tables, and the command line.
 
-Candidates are timed in turns, so that a busy machine slows all of them alike; figures are
-medians with their quartiles, and a ratio is the median of the ratios within a turn.
+Candidates are timed in turns, so that other load slows all of them alike; figures are medians
+with their quartiles, and a ratio is the median of the ratios within a turn.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class Figure:
     """One measured quantity; ``low`` and ``high`` are quartiles over the repeats.
 
-    ``peer``: how many times as fast as the peer, which ``note`` names; None without one.
+    ``peer``: the speed-up over the peer named in ``note``; None without one.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of one candidate, a number a turn."""
+    """Seconds of one candidate, one number per turn."""
 
     seconds: tuple[float, ...]
 
@@ -50,17 +50,17 @@ class Times:
         return statistics.median(self.seconds)
 
     def times_as_fast_as(self, peer: Times) -> float:
-        """The median over turns of peer's seconds to ours."""
+        """The median over turns of the peer's seconds divided by ours."""
         pairs = zip(peer.seconds, self.seconds, strict=True)
         return statistics.median(theirs / ours for theirs, ours in pairs)
 
     def rate(self, name: str, count: float, unit: str, **more: Any) -> Figure:
-        """``count`` things were done each turn: things a second."""
+        """Things per second, for ``count`` things per turn."""
         low, high = _quartiles([count / s for s in self.seconds])
         return Figure(name, count / self.median, unit, low, high, **more)
 
     def each(self, name: str, count: float = 1, unit: str = "ms", **more: Any) -> Figure:
-        """``count`` things were done each turn: the time of one, in ``ms`` or ``s``."""
+        """Time per thing in ``ms`` or ``s``, for ``count`` things per turn."""
         scale = {"ms": 1e3, "s": 1.0}[unit] / count
         low, high = _quartiles([scale * s for s in self.seconds])
         return Figure(name, scale * self.median, unit, low, high, **more)
@@ -84,7 +84,7 @@ def in_turns(
 
 
 def machine() -> dict[str, str | int]:
-    """What a figure depends on beside the code."""
+    """Facts besides the code that a figure depends on."""
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "commit": _commit(),
@@ -114,7 +114,7 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def arguments(description: str, repeats: int) -> argparse.ArgumentParser:
-    """The options that every benchmark has."""
+    """The options common to all benchmarks."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -156,7 +156,7 @@ def _commit() -> str:
 
 
 def instruction_set() -> str:
-    """What torch's own kernels use here: AVX2, AVX512 or DEFAULT."""
+    """The instruction set of torch's kernels here: AVX2, AVX512 or DEFAULT."""
     from torch.backends import cpu
 
     return cpu.get_cpu_capability()

@@ -21,7 +21,7 @@ from pixel_core.config.near_duplicates import NearDuplicatesConfig
 from pixel_core.data.sources.near_duplicates import NearDuplicates
 from pixel_core.data.sources.near_hashes import BYTES, picture_hash
 
-#: One hash in so many is near to another.
+#: One hash in this many is near another.
 _RARITY = 50
 
 
@@ -59,7 +59,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
 
 
 def _hashes(count: int, planted: int, distance: int) -> bytes:
-    """The last ``planted`` are the first ones, in reverse, with bits changed."""
+    """The last ``planted`` hashes are the first ones, in reverse order, with bits changed."""
     dice = np.random.default_rng(0)
     bits = dice.integers(0, 2, (planted, 8 * BYTES), dtype=np.uint8)
     copies = bits.copy()

@@ -44,8 +44,8 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
 
 
 def chosen_run(store: Store, run_id: str = "") -> RunRecord:
-    """The run of that id; without one, the finished run that built the most stages, the last
-    of them. Ends the program where there is none."""
+    """The run of that id; without one, the finished run that built the most stages, the latest
+    if several. Exits if there is none."""
     if run_id:
         run = store.runs.get(run_id)
         if run is None:

@@ -1,7 +1,7 @@
-"""Loads what public scorers grade with from their installed packages, and nothing beside it.
+"""Loads the grading code of public scorers from their installed packages, and nothing else.
 
-lmms-eval's modules import torch, datasets and more at their top, which the functions used here
-never call. They are loaded one by one, by their path, with stand-ins where those imports are.
+lmms-eval's modules import torch, datasets and more at the top, which the functions used here
+never call. They are loaded one by one, by path, with stubs for those imports.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 
 def load(package: Path, module: str) -> ModuleType:
-    """``module`` ("api/metrics.py") of the package ``lmms_eval`` that lies at ``package``.
+    """``module`` ("api/metrics.py") of the package ``lmms_eval`` located at ``package``.
 
-    Raises ``FileNotFoundError`` where it is not installed.
+    Raises ``FileNotFoundError`` if it is not installed.
     """
     path = package / module
     name = "public_" + module.removesuffix(".py").replace("/", "_")
@@ -38,7 +38,7 @@ def load(package: Path, module: str) -> ModuleType:
 
 
 def _unchanged(*_: Any, **__: Any) -> Any:
-    """A registering decorator that registers nothing."""
+    """A no-op for registering decorators."""
     return lambda function: function
 
 

@@ -1,4 +1,4 @@
-"""``RESULTS.md`` as sections, so that each benchmark renews its own and keeps the others'."""
+"""``RESULTS.md`` as sections: each benchmark renews its own and keeps the others."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 
 
 def renew(path: Path, title: str, body: str) -> None:
-    """Put ``body`` below the heading ``title``, in its place or at the end."""
+    """Put ``body`` under the heading ``title``, in its place or at the end."""
     head, sections = _read(path)
     sections[title] = body
     _write(path, head, sections)
 
 
 def rewrite(path: Path, head: str, sections: dict[str, str], own: Collection[str]) -> None:
-    """Write ``head`` and ``sections``, and after them what the file has beside ``own``."""
+    """Write ``head`` and ``sections``, then the file's sections that are not in ``own``."""
     _, found = _read(path)
     others = {title: body for title, body in found.items() if title not in own}
     _write(path, head, sections | others)
 
 
 def _read(path: Path) -> tuple[str, dict[str, str]]:
-    """What stands before the first heading of the second level, and the sections by title."""
+    """The text before the first second-level heading, and the sections by title."""
     if not path.exists():
         return "# Benchmark results\n", {}
     head, *parts = ("\n" + path.read_text(encoding="utf-8")).split("\n## ")

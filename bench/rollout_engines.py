@@ -1,4 +1,4 @@
-"""The engines that the rollout benchmark compares, and the script for untrained models."""
+"""The engines compared in the rollout benchmark, and the script for untrained models."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from pixel_core.rollout.vocabulary import Vocabulary
 
 
 def script_of(prompts: Renderer, rollouts: int) -> list[list[list[int]]]:
-    """For each of a group's rollouts two turns as tokens: a zoom, and an answer.
+    """For each of a group's rollouts, two turns as tokens: a zoom, and an answer.
 
-    Every rollout zooms into a place of its own: what they share is computed once, and a
-    group that says one thing would be a single rollout's work.
+    Every rollout zooms to a different place: shared work is done once, so a group of identical
+    rollouts would be the work of a single one.
     """
     pixel = prompts.dialogue.zoom.coordinates == "pixel"
     vocabulary = prompts.vocabulary
@@ -42,20 +42,20 @@ def script_of(prompts: Renderer, rollouts: int) -> list[list[list[int]]]:
 
 
 class ScriptedWords:
-    """What is said at each step of each turn, whatever the model would say."""
+    """The words of each step of each turn, whatever the model would say."""
 
     def __init__(self, scripts: list[list[list[int]]]) -> None:
         self.scripts = scripts
 
     def turn_of(self, transcript: Transcript, rollout: int = 0) -> list[int]:
-        """The next turn: how many were taken shows in the pictures (one a zoom)."""
+        """The next turn; the number of pictures (one a zoom) tells which."""
         return self.scripts[rollout % len(self.scripts)][len(transcript.visuals) - 1]
 
 
 class Speaking(EmbeddedEngine):
-    """The embedded engine with all its work, saying the scripts' tokens in the end.
+    """The embedded engine doing all its work, but emitting the scripts' tokens.
 
-    All rows are in the same turn and say as many tokens, so that none ends before others.
+    All rows are in the same turn with the same number of tokens, so none ends before others.
     """
 
     def __init__(self, model: Any, vocabulary: Vocabulary, words: ScriptedWords) -> None:
@@ -78,9 +78,9 @@ class Speaking(EmbeddedEngine):
 
 
 class TransformersEngine:
-    """The peer: transformers' ``generate`` for one transcript after the other, greedy.
+    """The peer: transformers' ``generate`` for one transcript after another, greedy.
 
-    Nothing is kept between turns. Log-probabilities are not computed: that favours it.
+    Nothing is kept between turns. Log-probabilities are not computed, in the peer's favour.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class TransformersEngine:
         self._model = model
         self._vocabulary = vocabulary
         self._words = words
-        #: Of pictures shown so far, cut once each. The visual is kept, so that its id is its.
+        #: Patches of pictures shown so far, cut once each. Held visuals keep their ids unique.
         self._patches: dict[int, tuple[Visual, Tensor]] = {}
 
     def generate(
@@ -113,7 +113,7 @@ class TransformersEngine:
         options: dict[str, Any] = {"suppress_tokens": list(vocabulary.banned)}
         if self._words:
             said = self._words.turn_of(transcript)
-            # A function of the length so far: the only word that may follow.
+            # A function of the length so far: the only token allowed next.
             options = {
                 "prefix_allowed_tokens_fn": lambda _, so_far: [said[len(so_far) - ids.shape[1]]]
             }

@@ -36,7 +36,7 @@ GREEDY = SamplingConfig(temperature=0.0)
 
 
 class Watched:
-    """An engine that adds up the time spent in it."""
+    """Wraps an engine and adds up the time spent in it."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine

@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.measure import ROOT, Figure, machine, table
 from bench.results_file import rewrite
 
-#: Benchmark, heading, and whether it is run without a store, with one, or both ways.
+#: Benchmark, heading, and whether it runs without a store, with one, or both ways.
 BENCHMARKS = (
     ("pictures", "Pictures", False),
     ("ingest", "Ingest of a manifest, and its memory", False),
@@ -73,7 +73,7 @@ def _head(facts: dict[str, str | int]) -> str:
 
 
 def _figures(name: str, options: list[str]) -> tuple[list[Figure], int]:
-    """Each benchmark runs in a process of its own, as it is launched by hand."""
+    """Run a benchmark in a process of its own, as from the command line."""
     command = [sys.executable, "-m", f"bench.{name}", "--json", *options]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:

@@ -63,14 +63,14 @@ class Question:
 
 @dataclass(frozen=True)
 class Turn:
-    """All questions once: seconds in all and of each, and what was said."""
+    """All questions once: total and individual seconds, and the answers."""
 
     seconds: float
     each: tuple[float, ...]
     said: tuple[str, ...]
 
     def at(self, percent: int) -> float:
-        """A percentile of the waiting, in milliseconds."""
+        """A percentile of the latencies, in milliseconds."""
         return 1e3 * statistics.quantiles(self.each, n=100, method="inclusive")[percent - 1]
 
 
@@ -116,7 +116,7 @@ def without_http(reasoner: Reasoner, questions: Sequence[Question], clients: int
 
 @contextmanager
 def process(command: Sequence[str], port: int) -> Iterator[str]:
-    """A server as a process of its own, until it is ready and while it is used."""
+    """Run a server as a separate process, from when it is ready until the block ends."""
     started = subprocess.Popen(
         [*command, "--port", str(port)],
         cwd=ROOT,
@@ -172,7 +172,7 @@ def _in_turns(
     for repeat in range(repeats + 1):
         for name in ways if repeat % 2 else reversed(ways):
             turn = ways[name](clients)
-            if repeat:  # the first warms up
+            if repeat:  # the first one warms up
                 turns[name].append(turn)
     return turns
 

@@ -21,13 +21,13 @@ FOLDER = ROOT / "profiles" / "measured"
 
 
 def machine_words() -> str:
-    """What a person calls this machine: cores, model, instruction set."""
+    """This machine in words: cores, model, instruction set."""
     cores = len(os.sched_getaffinity(0))
     return f"{cores} core{'s' * (cores != 1)} of an {cpu_model()} with {instruction_set()}"
 
 
 def seconds_of(run: RunRecord, store: Store) -> dict[str, float]:
-    """By stage, of what the run itself made."""
+    """By stage, for stages that the run itself computed."""
     found: dict[str, float] = {}
     for name in built_stages(run):
         artifact = store.load(name, run.stages[name].key or "")

@@ -31,7 +31,7 @@ MODELS = ("base", "warm_start", "policy")
 
 
 def run_seed(store: Path, seed: int) -> None:
-    """``pixel run`` as a person calls it; ends this program where it fails."""
+    """``pixel run`` as from the command line; exits if it fails."""
     command = [str(Path(sys.executable).parent / "pixel"), "run", "--profile", "tiny"]
     for field in SEEDED:
         command += ["--set", f"{field}={seed}"]
@@ -41,7 +41,7 @@ def run_seed(store: Path, seed: int) -> None:
 
 
 def read_seed(folder: Path, seed: int) -> dict[str, Any]:
-    """What the run reached: by model, shares of all held-out questions."""
+    """The run's results: by model, shares of all held-out questions."""
     store = Store.open(str(folder))
     run = store.latest_run()
     note = run.stages.get("evaluate") if run and run.status == "finished" else None
@@ -60,14 +60,14 @@ def read_seed(folder: Path, seed: int) -> dict[str, Any]:
 
 
 def arithmetic(facts: Mapping[str, Any]) -> str:
-    """The name under which a machine's figures are kept."""
+    """The name under which a machine's figures are stored."""
     return f"{facts['cpu']}, {facts['instructions']}"
 
 
 def keep(
     path: Path, rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Put this machine's rows beside those of others; returns them all."""
+    """Store this machine's rows beside other machines'; returns all of them."""
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     settings = {
         name: os.environ[name]
@@ -84,7 +84,7 @@ def keep(
 
 
 def markdown(found: Mapping[str, Any]) -> str:
-    """A table an arithmetic: a line a seed, then the mean and the spread."""
+    """One table per arithmetic: a line per seed, then the mean and the spread."""
     lines = [
         "# What the default profile reaches, over seeds",
         "",
@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--read", action="store_true", help="only read what is finished")
     asked = parser.parse_args()
     rows = []
-    facts = machine()  # before a result is written: its commit would be told as changed
+    facts = machine()  # before writing results, which would mark its commit as changed
     for seed in asked.seeds:
         folder = asked.stores / f"seed-{seed}"
         if not asked.read:

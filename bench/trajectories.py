@@ -39,13 +39,13 @@ _WORDS = ("red", "round", "small", "wooden", "tall", "lettered", "lamp", "sign",
 
 
 def measure(asked: argparse.Namespace) -> list[Figure]:
-    """Tiny's drawn questions in its terse words; others in sentences, each with its texts."""
+    """Tiny's drawn questions in its terse wording; others in sentences with their own texts."""
     with tempfile.TemporaryDirectory() as folder:
         material = make(Path(folder), asked.items)
         path = material.inputs["annotate"] / "annotations.jsonl"
         drawn = [a for a in read_jsonl(path, Annotation) if a.seed.split is Split.TRAIN]
     terse, plain = TrajectoryWriter(material.config), TrajectoryWriter(PipelineConfig())
-    # New ones every turn: what is remembered of texts and sizes would flatter the figure.
+    # New ones every turn: cached texts and sizes would flatter the figure.
     stock = list(invented(len(drawn) * (asked.repeats + 1)))
     fresh = iter([stock[n :: asked.repeats + 1] for n in range(asked.repeats + 1)])
     times = in_turns(
@@ -62,7 +62,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
 
 
 def invented(count: int) -> Iterator[Annotation]:
-    """Invented ones, each unlike the others; one in five is a video's. No picture is made."""
+    """Invented annotations, all different; one in five is of a video. Makes no pictures."""
     for number in range(count):
         rng = random.Random(number)
         width, height = rng.randint(600, 4000), rng.randint(600, 4000)
@@ -106,7 +106,7 @@ def memory(count: int) -> list[Figure]:
 
 
 def run_stage(count: int) -> None:
-    """Print MiB before and at most, and seconds; the annotations are written first."""
+    """Print initial and peak MiB, and seconds; the annotations are written first."""
     with tempfile.TemporaryDirectory() as folder:
         source, out = Path(folder) / "annotate", Path(folder) / "out"
         source.mkdir()
@@ -121,7 +121,7 @@ def run_stage(count: int) -> None:
 
 
 def _peak() -> float:
-    """MiB of memory this process had at most."""
+    """This process's peak memory in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -55,7 +55,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
     figures = []
     for name in commands:
         note = f"profile {Path(asked.profile).stem}, {len(decisions)} stages reused"
-        cpu = used[name][1:]  # the first was to warm up
+        cpu = used[name][1:]  # the first was a warm-up
         figures.append(times[name].each(name, unit="s", note=note))
         figures.append(Times(tuple(cpu)).each(f"{name}: CPU", unit="s"))
     return figures
@@ -64,7 +64,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
 def _pixel(*words: str, **settings: str) -> str:
     command = [str(Path(sys.executable).with_name("pixel")), *words]
     environment = {**os.environ, **settings}
-    # As for a user: Python keeps what it compiled.
+    # As for a user: Python keeps its compiled files.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
@@ -73,7 +73,7 @@ def _pixel(*words: str, **settings: str) -> str:
 
 
 def _cpu_seconds() -> float:
-    """Of all that was started and has ended, and of the server that was kept."""
+    """CPU seconds of all child processes that have ended, and of the server kept running."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return children.ru_utime + children.ru_stime + _of_kept_server()
 

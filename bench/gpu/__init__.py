@@ -1,1 +1,1 @@
-"""For the day a GPU is there: speed of the 7B architecture with random weights."""
+"""GPU benchmarks: speed of the 7B architecture with random weights."""

@@ -1,10 +1,10 @@
-"""Qwen2.5-VL as numbers: what a model of it holds, and what a pass through it computes.
+"""Qwen2.5-VL in numbers: the parameters of a model, and the FLOPs of a pass through it.
 
-FLOPs are those of the matrix products and of attention, two a multiply-add; norms, rotations
-and softmax are left out. Attention counts every pair of tokens, as the PaLM paper's formula
-for model FLOP utilisation does (arXiv 2204.02311, appendix B), though causal kernels skip
-half. The backward pass costs twice the forward: one product for a layer's input, one for its
-weights. Nothing is counted twice: not what checkpointing computes again, not padding.
+FLOPs are those of the matrix products and of attention, two per multiply-add; norms, rotations
+and softmax are left out. Attention counts every pair of tokens, like the PaLM paper's formula
+for model FLOP utilisation (arXiv 2204.02311, appendix B), though causal kernels skip half. The
+backward pass costs twice the forward: one product for a layer's input, one for its weights.
+Recomputation by checkpointing and padding are not counted.
 
 Legend: t tokens of a transcript, p patches of a picture, d width.
 """
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-#: Numbers of a patch: 3 colours, 2 moments, 14 x 14 pixels.
+#: Values per patch: 3 colours, 2 moments, 14 x 14 pixels.
 _PATCH = 3 * 2 * 14 * 14
 #: Patches of a visual token.
 _MERGED = 4
@@ -38,7 +38,7 @@ class Architecture:
     vision_intermediate: int
     vision_depth: int
     vision_heads: int
-    #: Pixels a side of the windows that most blocks attend in.
+    #: Side in pixels of the windows that most blocks attend in.
     window: int
     #: Blocks that attend to the whole picture.
     whole: tuple[int, ...]
@@ -62,7 +62,7 @@ QWEN2_5_VL_7B = Architecture(
     whole=(7, 15, 23, 31),
 )
 
-#: The same shape for a CPU: grouped heads, windows, an output layer of its own.
+#: The same structure for a CPU: grouped heads, windows, an untied output layer.
 TINY = Architecture(
     vocabulary=512,
     hidden=64,
@@ -85,7 +85,7 @@ TINY = Architecture(
 class Work:
     """FLOPs of one forward pass."""
 
-    #: The tower's first product, whose input are pixels and need no gradient.
+    #: The tower's first product, whose inputs are pixels and need no gradient.
     patches: float
     tower: float
     language: float
@@ -129,7 +129,7 @@ def work_of(
 
 
 def _window_pairs(shape: Architecture, rows: int, columns: int) -> int:
-    """Pairs of patches that attend to one another in windows; those at an edge are smaller."""
+    """Pairs of patches that attend to each other in windows; windows at an edge are smaller."""
     side = shape.window // 14
 
     def spans(patches: int) -> list[int]:
@@ -139,7 +139,7 @@ def _window_pairs(shape: Architecture, rows: int, columns: int) -> int:
 
 
 def parameters(shape: Architecture, *, tower: bool = True) -> int:
-    """How many weights a model has; ``tower``: those of the vision tower as well."""
+    """The number of weights; ``tower``: include the vision tower."""
     import torch
 
     with torch.device("meta"):
@@ -150,7 +150,7 @@ def parameters(shape: Architecture, *, tower: bool = True) -> int:
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """Ids as the released models have them; a smaller vocabulary has them at its end."""
+    """Ids as in the released models; a smaller vocabulary has them at its end."""
 
     vision_start: int
 
@@ -176,7 +176,7 @@ class SpecialTokens:
 
 
 def build(shape: Architecture, attention: str = "sdpa") -> Any:
-    """Transformers' class with random weights, on the default device in the default type."""
+    """Transformers' class with random weights, on the default device, in the default type."""
     from transformers import Qwen2_5_VLForConditionalGeneration
 
     return Qwen2_5_VLForConditionalGeneration._from_config(
@@ -185,7 +185,7 @@ def build(shape: Architecture, attention: str = "sdpa") -> Any:
 
 
 def config_of(shape: Architecture) -> Any:
-    """Transformers' configuration; ``save_pretrained`` writes the ``config.json`` of it."""
+    """Transformers' configuration; its ``save_pretrained`` writes ``config.json``."""
     from transformers import Qwen2_5_VLConfig
 
     special = SpecialTokens.of(shape)

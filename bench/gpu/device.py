@@ -1,4 +1,4 @@
-"""The device under a benchmark: its name, its memory, what it can compute at most."""
+"""The device of a benchmark: its name, memory, and peak FLOP/s."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-#: Dense bfloat16 FLOP/s by a part of the device's name; NVIDIA's data sheets, without
+#: Dense bfloat16 FLOP/s by a part of the device's name, from NVIDIA's data sheets, without
 #: sparsity.
 _PEAKS = (("H200", 989.5e12), ("H100", 989.5e12), ("A100", 312e12), ("L40S", 362e12))
 
@@ -19,12 +19,12 @@ class Device:
     memory: int
     #: FLOP/s.
     peak: float
-    #: Where ``peak`` comes from.
+    #: The source of ``peak``.
     source: str
     torch: torch.device
 
     def wait(self) -> None:
-        """Until all that was asked of it is done."""
+        """Wait until all queued work is done."""
         if self.torch.type == "cuda":
             torch.cuda.synchronize(self.torch)
 
@@ -33,12 +33,12 @@ class Device:
             torch.cuda.reset_peak_memory_stats(self.torch)
 
     def peak_memory(self) -> int:
-        """Bytes allocated at most since ``forget_peak_memory``; 0 on a CPU."""
+        """Peak bytes allocated since ``forget_peak_memory``; 0 on a CPU."""
         return torch.cuda.max_memory_allocated(self.torch) if self.memory else 0
 
 
 def this_device() -> Device:
-    """The first GPU, else the CPU. A peak that is not known is measured with one product."""
+    """The first GPU, else the CPU. An unknown peak is measured with one product."""
     if not torch.cuda.is_available():
         cpu = torch.device("cpu")
         return Device("CPU", 0, _measured(cpu, torch.float32, 512), "measured, float32", cpu)
@@ -53,7 +53,7 @@ def this_device() -> Device:
 
 
 def _measured(device: torch.device, dtype: torch.dtype, side: int) -> float:
-    """FLOP/s of the best of some square matrix products."""
+    """The best FLOP/s of several square matrix products."""
     left, right = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     best = 0.0
     for _ in range(10):

@@ -50,7 +50,7 @@ from pixel_core.rollout.transcript import Transcript
 from pixel_core.rollout.vocabulary import IMAGE, VIDEO, VISION_START, Vocabulary
 from pixel_core.tiny.tokenizer import build_tokenizer
 
-#: Heads of 32, the least that vLLM's attention takes on a CPU, and rows for our tokenizer.
+#: Heads of 32, the minimum for vLLM's attention on a CPU, and rows for our tokenizer.
 SMALL = replace(TINY, vocabulary=1024, hidden=128, sections=(4, 6, 6))
 ANSWER = " \\boxed{7}"
 
@@ -59,7 +59,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
     dialogue = dialogue_of(asked)
     vocabulary = wordy(Vocabulary.of(build_tokenizer(dialogue)))
     prompts = Renderer(dialogue, vocabulary)
-    # Other questions in each turn, as in training: vLLM remembers those it has read.
+    # New questions in each turn, as in training: vLLM caches those it has read.
     batches = iter(
         [
             [opening(asked, prompts, turn * asked.queries + n) for n in range(asked.queries)]
@@ -109,7 +109,7 @@ def measure(asked: argparse.Namespace) -> list[Figure]:
 
 
 def dialogue_of(asked: argparse.Namespace) -> DialogueConfig:
-    """Budgets that give pictures and crops their tokens, and room for all turns."""
+    """Budgets that give pictures and crops their token counts, and room for all turns."""
     shown, crop = (PixelBudget(min_pixels=n * 784, max_pixels=n * 784) for n in asked.pixels)
     whole, part = asked.pixels
     tokens = asked.text + whole + asked.zooms * part + (asked.zooms + 1) * (asked.words + 60)
@@ -122,13 +122,13 @@ def dialogue_of(asked: argparse.Namespace) -> DialogueConfig:
         max_operations=asked.zooms,
         max_pictures=asked.zooms + 2,
         max_new_tokens=asked.words,
-        # Sizes are rounded to whole tokens, which can add a fifth to small pictures.
+        # Rounding to whole tokens can add a fifth to small pictures.
         max_tokens=int(1.2 * tokens) + asked.words + 200,
     )
 
 
 def wordy(vocabulary: Vocabulary) -> Vocabulary:
-    """One that can only say words: no call, and no end before the turn's last token."""
+    """A vocabulary that allows only words: no call, and no end before the turn's last token."""
     words = {
         index
         for token, index in vocabulary.tokenizer.get_vocab().items()
@@ -139,7 +139,7 @@ def wordy(vocabulary: Vocabulary) -> Vocabulary:
 
 
 def opening(asked: argparse.Namespace, prompts: Renderer, number: int) -> RenderedPrompt:
-    """Noise, larger than it is shown, and a question of words."""
+    """A question of words about a noise picture larger than the size it is shown at."""
     rng = np.random.default_rng(number)
     image = picture(2 * asked.pixels[0], rng).image
     words = prompts.vocabulary.encode_plain(" which" * asked.text)[: asked.text]
@@ -187,9 +187,9 @@ def write_folder(shape: Architecture, vocabulary: Vocabulary, folder: Path) -> N
 
 
 class Leader:
-    """The engine's own words, with a call or the answer in place of each turn's last.
+    """The engine's own words, with a call or the answer replacing each turn's last ones.
 
-    All rows are in the same turn: how many were taken shows in the pictures.
+    All rows are in the same turn; the number of pictures tells which.
     """
 
     def __init__(self, engine: Any, prompts: Renderer, asked: argparse.Namespace) -> None:
@@ -200,7 +200,7 @@ class Leader:
         self, transcripts: Sequence[Transcript], sampling: SamplingConfig, max_new_tokens: int
     ) -> list[Completion]:
         own = self._engine.generate(transcripts, sampling, max_new_tokens)
-        # The embedded engine kept its own last words, which are not those of the transcript.
+        # The embedded engine cached its own last words, which differ from the transcript's.
         self._engine.forget()
         self.said += sum(len(one.tokens) for one in own)
         self.read += sum(map(len, transcripts))
@@ -220,7 +220,7 @@ class Leader:
         return Completion([*own.tokens[:kept], *last], logprobs, finished=True)
 
     def _call(self, row: int, transcript: Transcript) -> str:
-        """Half of the question's picture, at a place of the rollout's and the turn's own."""
+        """Zoom to half of the question's picture, at a place specific to rollout and turn."""
         width, height = transcript.visuals[0].size
         place = row + 7 * len(transcript.visuals)
         left, top = place % (width // 2), place % (height // 2)
@@ -232,7 +232,7 @@ class Leader:
 
 
 def check(done: list[Episode], asked: argparse.Namespace) -> None:
-    """Else the figures would be those of other work."""
+    """Check that the work was as intended; otherwise the figures would be of other work."""
     zooms = {episode.zooms for episode in done}
     stops = {str(episode.stop) for episode in done}
     if zooms != {asked.zooms} or stops != {"answered"}:

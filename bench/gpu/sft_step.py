@@ -81,7 +81,7 @@ def sample(shape: Architecture, asked: argparse.Namespace, number: int) -> Trans
 
 
 def picture(tokens: int, rng: np.random.Generator) -> ShownPicture:
-    """Noise, about 4:3, of at most so many visual tokens."""
+    """Noise, about 4:3, of at most this many visual tokens."""
     rows = max(1, math.isqrt(tokens * 3 // 4))
     size = (max(1, tokens // rows) * FACTOR, rows * FACTOR)
     noise = Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), np.uint8))
@@ -96,7 +96,7 @@ def work(shape: Architecture, samples: list[Transcript]) -> Work:
 
 
 class Step:
-    """A worker's model, and its share of the optimizer."""
+    """One worker's model and its share of the optimizer."""
 
     def __init__(self, shape: Architecture, asked: argparse.Namespace, device: Device) -> None:
         half = device.torch.type == "cuda"
@@ -119,7 +119,7 @@ class Step:
         self._optimizer = torch.optim.AdamW(self._masters, lr=1e-6, fused=half or None)
 
     def run(self, batches: list[Inputs]) -> float:
-        """Forward and backward of every sample, and one update; the loss a token."""
+        """Forward and backward of every sample, and one update; returns the loss per token."""
         loss_sum: Tensor | float = 0.0
         for inputs in batches:
             loss, _ = self._scorer(**to_device(inputs, self._device))
@@ -139,7 +139,7 @@ class Step:
 
 
 def _share(trained: list[nn.Parameter], workers: int) -> list[nn.Parameter]:
-    """Parameters that together hold about one of ``workers`` equal shares."""
+    """Parameters that together make up about one of ``workers`` equal shares."""
     left = sum(p.numel() for p in trained) / workers
     share = []
     for parameter in sorted(trained, key=lambda p: p.numel()):

@@ -1,6 +1,6 @@
 """Our dialogue in TRL's terms: a processor, an environment with the zoom, and a count.
 
-The format is the same token for token; the peer refuses to go on where it is not.
+The format is identical token for token; the peer aborts where it is not.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pixel_core.rollout.tool_calls import CallError, ZoomCall
 
 _TEMPLATE = Path(__file__).with_name("template.jinja")
 
-#: How a turn is read back: the call's JSON between its tags, the rest is text.
+#: How to parse a turn: the call's JSON between its tags, the rest is text.
 _RESPONSE = {
     "defaults": {"role": "assistant"},
     "start_anchor": "<|im_start|>assistant\n",
@@ -65,7 +65,7 @@ class PictureProcessor(ProcessorMixin):
 
 @dataclass(frozen=True)
 class Opened:
-    """A question with its picture, decoded once: as it is, and as it is shown."""
+    """A question with its picture, decoded once: at full size and as shown."""
 
     question: str
     picture: ShownPicture
@@ -99,7 +99,7 @@ def open_all(job: Job) -> dict[str, Opened]:
 
 
 def environment_of(openings: Mapping[str, Opened], dialogue: DialogueConfig) -> type:
-    """The class whose instances are TRL's environments."""
+    """The class of TRL's environments."""
 
     class Zooming:
         """One rollout's pictures. TRL offers its public methods as tools."""
@@ -140,10 +140,10 @@ def view(shown: ShownPicture) -> Image.Image:
 def count(
     completion: Sequence[int], turn_end: int, header: Sequence[int], picture: int
 ) -> Work:
-    """What one rollout was, from its tokens, of which the first turn is sampled.
+    """Classify a rollout by its tokens, starting with the sampled first turn.
 
-    A return stands between a turn's end and the next assistant header (whose first token
-    is never sampled); ``picture`` is the token of a picture in it.
+    A return stands between a turn's end and the next assistant header (whose first token is
+    never sampled); ``picture`` is the token of a picture in it.
     """
     tokens, header = list(completion), list(header)
     sampled, pictured, start = 0, False, 0

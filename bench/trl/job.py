@@ -1,6 +1,6 @@
-"""What both sides of the comparison with TRL are given, as one JSON file.
+"""The input of both sides of the comparison with TRL, as one JSON file.
 
-Plain values, because it crosses from our environment into TRL's: the policy's folder, the
+Plain values, because they cross from our environment into TRL's: the policy's folder, the
 pictures' archive, the questions of a run in their order, and the settings.
 """
 
@@ -20,8 +20,8 @@ from pixel_core.records import Query
 
 @dataclass(frozen=True)
 class Placing:
-    """How a program uses the cores. ``processes`` train data-parallel, ``threads`` are a
-    process's; ``pieces`` cut the gradient of a step (TRL only), never its generation."""
+    """How a program uses the cores. ``processes`` train data-parallel, with ``threads`` each;
+    ``pieces`` split the gradient of a step (TRL only), never its generation."""
 
     processes: int
     threads: int
@@ -37,7 +37,7 @@ class Placing:
 
 @dataclass(frozen=True)
 class Job:
-    #: Folders that hold ``model/`` and ``pictures.zip``.
+    #: Folders that contain ``model/`` and ``pictures.zip``.
     policy: str
     ingest: str
     rl: RlConfig
@@ -45,8 +45,8 @@ class Job:
     queries: tuple[Query, ...]
     #: Tokens that are never sampled.
     banned: tuple[int, ...]
-    #: Tokens of the first query's prompt, and of a return that shows its picture once more,
-    #: as our episodes write them: the peer must write the same.
+    #: Tokens of the first query's prompt, and of a return that shows its picture again, as in
+    #: our episodes: the peer must write the same.
     prompt: tuple[int, ...]
     returned: tuple[int, ...]
     placing: Placing
@@ -64,12 +64,12 @@ _JOB: TypeAdapter[Job] = TypeAdapter(Job)
 
 @dataclass(frozen=True)
 class Work:
-    """What the rollouts of a step, or of several, were."""
+    """Statistics of the rollouts of one or more steps."""
 
     rollouts: int = 0
-    #: Rollouts that went on after a call had returned a picture.
+    #: Rollouts that continued after a call had returned a picture.
     multi_turn: int = 0
-    #: Tokens the policy wrote.
+    #: Tokens sampled from the policy.
     tokens: int = 0
     #: Rollouts of groups without an advantage, whose gradient was not computed.
     left_out: int = 0
@@ -85,7 +85,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Steps:
-    """The steps of one run after its warm-up: seconds of each, and all their work."""
+    """The steps of one run after its warm-up: seconds of each, and their total work."""
 
     seconds: tuple[float, ...]
     work: Work
@@ -96,12 +96,12 @@ class Steps:
 
     @property
     def seconds_a_trajectory(self) -> float:
-        """Multi-turn trajectories alone; their share is that of all steps together."""
+        """For multi-turn trajectories only; their share is taken over all steps together."""
         if not self.work.multi_turn:
             raise SystemExit("no rollout was multi-turn: take a policy that uses its operation")
         return self.seconds_a_step * len(self.seconds) / self.work.multi_turn
 
     @classmethod
     def between(cls, ended: Sequence[float], work: Work) -> Steps:
-        """From the moments at which the last warm-up step and those after it ended."""
+        """From the times when the last warm-up step and each later step ended."""
         return cls(tuple(after - before for before, after in pairwise(ended)), work)

@@ -18,8 +18,8 @@ from pixel_core.rollout.vocabulary import Vocabulary
 from pixel_core.training.batching import Order
 from pixel_core.workflow.store import Artifact, Store
 
-#: The paper's learning rate. It hardly moves a tiny model, so that both programs roll out
-#: the same policy in every step; what a step costs does not depend on it.
+#: The paper's learning rate. It hardly moves a tiny model, so both programs roll out the same
+#: policy in every step; the cost of a step does not depend on it.
 _RATE = 1e-6
 
 
@@ -58,9 +58,9 @@ class Material:
         )
 
     def job(self, queries: int, group: int, steps: int, turn: int, placing: Placing) -> Job:
-        """A run of ``steps`` over questions of its own for each turn, none of them twice.
+        """A run of ``steps`` over separate questions for each turn, none of them twice.
 
-        The peer takes them in the order in which our stage does, so that a step has the same
+        The peer takes them in the same order as our stage, so that a step has the same
         questions in both programs.
         """
         rl = RlConfig(
@@ -108,7 +108,7 @@ class Material:
 
 
 def _input(store: Store, artifact: Artifact, stage: str) -> Artifact:
-    """The artifact of ``stage`` that this one was made from."""
+    """The artifact of ``stage`` that this one depends on."""
     found = store.load(stage, artifact.manifest.inputs[stage].key)
     if found is None:
         raise SystemExit(f"{store.uri} lacks the {stage} its policy was made from")

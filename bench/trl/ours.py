@@ -1,4 +1,4 @@
-"""Our side of the comparison with TRL: the stage ``rl`` itself, its steps timed."""
+"""Our side of the comparison with TRL: the stage ``rl`` itself, with its steps timed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pixel_core.workflow.stage import StageContext, Workspace
 
 @dataclass
 class Clock:
-    """Progress that notes when each step ended, in seconds."""
+    """Progress that records when each step ended, in seconds."""
 
     ended: list[float] = field(default_factory=list)
 
@@ -29,7 +29,7 @@ class Clock:
 
 
 class Forgetful(Workspace):
-    """Drops checkpoints: a benchmark is not resumed."""
+    """Discards checkpoints: a benchmark is never resumed."""
 
     def put(self, name: str, data: bytes) -> None:
         pass
@@ -67,8 +67,8 @@ def train(job: Job, annotations: Iterable[Annotation], out: Path, warm_up: int) 
 
 
 def _work(row: dict[str, float], rollouts: int) -> Work:
-    """A step's row of the curve as counts. An executed operation is followed by another turn,
-    unless the context was full; those rollouts are left out, all of them."""
+    """A step's row of the curve as counts. An executed operation is followed by another turn
+    unless the context was full; all such rollouts are left out."""
     return Work(
         rollouts=rollouts,
         multi_turn=round(rollouts * (row["rapr"] - row["context_full"])),

@@ -37,7 +37,7 @@ from pixel_core.rewards.shaping import shape
 
 
 class Clock(TrainerCallback):
-    """When each optimizer step ended, in seconds."""
+    """Records when each optimizer step ended, in seconds."""
 
     def __init__(self) -> None:
         self.ended: list[float] = []
@@ -50,7 +50,7 @@ class Clock(TrainerCallback):
 
 
 class Judge:
-    """The reward function; it also counts what was rolled out, a ``Work`` a step."""
+    """The reward function; also counts the rollouts, one ``Work`` per step."""
 
     __name__ = "judge"
 
@@ -111,7 +111,7 @@ def settings(job: Job, out: Path) -> GRPOConfig:
         num_generations=rl.group,
         max_steps=rl.steps,
         shuffle_dataset=False,
-        # The whole completion, returns included; a turn's limit is ``max_new_tokens`` below.
+        # The whole completion including returns; ``max_new_tokens`` below limits a turn.
         max_completion_length=job.dialogue.max_tokens,
         generation_kwargs={
             "max_new_tokens": job.dialogue.max_new_tokens,
@@ -174,7 +174,7 @@ def trainer_of(
 
 
 def check_dialogue(job: Job, trainer: GRPOTrainer, view: Image.Image) -> None:
-    """Raise ``SystemExit`` unless prompts and returns have the tokens that ours have."""
+    """Raise ``SystemExit`` unless prompts and returns have the same tokens as ours."""
     picture = {"type": "image", "image": view}
     question = {"type": "text", "text": job.queries[0].question}
     prompt = trainer.processing_class.apply_chat_template(

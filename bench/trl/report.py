@@ -1,4 +1,4 @@
-"""What the comparison with TRL found, as a section of ``RESULTS.md``."""
+"""The results of the comparison with TRL, as a section of ``RESULTS.md``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.trl.job import Placing, Steps, Work
 from pixel_core.config import DialogueConfig
 
 TITLE = "Curiosity RL beside TRL's GRPOTrainer"
-#: The programs of a turn, as its runs are named.
+#: Names of a turn's programs, in its runs.
 OURS, ALONE, PEER = "ours, 2 workers", "ours, 1 worker", "TRL"
 
 #: What is equal, and what is not.
@@ -96,7 +96,7 @@ def _described(work: Work) -> str:
 
 
 def _placings(found: Comparison) -> str:
-    """Short trials, not in turns with ours, whose medians they are set against."""
+    """Short trials, not in turns with ours, compared with the medians of ours."""
     lines = [
         f"| placing | seconds a step | multi-turn trajectories a second | {OURS} |",
         "|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""One run of either program, from its job to its timed steps."""
+"""One run of either program, from job to timed steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.trl.job import Job, Steps, Work
 from bench.trl.material import Material
 from bench.trl.ours import train
 
-#: A peer's run takes under a minute; one that takes this long has hung.
+#: A peer's run takes under a minute; beyond this it has hung.
 _PATIENCE_S = 300
 _QUIET = {"TRL_EXPERIMENTAL_SILENCE": "1", "HF_HUB_OFFLINE": "1"}
 
@@ -27,10 +27,10 @@ def run_ours(material: Material, job: Job, warm_up: int) -> Steps:
 
 
 def run_peer(python: Path, job: Job, warm_up: int) -> Steps:
-    """Run TRL in the environment of ``python``; ``SystemExit`` with its last words if it fails.
+    """Run TRL in the environment of ``python``; ``SystemExit`` with its last output on failure.
 
-    Threads are set before torch starts; more processes than one are launched as TRL's users
-    do, by torch's launcher.
+    Threads are set before torch starts; several processes are launched by torch's launcher, as
+    TRL's users do.
     """
     placing = job.placing
     with tempfile.TemporaryDirectory() as name:
@@ -53,7 +53,7 @@ def run_peer(python: Path, job: Job, warm_up: int) -> Steps:
 
 
 def _call(command: list[str], settings: dict[str, str]) -> None:
-    """In a process group of its own, so that a launcher's workers end with it."""
+    """In its own process group, so that a launcher's workers end with it."""
     process = subprocess.Popen(
         command,
         cwd=ROOT,

@@ -1,1 +1,1 @@
-"""Programs that stand in for services during development; no other room uses them."""
+"""Development stand-ins for external services; no other package uses them."""

@@ -1,7 +1,7 @@
 """The stages ``answers_*``: a model answers the held-out questions, greedily and sampled.
 
-Answers are durable before they are scored: a chunk is written to the workspace when it is
-done, a killed run goes on with the next, and scoring never generates.
+Answers are durable before they are scored: each finished chunk is written to the workspace, a
+killed run resumes at the next, and scoring never generates.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def run(context: StageContext, model_stage: str) -> dict[str, Any]:
 
 
 class HeldOutAnswerer:
-    """Answers chunks, in whatever process it is opened."""
+    """Answers chunks in the process where it is opened."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class HeldOutAnswerer:
 def _collect(
     context: StageContext, queries: list[Query], chunks: list[Chunk]
 ) -> dict[str, Any]:
-    """Put the chunks together in question order."""
+    """Concatenate the chunks in question order."""
     section, out = context.config.answers, context.out
     write_jsonl(out / "queries.jsonl", queries)
     metrics: dict[str, Any] = {"questions": len(queries)}
@@ -91,10 +91,10 @@ def _collect(
         rollouts = list(read_jsonl(path, Rollout))
         metrics[f"{decoding}_accuracy"] = sum(r.correct for r in rollouts) / len(rollouts)
         metrics[f"{decoding}_rapr"] = sum(r.operations > 0 for r in rollouts) / len(rollouts)
-    # Only what shapes the answers: where they were made is no part of the artifact's bytes.
+    # Only settings that shape the answers; where they were made must not change the artifact.
     dialogue = context.config.dialogue
-    # The choice to offer no operations is left out at its default, as in keys: answers made
-    # before there was one keep their bytes.
+    # ``operations`` is left out at its default, as in keys: answers made before the option
+    # existed keep their bytes.
     usual = {"operations"} if dialogue.operations == "offered" else None
     settings = {
         **canonical(section, "answers"),
@@ -105,7 +105,7 @@ def _collect(
 
 
 def plan_chunks(queries: list[Query], config: AnswersConfig) -> list[Chunk]:
-    """Chunk borders follow from the settings, so that a resumed run meets them again."""
+    """Chunk borders follow from the settings alone, so a resumed run gets the same ones."""
     return [
         chunk
         for decoding in (GREEDY, SAMPLED)

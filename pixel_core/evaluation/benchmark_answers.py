@@ -1,7 +1,7 @@
 """The stages ``answers_<benchmark>_<row>``: a model answers a benchmark's questions.
 
-What is written is durable before it is scored, and holds whole trajectories, so that scoring
-otherwise never generates. Chunks are kept as they are made (``chunks.py``).
+Output is durable before it is scored and holds whole trajectories, so that another way of
+scoring generates nothing. Chunks are kept as they are made (``chunks.py``).
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ from pixel_core.statistics.metrics import summarize
 from pixel_core.workflow.stage import StageContext, StoredInput
 from pixel_core.workflow.store.identity import canonical
 
-# How one row of a benchmark is asked: everything that shapes its answers, in one value.
+# How one row of a benchmark is asked: all settings that shape its answers, in one value.
 
 
 @dataclass(frozen=True)
 class Asking:
-    """``endpoint_section``: of the profile, where the row's own endpoint stands; "" where the
-    engine is that of all rows."""
+    """``endpoint_section``: the profile's section for the row's own endpoint; "" if the row
+    uses the common engine."""
 
     dialogue: DialogueConfig
     engine: EngineConfig
     endpoint_section: str
     sampling: SamplingConfig
     samples: int
-    #: None for greedy answers, which are drawn from nothing.
+    #: None for greedy answers.
     seed: int | None
-    #: Questions answered together; what is sampled is drawn by chunk.
+    #: Questions answered together; sampling streams are per chunk.
     chunk: int
-    #: Whether episodes with an operation are asked once more before its return.
+    #: Whether to ask episodes with an operation once more, before its return.
     probe: bool
 
     @classmethod
     def of(cls, config: PipelineConfig, operations: bool, endpoint: str) -> Asking:
-        """A row's, of ``benchmarks``; ``endpoint``: its name there, "" for a model of ours.
+        """One row of ``benchmarks``; ``endpoint``: its name there, "" for our own models.
 
-        Whether the settings fit each other was seen to when the profile was read.
+        The profile already checked that the settings fit each other.
         """
         section = config.benchmarks.answers
         engine, where = section.engine, ""
@@ -75,8 +75,8 @@ class Asking:
         )
 
     def settings(self, model: Path, queries: Sequence[Query]) -> dict[str, Any]:
-        """What ``settings.json`` holds: all of it that changes scores, the prompts' own words
-        among it. Where it was asked (an address, a key's name, workers) is left out.
+        """The content of ``settings.json``: everything that changes scores, including prompt
+        texts. Where the questions were sent (address, key name, workers) is left out.
 
         ``model``: the folder of the model's artifact. ``DataError`` if it has no vocabulary.
         """
@@ -102,9 +102,9 @@ class Asking:
         }
 
 
-#: Of a chunk, in the workspace.
+#: Suffix of a chunk's probe file in the workspace.
 _PROBE = ".probe"
-#: Pixels of pictures that are opened together, 3 bytes each: chunks of very large pictures are
+#: Pixels of pictures opened together, 3 bytes each: chunks of very large pictures are
 #: answered in several batches.
 _PIXELS_AT_ONCE = 400_000_000
 
@@ -117,9 +117,9 @@ def run(
     endpoint: str,
 ) -> dict[str, Any]:
     """Write ``queries.jsonl``, ``answers.jsonl`` (rollouts, ``samples`` a question, in order),
-    ``settings.json``, and ``probe.jsonl`` where the probe was asked for.
+    ``settings.json``, and, if the probe is on, ``probe.jsonl``.
 
-    Raises ``DataError`` without questions, and what the engine raises (``workers.answering``).
+    Raises ``DataError`` without questions, and what the engine raises.
     """
     section = context.config.benchmarks.answers
     asking = Asking.of(context.config, operations, endpoint)
@@ -144,7 +144,7 @@ def run(
 
 
 class BenchmarkAnswerer:
-    """Answers chunks, in whatever process it is opened."""
+    """Answers chunks in the process where it is opened."""
 
     def __init__(
         self,
@@ -189,7 +189,7 @@ class BenchmarkAnswerer:
 
 
 def _batches(queries: Sequence[Query]) -> Iterator[list[Query]]:
-    """The queries in order, as many at once as their pictures have room in memory."""
+    """The queries in order, in batches whose pictures fit in memory."""
     batch: list[Query] = []
     pixels = 0
     for query in queries:
@@ -211,7 +211,7 @@ def _lines(rollouts: Sequence[Rollout]) -> bytes:
 
 
 def _metrics(queries: Sequence[Query], rollouts: Sequence[Rollout]) -> dict[str, Any]:
-    """Accuracy is by the strict rule of the rewards, to watch; scores are another stage's."""
+    """For monitoring: accuracy here uses the rewards' strict rule; another stage scores."""
     summary = summarize(rollouts)
     return {
         "questions": len(queries),

@@ -1,9 +1,8 @@
 """Questions answered chunk by chunk, each durable before the next.
 
-The answering side - worker processes of this machine, Ray actors, or one engine that works on
-many episodes at once by itself - a chunk is written to the workspace when it is done. A killed
-run loses the chunks that were being answered and goes on with them; what was kept is never
-asked again.
+Worker processes on this machine, Ray actors, or one engine that batches many episodes itself
+may answer; each writes a finished chunk to the workspace. A killed run loses the chunks in
+progress and resumes with them; kept chunks are never asked again.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from pixel_core.workflow.stage import Progress, StageContext, Workspace
 
 @dataclass(frozen=True)
 class Chunk:
-    """Questions answered as one batch, and where their answers are kept."""
+    """Questions answered as one batch, and the name their answers are kept under."""
 
     series: str
     number: int
@@ -38,7 +37,7 @@ class Chunk:
 
 
 def chunks_of(series: str, queries: Sequence[Query], size: int) -> list[Chunk]:
-    """Borders follow from the settings, so that a resumed run meets them again."""
+    """Borders follow from the settings alone, so that a resumed run gets the same ones."""
     return [
         Chunk(series, start // size, tuple(queries[start : start + size]))
         for start in range(0, len(queries), size)
@@ -47,8 +46,8 @@ def chunks_of(series: str, queries: Sequence[Query], size: int) -> list[Chunk]:
 
 @dataclass(frozen=True)
 class ChunkAnswers:
-    """A chunk's answers as they are kept, how many of them are right, and what an endpoint
-    was asked for them. ``beside``: kept with the answers, by a suffix of the chunk's name."""
+    """A chunk's stored answers, how many are right, and the endpoint's usage for them.
+    ``beside``: stored with the answers, by a suffix of the chunk's name."""
 
     lines: bytes
     right: int
@@ -65,8 +64,8 @@ class ChunkAnswerer(Protocol):
     def close(self) -> None: ...
 
 
-#: Makes a ``ChunkAnswerer`` of arguments that cross a process border; it also takes ``say``,
-#: which hears what a person should know. Importable where the workers are.
+#: Makes a ``ChunkAnswerer`` from picklable arguments; it also takes ``say``, which receives
+#: messages for people. Must be importable in the workers.
 Opener = Callable[..., ChunkAnswerer]
 
 
@@ -77,8 +76,8 @@ def answer_chunks(
     arguments: tuple[Any, ...],
     chunks: list[Chunk],
 ) -> None:
-    """Make every chunk's answers durable in ``context.work``, and sum up what they cost."""
-    # A run that was ended while it collected them needs nobody to answer.
+    """Make every chunk's answers durable in ``context.work``, and sum up their usage."""
+    # A run killed after its last chunk needs no engine.
     if any(context.work.get(chunk.name) is None for chunk in chunks):
         _hand_out(context, engine, opener, arguments, chunks)
     sum_usage(context.work)
@@ -91,8 +90,8 @@ def work_through(
     work: Workspace,
     chunks: list[Chunk],
 ) -> None:
-    """Answer this worker's chunks, leaving out those already durable. Nothing is opened, no
-    model loaded, where there are none."""
+    """Answer this worker's chunks, except those already durable. Loads no model if none are
+    left."""
     mine = chunks[team.rank :: team.size]
     answering: ChunkAnswerer | None = None
     tally = _Tally(team.progress, len(mine))
@@ -112,7 +111,7 @@ def work_through(
 
 
 def collected(work: Workspace, chunks: Sequence[Chunk], suffix: str = "") -> bytes:
-    """The chunks' answers, or what was kept beside them, put together in question order."""
+    """The chunks' answers, or the files kept beside them, concatenated in question order."""
     parts = []
     for chunk in chunks:
         data = work.get(chunk.name + suffix)
@@ -142,7 +141,7 @@ def _hand_out(
             workers=team,
             progress=context.progress,
         )
-    else:  # one engine is enough: it works on many episodes at once by itself
+    else:  # one engine is enough: it batches episodes itself
         alone = WorkerGroup(0, 1, (0,), 1, context.progress)
         work_through(alone, opener, arguments, context.work, chunks)
 
@@ -154,7 +153,7 @@ def _by_actors(
     arguments: tuple[Any, ...],
     chunks: list[Chunk],
 ) -> None:
-    """As ``work_through``, by Ray actors, which may be on other machines."""
+    """As ``work_through``, with Ray actors, which may be on other machines."""
     work = context.work
     todo = [chunk for chunk in chunks if work.get(chunk.name) is None]
     tally = _Tally(context.progress, len(chunks))
@@ -166,7 +165,7 @@ def _by_actors(
 
 
 class _Tally:
-    """Keeps chunks, and tells how far they are and how many answers are right."""
+    """Keeps chunks, and reports progress and the number of right answers."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress = progress

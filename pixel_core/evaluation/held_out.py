@@ -1,4 +1,4 @@
-"""Scores of the three models on the same held-out questions, and who is better than whom."""
+"""Scores of the three models on the same held-out questions, and their differences."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from pixel_core.statistics.paired import Paired, compare_sampled, compare_single
 from pixel_core.workflow.stage import StageContext
 from pixel_core.workflow.table import MODELS
 
-# What would stop the evaluation, known before any model is trained for it.
+# Preflight: finds what would stop the evaluation before any model is trained for it.
 
 
 def check_test_questions(ingest: Mapping[str, Any]) -> None:
-    """``DataError`` when the ingest artifact (its metrics) has no test question."""
+    """``DataError`` if the ingest artifact (its metrics) has no test questions."""
     splits = ingest["by_split"]
     if not splits[Split.TEST]:
         raise DataError(
@@ -37,7 +37,7 @@ def check_test_questions(ingest: Mapping[str, Any]) -> None:
         )
 
 
-#: (a, b): how much better is b than a?
+#: (a, b) compares b against a.
 PAIRS = (("base", "warm_start"), ("warm_start", "policy"), ("base", "policy"))
 DECODINGS = ("greedy", "sampled")
 
@@ -72,8 +72,8 @@ def compare(
 def run(context: StageContext) -> dict[str, Any]:
     """The stage: ``answers_<model>`` folders in, ``scores.json`` out.
 
-    Refuses an empty benchmark, missing answers, and models that answered different questions
-    or a different number of times (``DataError``).
+    Raises ``DataError`` for an empty benchmark, missing answers, and models that answered
+    different questions or a different number of times.
     """
     config = context.config.evaluate
     sampling = IntervalSettings(config.confidence, config.resamples, config.seed)

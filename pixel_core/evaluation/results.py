@@ -1,4 +1,4 @@
-"""What ``scores_<benchmark>`` holds: ``scores.json`` and ``graded.jsonl``. Scores are shares,
+"""The files of ``scores_<benchmark>``: ``scores.json`` and ``graded.jsonl``. Scores are shares,
 from 0 to 1."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Estimate(Record):
 class KindScore(Record):
     """One kind of question: a benchmark's category, or MVBench's task."""
 
-    #: Questions, and how often they were put: of HR-Bench each in four turns of its options.
+    #: Questions, and how often they were put: HR-Bench puts each in four turns of its options.
     n: int
     asked: int
     score: Estimate
@@ -29,7 +29,7 @@ class KindScore(Record):
 
 
 class ReadBy(Record):
-    """The answers that one rule of the grader read (``rewards.graders.grader.Rule``)."""
+    """The answers read by one rule of the grader (``grader.ReadingRule``)."""
 
     #: Their share of all answers, and their mean score.
     share: float
@@ -37,7 +37,7 @@ class ReadBy(Record):
 
 
 class RowScore(Record):
-    """How one row of ``benchmark_stages.rows_of`` did on one benchmark."""
+    """The score of one row of ``workflow.table.rows_of`` on one benchmark."""
 
     row: str
     model: str
@@ -45,7 +45,7 @@ class RowScore(Record):
     #: As in ``KindScore``.
     n: int
     asked: int
-    #: The headline: over questions, or the mean of kinds where the benchmark says so.
+    #: The headline: over questions, or the mean over kinds for some benchmarks.
     score: Estimate
     #: Share of rollouts with an executed operation; failed over attempted calls; executed
     #: operations a question.
@@ -53,28 +53,27 @@ class RowScore(Record):
     op_error_rate: float
     operations: float
     #: Shares of rollouts: cut by the token limit; ended without a boxed answer, for any
-    #: reason (a grader may still find one in the words).
+    #: reason (a grader may still find one in the text).
     truncated: float
     unanswered: float
-    #: By the rule that read it, the answers that were graded; rules that read none are left
-    #: out. "none": no answer was found.
+    #: The graded answers by the rule that read them; rules that read none are omitted.
+    #: "none": no answer was found.
     read: dict[ReadingRule, ReadBy]
     #: Sampled tokens a rollout.
     tokens: float
     by: dict[str, KindScore]
-    #: Answers asked for before an operation's return was seen; None: not asked, or no episode
-    #: had an operation.
+    #: The probe before an operation's return; None: not run, or no episode had an operation.
     probe: Probe | None = None
 
 
 class Probe(Record):
-    """Episodes with an operation, answered once more before its return was seen (what that
-    means exactly: ``dialogue.before_looking``)."""
+    """Episodes with an operation, also answered before its return was seen (defined in
+    ``rollout.probe``)."""
 
     #: Episodes.
     n: int
-    #: Their score then, as it ended, and the difference (after minus before); over their
-    #: questions, each paired with itself.
+    #: Their score then, their score at the end, and the difference (after minus before); over
+    #: their questions, paired.
     before: float
     after: float
     gain: Estimate
@@ -83,17 +82,17 @@ class Probe(Record):
 class ToolEffect(Record):
     """A model with operations against itself without, paired by question.
 
-    Gain: questions that only operations get right; harm: that operations get wrong and the
-    model alone right; both as shares of all questions. A graded score (ANLS), or the mean of
-    several answers, counts as right from 0.5; of a question's turns each counts as a part.
-    ``model``: the row with operations.
+    Gain: questions right only with operations; harm: questions right only without them; both
+    as shares of all questions. A graded score (ANLS), or the mean of several answers, counts
+    as right from 0.5; each turn of a question counts as a part of it. ``model``: the row with
+    operations.
     """
 
     model: str
     n: int
     gain: Estimate
     harm: Estimate
-    #: Difference of the scores, with minus without.
+    #: Score with operations minus score without.
     difference: Estimate
     p_value: float
 
@@ -107,8 +106,8 @@ class PairScore(Record):
     difference: Estimate
     p_value: float
     test: str
-    #: Questions that ``b`` got better, and worse, in the benchmark's order: ids, of a question
-    #: with several turns the first that shows it.
+    #: Questions on which ``b`` is better, and worse, in the benchmark's order: ids; of a
+    #: question with several turns, the first that shows it.
     won: tuple[str, ...]
     lost: tuple[str, ...]
 
@@ -124,8 +123,9 @@ class GradedAnswer(Record):
 
 
 class BenchmarkResult(Record):
-    """``settings``: the printed block: all that changes scores (pixel budgets, frames, prompt,
-    decoding, limits, grader), by row where rows differ. ``data``: ``benchmark.json``."""
+    """``settings``: the printed block of everything that changes scores (pixel budgets,
+    frames, prompt, decoding, limits, grader), by row where rows differ. ``data``:
+    ``benchmark.json``."""
 
     benchmark: str
     title: str
@@ -136,8 +136,8 @@ class BenchmarkResult(Record):
     pairs: tuple[PairScore, ...]
     settings: dict[str, Any]
     data: dict[str, Any]
-    #: Comparisons of expressions that came to no end, by the reason. They count as wrong, and
-    #: a slower machine may have more of them.
+    #: Expression comparisons that did not finish, by the reason. They count as wrong, and a
+    #: slower machine may have more.
     undecided: dict[str, int]
 
 

@@ -1,4 +1,4 @@
-"""One row's answers to a benchmark, read back and checked against the benchmark's questions."""
+"""One row's answers to a benchmark, read back and checked against its questions."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from pixel_core.statistics.intervals import Floats
 from pixel_core.statistics.metrics import by_question, kinds_of
 from pixel_core.workflow.table import ModelVariant
 
-# The questions behind a benchmark's rows: they are what intervals and tests count.
+# The questions behind a benchmark's rows: the unit of intervals and tests.
 #
-# HR-Bench puts each of its 200 questions four times, with its options turned: 800 rows. Four
-# answers to one question go together, so they are averaged, and the question is the unit.
-# Rows are one question's when their pictures, words, kind and set of options are the same; no
-# column of the files says so.
+# HR-Bench puts each of its 200 questions four times, its options rotated: 800 rows. The four
+# answers to one question are dependent, so they are averaged, and the question is the unit.
+# Rows belong to one question when their pictures, words, kind and set of options are the same;
+# no column of the files says so.
 #
 # Legend: r row (a ``Query``), q question.
 
 
 @dataclass(frozen=True)
 class AskedQuestions:
-    """``turns``: of each question, the places of its rows, in the benchmark's order. ``kinds``:
-    the places, among the questions, of each kind's."""
+    """``turns``: for each question, the indices of its rows, in the benchmark's order.
+    ``kinds``: for each kind, the indices of its questions."""
 
     queries: Sequence[Query]
     turns: tuple[tuple[int, ...], ...]
@@ -46,20 +46,20 @@ class AskedQuestions:
     def means(self, values_r: ArrayLike) -> Floats:
         """Each question's mean over its rows, (q,)."""
         values = np.asarray(values_r, np.float64)
-        # Exact sums: the same scores in another order of the options are no difference.
+        # Exact sums, so that the order of the scores can't change a mean.
         return np.array([fsum(values[list(rows)]) / len(rows) for rows in self.turns])
 
     @property
     def of_row(self) -> Mapping[str, int]:
-        """By a row's id, its question's place."""
+        """Maps a row's id to its question's index."""
         return {
             self.queries[row].id: place for place, rows in enumerate(self.turns) for row in rows
         }
 
 
 def asked_questions(queries: Sequence[Query], turned: bool) -> AskedQuestions:
-    """``turned``: the benchmark puts questions several times (``Benchmark.turns``). Elsewhere
-    rows that look alike stay apart: nobody published them as one."""
+    """``turned``: the benchmark puts questions several times (``Benchmark.turns``). Otherwise
+    similar rows stay apart: they were not published as one question."""
     found: dict[object, list[int]] = {}
     for place, query in enumerate(queries):
         key = (
@@ -81,20 +81,20 @@ def asked_questions(queries: Sequence[Query], turned: bool) -> AskedQuestions:
 # The files of a benchmark's answers artifact.
 
 
-#: What was asked, in order.
+#: The questions, in order.
 QUERIES = "queries.jsonl"
 #: Whole trajectories, ``samples`` a question, in order.
 ANSWERS = "answers.jsonl"
-#: Where it was asked for: of each answer with an operation, one before it looked.
+#: If the probe is on: for each answer with an operation, one given before its return.
 PROBE = "probe.jsonl"
-#: All that shapes them.
+#: All settings that shape the answers.
 SETTINGS = "settings.json"
 
 
 @dataclass(frozen=True)
 class RowAnswers:
     """``answers``: by question, in the benchmark's order, ``samples`` each. ``probe``: None
-    where it was not asked for."""
+    if it was not run."""
 
     row: ModelVariant
     answers: Mapping[str, Sequence[Rollout]]
@@ -111,8 +111,8 @@ class RowAnswers:
 
 
 def read_row(folder: Path, row: ModelVariant, queries: Sequence[Query]) -> RowAnswers:
-    """A row's artifact. ``DataError`` when it answers other questions than ``queries``, or
-    when an answer, or a probe of one with an operation, is missing, doubled or foreign."""
+    """A row's artifact. ``DataError`` if it answers other questions than ``queries``, or if an
+    answer, or the probe of one with an operation, is missing, duplicated or foreign."""
     _same_questions(folder / QUERIES, row, queries)
     settings = _settings(folder / SETTINGS)
     path = folder / ANSWERS
@@ -125,7 +125,7 @@ def read_row(folder: Path, row: ModelVariant, queries: Sequence[Query]) -> RowAn
 
 
 def same_samples(rows: Sequence[RowAnswers]) -> int:
-    """Answers a question, the same in all rows; ``DataError`` where they differ."""
+    """Answers per question, the same in all rows; ``DataError`` where they differ."""
     first, *others = rows
     for other in others:
         if other.samples != first.samples:

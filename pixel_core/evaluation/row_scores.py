@@ -1,4 +1,4 @@
-"""What one row is said to have scored, in all and kind by kind, and before it looked."""
+"""One row's scores: overall, by kind, and before an operation's return."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from pixel_core.statistics.metrics import summarize
 from pixel_core.statistics.paired import Paired
 from pixel_core.workflow.stage import Progress
 
-# Rows graded: a score for every answer, from 0 to 1, and for every question.
+# Graded rows: a score from 0 to 1 for every answer and every question.
 #
-# Graded anew from the kept trajectories each time, whatever the answers were taken for when
-# they were made.
+# Graded anew from the stored trajectories each time, whatever grade they had when they were
+# made.
 
 
-#: Answers graded between two progress updates: a slow grader does some a second.
+#: Answers graded between two progress reports: a slow grader does a few a second.
 _TOLD_EVERY = 200
 
 #: A question's id and a sample's number.
@@ -41,9 +41,9 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class GradedRow:
-    """``scores_r``: of each row of questions, the mean of its answers'; ``scores_q``: of each
-    question, the mean of its rows'. ``scores``: an answer's, with the rule that read it;
-    ``before``: of the probe, None where it was not asked for."""
+    """``scores_r``: of each row of questions, the mean over its answers; ``scores_q``: of each
+    question, the mean over its rows. ``scores``: each answer's, with the rule that read it;
+    ``before``: the probe's, None if it was not run."""
 
     answers: RowAnswers
     scores_r: Floats
@@ -59,7 +59,7 @@ class GradedRow:
 def grade_rows(
     rows: Sequence[RowAnswers], questions: AskedQuestions, grader: Grader, progress: Progress
 ) -> list[GradedRow]:
-    """All rows by one grader, told as it goes on."""
+    """Grade all rows with one grader, reporting progress."""
     asked = {query.id: query for query in questions.queries}
     total = sum(len(row.rollouts) + len(row.probe or ()) for row in rows)
     done = 0
@@ -123,7 +123,7 @@ def row_score(row: GradedRow, headline: Headline, questions: AskedQuestions) -> 
 
 
 def read_by(scores: Collection[Grade]) -> dict[ReadingRule, ReadBy]:
-    """By rule, the share of answers that it read and their mean score, in the rules' order."""
+    """By rule, the share of answers it read and their mean score, in the rules' order."""
     found: dict[ReadingRule, list[float]] = {rule: [] for rule in ReadingRule}
     for score in scores:
         found[score.rule].append(score)
@@ -135,8 +135,8 @@ def read_by(scores: Collection[Grade]) -> dict[ReadingRule, ReadBy]:
 
 
 def probe_score(row: GradedRow, headline: Headline, questions: AskedQuestions) -> Probe | None:
-    """The row's episodes with an operation, before the first look and as they ended. Every
-    question counts alike, also where the headline's kinds do: not all of them were probed."""
+    """The row's episodes with an operation, before its first return and at the end. Every
+    question counts alike, even if the headline weighs kinds: not all were probed."""
     if not row.before:
         return None
     of_row = questions.of_row
@@ -171,24 +171,24 @@ def _unanswered(rollouts: Sequence[Rollout]) -> float:
     return sum(not one for one in answered) / len(rollouts)
 
 
-# Rows beside each other, question by question: who beats whom, and what operations do.
+# Rows compared question by question: which row is better, and the effect of operations.
 
 
-#: A question's score counts as right from here, where right and wrong are asked for.
+#: A question's score counts as right from here, where only right or wrong matters.
 RIGHT = 0.5
 
 
 def pair_scores(
     rows: Sequence[GradedRow], headline: Headline, questions: AskedQuestions
 ) -> tuple[PairScore, ...]:
-    """Every row with every later one, which is ``b``."""
+    """Every row against every later one, which is ``b``."""
     return tuple(_pair(a, b, headline, questions) for a, b in combinations(rows, 2))
 
 
 def tool_effects(
     rows: Sequence[GradedRow], headline: Headline, questions: AskedQuestions
 ) -> tuple[ToolEffect, ...]:
-    """Of every model that answered with operations and without."""
+    """For every model that answered both with and without operations."""
     without = {
         (row.answers.row.model, row.answers.row.endpoint): row
         for row in rows
@@ -219,7 +219,7 @@ def _pair(
 
 
 def _better(a: GradedRow, b: GradedRow, questions: AskedQuestions) -> tuple[str, ...]:
-    """The questions that ``b`` got better, each by the id of its first row that shows it."""
+    """Questions on which ``b`` is better, each by the id of its first row that shows it."""
     return tuple(
         next(questions.queries[r].id for r in rows if b.scores_r[r] > a.scores_r[r])
         for question, rows in enumerate(questions.turns)
@@ -232,7 +232,7 @@ def _effect(
 ) -> ToolEffect:
     right, right_alone = row.scores_r >= RIGHT, alone.scores_r >= RIGHT
     pair = headline.compare(alone.scores_q, row.scores_q)
-    # A share of questions, of whatever scores: gained is yes or no, but for several turns.
+    # A share of questions, whatever the scores: yes or no each, except with several turns.
     share = replace(headline.over_questions, exact=not questions.turned)
     return ToolEffect(
         model=row.name,

@@ -1,7 +1,7 @@
-"""The stages ``scores_<benchmark>``: what all rows scored, how sure that is, who beats whom.
+"""The stages ``scores_<benchmark>``: all rows' scores, their uncertainty and comparisons.
 
-Answers are graded anew from their kept trajectories, so that another grader or another
-confidence scores again and generates nothing.
+Answers are graded anew from their stored trajectories, so that changing the grader or the
+confidence only rescores and generates nothing.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def run(context: StageContext, benchmark: BenchmarkName, rows: Sequence[str]) ->
     ``graded.jsonl``, a line an answer (``GradedAnswer``).
 
     Raises ``DataError`` for a benchmark without questions, and for a row that answered other
-    questions, not all of them, or another number of times; ``StageFailed`` where a grader's
-    own program is not there.
+    questions, not all of them, or another number of times; ``StageFailed`` if a grader's
+    external program is missing.
     """
     config, facts = context.config.benchmarks.scoring, BENCHMARKS[benchmark]
     folder = context.inputs[questions_stage(benchmark)]
@@ -113,7 +113,7 @@ def _answers(rows: Sequence[GradedRow]) -> Iterator[GradedAnswer]:
 
 
 def _metric(facts: Benchmark, preset: str) -> str:
-    """The published name for the published score alone; any other says whose rule it is."""
+    """The published metric's name only for the published score; others name their rule."""
     if preset == "published":
         return facts.metric
     return {

@@ -1,4 +1,4 @@
-"""The settings behind a benchmark's scores: what all rows share, and each row's own."""
+"""The settings behind a benchmark's scores: those common to all rows, and each row's own."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pixel_core.evaluation.row_answers import RowAnswers
 from pixel_core.workflow.store.identity import canonical
 from pixel_core.workflow.table import rows_of
 
-# The settings that change benchmark scores, as one block: before the answers are made, and on
-# the page beside the scores.
+# The settings that change benchmark scores, as one block: shown before answering, and on the
+# page beside the scores.
 
 
 def settings_of(config: PipelineConfig) -> dict[str, Any]:
-    """All that shapes the scores of the profile's benchmarks, and nothing else.
+    """All settings that shape the scores of the profile's benchmarks, and no others.
 
     Where a run happens (paths, addresses, workers) is left out, as in the artifacts' keys.
-    ``ConfigError`` where the evaluation's dialogue contradicts itself.
+    ``ConfigError`` if the evaluation's dialogue is inconsistent.
     """
     section = config.benchmarks
     rows = rows_of(config)
@@ -36,7 +36,7 @@ def settings_of(config: PipelineConfig) -> dict[str, Any]:
     answers = canonical(section.answers, "benchmarks.answers")
     return {
         "rows": [row.name for row in rows],
-        # What is None there is the trained dialogue's, and stands below.
+        # None there means the trained dialogue's value, shown below.
         "answers": {name: value for name, value in answers.items() if value is not None},
         "dialogue": canonical(dialogue, "dialogue"),
         "endpoints": canonical(section.endpoints, "benchmarks.endpoints"),
@@ -68,8 +68,8 @@ def _told(value: Any) -> str:
 
 
 def settings_of_rows(rows: Sequence[RowAnswers]) -> dict[str, Any]:
-    """``answers``: common to all rows; ``rows``: by row, what is its own. Prompts are shown by
-    their digests: the words are in each answers artifact's ``settings.json``."""
+    """``answers``: common to all rows; ``rows``: each row's own. Prompts are shown by digest;
+    their text is in each answers artifact's ``settings.json``."""
     by_row = {row.row.name: _digested(row.settings) for row in rows}
     common = _common(list(by_row.values()))
     own = {name: _without(values, common) for name, values in by_row.items()}
@@ -85,7 +85,7 @@ def _digested(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _common(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What is alike in all tables, and in the tables inside them."""
+    """Entries equal in all tables, recursively."""
     first, *others = tables
     found: dict[str, Any] = {}
     for name, value in first.items():
@@ -99,7 +99,7 @@ def _common(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _without(table: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``common`` does not say already."""
+    """``table`` without the entries in ``common``."""
     rest: dict[str, Any] = {}
     for name, value in table.items():
         shared = common.get(name)

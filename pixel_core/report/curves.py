@@ -1,4 +1,4 @@
-"""Which curves of which training stage are shown together."""
+"""Which curves of a training stage are shown together."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CurvePanel:
     chart: Chart
 
 
-#: Columns of the pretraining curve that are no accuracies.
+#: Columns of the pretraining curve that are not accuracies.
 _NOT_ACCURACY = frozenset(
     {"step", "phase", "loss", "tokens", "grad_norm", "learning_rate", "seconds"}
 )
@@ -35,7 +35,7 @@ def training_panels(
 ) -> list[CurvePanel]:
     """The panels of ``base_model``, ``sft`` or ``rl``; none for an empty curve.
 
-    ``reward`` (the default one where None) and ``events`` are RL's.
+    ``reward`` (None: the default) and ``events`` are RL's.
     """
     if not rows:
         return []
@@ -92,7 +92,7 @@ def _is_share(rows: Sequence[CurveRow], key: str) -> bool:
 
 
 def _line(rows: Sequence[CurveRow], steps: Sequence[float], key: str, colour: int) -> ChartLine:
-    """A column that few rows have is a line through those rows alone."""
+    """One column as a line; a column that few rows have is drawn through those rows alone."""
     known = [
         (x, row[key]) for x, row in zip(steps, rows, strict=True) if _is_number(row.get(key))
     ]
@@ -105,13 +105,13 @@ def _line(rows: Sequence[CurveRow], steps: Sequence[float], key: str, colour: in
 
 
 def _colours(keys: Sequence[str]) -> dict[str, int]:
-    """A validation curve has the colour of the training curve it belongs to."""
+    """A validation curve has the colour of its training curve."""
     families = list(dict.fromkeys(key.removeprefix("validation_") for key in keys))
     return {key: families.index(key.removeprefix("validation_")) for key in keys}
 
 
 def _steps(rows: Sequence[CurveRow]) -> list[float]:
-    """The rows' steps; where phases count anew, steps are counted through."""
+    """The rows' steps; if phases restart the count, counts on through all."""
     steps: list[float] = []
     offset, last = 0.0, -1.0
     for place, row in enumerate(rows):

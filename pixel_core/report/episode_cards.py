@@ -21,7 +21,7 @@ RULE = (
 
 @dataclass(frozen=True)
 class Choice:
-    """A question to show, and why."""
+    """A question to show, and the reason."""
 
     query: Query
     reason: str
@@ -38,7 +38,7 @@ class QuestionCard:
 
 
 def question_cards(material: Material, gallery: Gallery, examples: int) -> list[QuestionCard]:
-    """Cards of the questions that ``choose`` picks."""
+    """Cards of the questions chosen by ``choose``."""
     policy = {
         name: group[0].correct for name, group in material.answers["policy"]["greedy"].items()
     }
@@ -61,10 +61,10 @@ def choose(
     examples: int,
     first: Collection[str] = (),
 ) -> list[Choice]:
-    """The questions to show, by ``RULE``: ``examples`` of them, then the wrong ones.
+    """The questions to show, by ``RULE``: ``examples`` of them, then wrongly answered ones.
 
-    ``correct`` says by question id whether the policy's greedy answer is right; ``first``
-    names the kinds to begin with. Choices of a kind stand together.
+    ``correct``: by question id, whether the policy's greedy answer is right; ``first``: the
+    kinds to begin with. Choices of a kind stay together.
     """
     kinds: dict[str, list[Query]] = {}
     for query in queries:
@@ -88,7 +88,7 @@ def choose(
 
 
 def _episode(model: str, query: Query, material: Material, gallery: Gallery) -> EpisodeCard:
-    """The model's greedy episode, and how its sampled answers to the question fared."""
+    """The model's greedy episode, with the results of its sampled answers."""
     rollout = material.answers[model]["greedy"][query.id][0]
     sampled = material.answers[model]["sampled"][query.id]
     right = sum(r.correct for r in sampled)

@@ -11,15 +11,15 @@ from pixel_core.report.html.wording import MODEL_NAMES, p_value, percent, plain,
 from pixel_core.report.material import DECODINGS, Material
 from pixel_core.workflow.table import MODELS
 
-#: A difference is called one when its p value is below this.
+#: A difference counts as real when its p value is below this.
 SIGNIFICANT = 0.05
-#: More kinds than this make bars too thin to read; the table has them all.
+#: With more kinds, bars are too thin to read; the table has them all.
 _MAX_KINDS = 10
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One model's accuracy, large; the last line is about questions that need a zoom."""
+    """One model's accuracy, in large type; the last line covers questions that need a zoom."""
 
     model: str
     name: str
@@ -33,7 +33,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class ReportFinding:
-    """A sentence, and whether it is good news, bad news, or no news."""
+    """A sentence, and whether it is good, bad or neutral news."""
 
     tone: str
     text: str
@@ -62,7 +62,7 @@ def tiles(material: Material) -> list[Tile]:
 
 
 def findings(material: Material) -> list[ReportFinding]:
-    """What was found, in the order a reader asks: did it get better, where, and how sure."""
+    """The findings, in a reader's order: did it get better, where, and how certain."""
     rows = [_overall(material, "warm_start", "policy"), *_hidden_findings(material)]
     if material.missed_rule:
         rows.insert(
@@ -178,7 +178,7 @@ def comparison_rows(material: Material) -> list[dict[str, Any]]:
 
 
 def kind_chart(material: Material) -> Chart | None:
-    """Greedy accuracy by question kind, the three models beside one another."""
+    """Greedy accuracy by question kind, the three models side by side."""
     kinds = _largest(material.score("policy", "greedy")["by"])
     if not kinds:
         return None

@@ -1,6 +1,6 @@
-"""What the health guards of RL said, and which weights were handed on.
+"""The warnings of RL's health guards, and which weights RL handed on.
 
-``health.jsonl`` beside the RL curve has one warning a line, in the order of the steps.
+``health.jsonl`` beside the RL curve has one warning a line, in step order.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pixel_core.config import RlConfig
 from pixel_core.records import Record, read_jsonl
 from pixel_core.report.html.wording import percent, plain, points
 
-#: How a guard's value and threshold read; both have the same unit.
+#: How to format a guard's value and threshold; both have the same unit.
 _UNITS: dict[str, Callable[[float], str]] = {
     "non_finite": lambda value: f"{value:g} in a row",
     "loss_spike": lambda value: f"{value:.3g} × the median",
@@ -50,8 +50,8 @@ class HealthRow:
 
 
 def read_health(path: Path) -> list[HealthEvent] | None:
-    """The warnings; None for an artifact from before there were guards. ``DataError`` names
-    a line that is no warning."""
+    """The warnings; None for an artifact older than the guards. ``DataError`` names an
+    invalid line."""
     return list(read_jsonl(path, HealthEvent)) if path.exists() else None
 
 
@@ -77,8 +77,8 @@ def ending(
 ) -> str:
     """How training ended, and which weights the policy has; "" for an empty curve.
 
-    The rule is that of the RL stage: a run that a guard stopped keeps its best weights by
-    validation accuracy, whatever ``keep`` says, the earliest among equals.
+    As in the RL stage: a run stopped by a guard keeps its best weights by validation
+    accuracy, whatever ``keep`` says; ties go to the earliest.
     """
     if not curve:
         return ""

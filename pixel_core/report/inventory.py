@@ -1,4 +1,4 @@
-"""What went in: counts of the data."""
+"""The report's input data, in counts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def seed_table(material: Material) -> Table:
 
 
 def trajectory_table(material: Material) -> Table:
-    """Trajectories by kind, with the turns that are trained whole and those with a mistake."""
+    """Trajectories by kind, with the turns trained in full and those with a mistake."""
     kinds: dict[str, list[int]] = {}
     for trajectory in material.trajectories:
         trained = sum(not turn.untrained for turn in trajectory.turns)
@@ -45,7 +45,7 @@ def trajectory_table(material: Material) -> Table:
 
 
 def author_table(material: Material) -> Table:
-    """Who said where the cue is."""
+    """Who located the cue."""
     counts = Counter(
         (annotation.author, annotation.cue is not None)
         for annotation in material.annotations.values()
@@ -59,7 +59,7 @@ def author_table(material: Material) -> Table:
 
 
 def look_table(material: Material) -> Table | None:
-    """What the second look found, by kind of question; None when nobody looked twice."""
+    """Results of the second look, by kind of question; None if there was none."""
     counts = Counter(
         (annotation.seed.kind or "other", annotation.look)
         for annotation in material.annotations.values()
@@ -79,7 +79,7 @@ def look_table(material: Material) -> Table | None:
     }
 
 
-#: What the annotating stage's costs mean, in the order they are shown.
+#: Labels for the annotating stage's costs, in display order.
 _COSTS = {
     "usd": "paid, US dollars",
     "unsettled_usd": "at most: charged for answers that never came, US dollars",
@@ -95,7 +95,7 @@ _COSTS = {
 
 
 def cost_table(costs: Mapping[str, float]) -> Table | None:
-    """What the annotations cost; None when nothing was asked of a paid model."""
+    """The cost of the annotations; None if no paid model was asked."""
     if not costs:
         return None
     return {

@@ -25,23 +25,23 @@ CurveRow = dict[str, Any]
 
 @dataclass(frozen=True)
 class Material:
-    """Read-only; ``answers`` is by model, decoding and question id, samples in order."""
+    """Read-only; ``answers``: by model, decoding and question id, samples in order."""
 
     archive: PictureArchive
     seeds: dict[str, Seed]
     annotations: dict[str, Annotation]
     trajectories: list[Trajectory]
     curves: dict[str, list[CurveRow]]
-    #: RL's warnings; None for an artifact without a record of them.
+    #: RL's warnings; None if the artifact has no record of them.
     health: list[HealthEvent] | None
     queries: list[Query]
     answers: dict[str, dict[str, dict[str, list[Rollout]]]]
     scores: dict[str, Any]
-    #: Whether the rule that was to pick the warm start never held.
+    #: Whether the warm start's selection rule never held.
     missed_rule: bool = False
 
     def name(self, model: str) -> str:
-        """What tables and legends call a model; a warm start that nobody chose is marked."""
+        """A model's name in tables and legends; a warm start that missed its rule is marked."""
         marked = self.missed_rule and model == "warm_start"
         return f"{MODEL_NAMES[model]}{' (rule missed)' if marked else ''}"
 
@@ -60,7 +60,7 @@ class Material:
         )
 
     def hidden_kinds(self) -> list[str]:
-        """Question kinds none of whose answers can be read in the downscaled view."""
+        """Question kinds whose answers can never be read in the downscaled view."""
         legible: dict[str, set[bool | None]] = {}
         for query in self.queries:
             seed = self.seeds.get(query.id)
@@ -70,10 +70,10 @@ class Material:
 
 
 def read_material(inputs: Mapping[str, Path], sft: SftConfig | None = None) -> Material:
-    """Read the input folders; a missing training curve is an empty one. ``sft`` is the section
-    the warm start was made under: whether its rule held is for it to say.
+    """Read the input folders; a missing training curve becomes an empty one. ``sft``: the
+    section behind the warm start; decides whether its rule held.
 
-    ``DataError`` for lines that break their contract.
+    ``DataError`` for malformed lines.
     """
     curves = {stage: _curve(inputs[stage] / "curve.jsonl") for stage in TRAINING_STAGES}
     return Material(

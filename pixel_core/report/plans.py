@@ -1,4 +1,4 @@
-"""Which columns of a training curve share a panel, and what is said of it."""
+"""Which columns of a training curve share a panel, and its caption."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Plan:
     keys: tuple[str, ...]
     note: str = ""
     share: bool = False
-    #: Differences of shares, shown in points.
+    #: Whether values are differences of shares, shown in points.
     points: bool = False
     #: The health guards whose warnings are marked on it.
     guards: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ def label(key: str) -> str:
 
 
 def rl_plans(reward: RewardConfig) -> tuple[Plan, ...]:
-    """The panels of RL under this reward, the first ones the most telling."""
+    """The panels of RL under this reward, most informative first."""
     parts = [
         key
         for key, is_there in (

@@ -1,8 +1,8 @@
 """The report stage: one HTML page that shows what was trained, and how well it went.
 
-The page is self-contained: no script, no request, pictures as data URIs. What models wrote
-is untrusted text: every value is escaped by the templates, only charts (serialised from an
-XML tree) enter as markup, and a content security policy forbids everything else.
+The page is self-contained: no script, no request, pictures as data URIs. Model output is
+untrusted: the templates escape every value, only charts (serialised from an XML tree) enter as
+markup, and a content security policy forbids everything else.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from pixel_core.report.trajectory_cards import sight, trajectory_cards
 from pixel_core.workflow.stage import StageContext
 
 FILE = "report.html"
-#: A page larger than this is slow to open; the stage says so.
+#: Larger pages are slow to open; the stage warns.
 _LARGE = 3_000_000
 
 
@@ -66,7 +66,7 @@ def run(context: StageContext) -> dict[str, Any]:
 
 
 def _tables(material: Material, context: StageContext) -> list[Table]:
-    """What went in, in counts; tables without anything to say are left out."""
+    """Counts of the input data; omits empty tables."""
     tables = [
         seed_table(material),
         author_table(material),

@@ -1,4 +1,4 @@
-"""The reward that was in force, in words; ``rewards/shaping.py`` has the formulas."""
+"""The reward in force, in words; ``rewards/shaping.py`` has the formulas."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pays_curiosity(reward: RewardConfig) -> bool:
 
 
 def charges_calls(reward: RewardConfig) -> bool:
-    """Whether a call too many can cost anything."""
+    """Whether extra calls can cost anything."""
     if reward.preset == "paper":
         return reward.beta > 0
     if reward.preset == "lagrangian":
@@ -63,7 +63,7 @@ def reward_text(reward: RewardConfig) -> str:
 
 
 def parts_note(reward: RewardConfig) -> str:
-    """What the curves of curiosity and penalty show."""
+    """Explains the curves of curiosity and penalty."""
     if reward.preset == "lagrangian":
         return (
             "Mean over rollouts: the multiplier in force, times how often it was earned or "
@@ -78,7 +78,7 @@ def parts_note(reward: RewardConfig) -> str:
             f"Curiosity is paid while fewer than {target} of a question's rollouts {does}."
         )
     if charges_calls(reward):
-        # The released code's one free call is fixed.
+        # The released code has exactly one free call.
         free = reward if reward.preset == "paper" else RewardConfig()
         said.append(f"The penalty: {_beyond(free).lower()} costs.")
     return " ".join(said)

@@ -1,7 +1,7 @@
-"""The rule that picks the warm start, in words, and whether it held.
+"""The rule that selects the warm start, in words, and whether it held.
 
-A warm start whose rule never held is marked wherever it, or what stands on it, is shown: its
-numbers are those of the last weights, which nobody chose.
+A warm start whose rule never held is marked wherever it, or a result based on it, is shown:
+its numbers are those of the last weights, which no rule selected.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Check = Mapping[str, Any]
 
 
 def missed_rule(config: SftConfig, curve: Sequence[Check]) -> bool:
-    """Whether there was a rule, and none of the curve's checks met it."""
+    """Whether there was a rule that none of the curve's checks met."""
     if not config.steps or not config.select.rapr:
         return False
     checks = _checks(curve)
@@ -27,7 +27,7 @@ def missed_rule(config: SftConfig, curve: Sequence[Check]) -> bool:
 
 
 def rule(config: SftConfig) -> str:
-    """What was asked of the warm start."""
+    """The rule for the warm start."""
     select = config.select
     also = ""
     low, high = select.accuracy_with_operation, select.accuracy_with_operation_at_most
@@ -43,7 +43,7 @@ def rule(config: SftConfig) -> str:
 
 
 def outcome(select: SelectConfig, curve: Sequence[Check]) -> str:
-    """Where the rule held, or what the last check saw instead."""
+    """Where the rule held, or else the result of the last check."""
     checks = _checks(curve)
     if not checks:
         return "The rule's checks are not in the curve."
@@ -51,7 +51,7 @@ def outcome(select: SelectConfig, curve: Sequence[Check]) -> str:
     seen = f"RaPR {percent(last['validation_rapr'])}"
     bounded = select.accuracy_with_operation or select.accuracy_with_operation_at_most < 1
     if bounded and last["validation_rapr"]:
-        # A check at which no answer used an operation has no such accuracy.
+        # Without answers that use an operation, a check lacks this accuracy.
         accuracy = last.get("validation_accuracy_with_operation", 0.0)
         seen += f", {percent(accuracy)} of the answers with an operation right"
     if _met(select, last):

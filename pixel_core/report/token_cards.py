@@ -1,4 +1,4 @@
-"""Trajectories token by token: what is shown, what is trained, what is masked."""
+"""Trajectories token by token: shown, trained or masked."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pixel_core.rollout.renderer import Renderer
 from pixel_core.rollout.replay import replay_marked
 from pixel_core.rollout.vocabulary import Vocabulary
 
-#: Tokens of a trajectory that are drawn; the rest is counted.
+#: Tokens of a trajectory that are drawn; the rest are counted.
 MAX_TOKENS = 3000
 
 
 class TokenRole(StrEnum):
-    """Whose a token is, and whether it carries loss."""
+    """Who wrote a token, and whether it carries loss."""
 
-    SHOWN = "shown"  #: prompt, question, what an operation returned: never trained
+    SHOWN = "shown"  #: prompt, question, an operation's return: never trained
     PICTURE = "picture"  #: a picture's placeholders, in one piece
     TRAINED = "trained"
     MASKED = "masked"  #: the assistant's, but a designated mistake
@@ -32,7 +32,7 @@ class TokenRole(StrEnum):
 
 @dataclass(frozen=True)
 class Piece:
-    """``text`` of ``tokens`` tokens: one each where the assistant speaks."""
+    """``text`` of ``tokens`` tokens; the assistant's pieces have one token each."""
 
     text: str
     part: TokenRole
@@ -53,7 +53,7 @@ class TokenCard:
 def token_cards(
     material: Material, gallery: Gallery, dialogue: DialogueConfig, vocabulary: Vocabulary
 ) -> list[TokenCard]:
-    """The trajectories of the trajectory cards, as they are trained on."""
+    """The trajectories of the trajectory cards, tokenized as for training."""
     prompts = Renderer(dialogue, vocabulary)
     cards = []
     for trajectory in (group[0] for group in by_kind(material)):
@@ -109,7 +109,7 @@ def _pieces(
         if part is TokenRole.SHOWN and not last:
             continue
         text = vocabulary.decode(run)
-        # A character of several tokens is whole only with the last of them.
+        # A character of several tokens is complete only with the last of them.
         whole = not text.endswith("\ufffd")
         if last or whole:
             yield Piece(text, part, len(run))

@@ -1,4 +1,4 @@
-"""The training section: a part for each stage, its facts in words and its curves."""
+"""The training section: one part per stage, with its facts in words and its curves."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _ADVANTAGES = {
 
 @dataclass(frozen=True)
 class TrainingPart:
-    """One stage; ``health`` is None where warnings are not recorded."""
+    """One stage; ``health`` is None if warnings were not recorded."""
 
     title: str
-    #: Whether the rule that was to end it never held: its facts are bad news.
+    #: Whether the stage's stopping rule never held, which makes its facts bad news.
     missed: bool = False
     facts: list[str] = field(default_factory=list)
     panels: list[CurvePanel] = field(default_factory=list)
@@ -57,7 +57,7 @@ def training_parts(material: Material, config: PipelineConfig) -> list[TrainingP
 
 
 def sft_facts(config: SftConfig, curve: Sequence[CurveRow]) -> list[str]:
-    """What the warm start's length was decided by; nothing where it is simply ``steps``."""
+    """How the length of the warm start was decided; empty if it is simply ``steps``."""
     if not config.steps:
         return ["No warm start: the base model is handed on as it is, and RL starts from it."]
     if not config.select.rapr or not curve:

@@ -1,4 +1,4 @@
-"""One synthesised trajectory of each kind, as cards: its boxes, its crops, what is trained."""
+"""One synthesised trajectory of each kind, as cards: its boxes, crops, and trained text."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from pixel_core.rollout.tool_calls import Call, SelectCall, parse_turn
 class TurnCard:
     #: The text in pieces: (characters, whether they are trained).
     pieces: list[tuple[str, bool]]
-    #: The number of the operation it asks for; 0 when it calls nothing.
+    #: The number of the operation it requests; 0 for none.
     number: int
-    #: What it shows: a crop, or the frames selected.
+    #: The operation's output: a crop, or the selected frames.
     views: list[Cutting]
-    #: Why the call could not be carried out; "" when it could.
+    #: Why the call could not be executed; "" if it was.
     error: str
 
     @property
     def trained(self) -> bool:
-        """Whether all of its text is."""
+        """Whether all of its text is trained."""
         return all(trained for _, trained in self.pieces)
 
 
@@ -58,7 +58,7 @@ class TrajectoryCard:
 
 @dataclass(frozen=True)
 class PictureAndCrop:
-    """What the model sees of a picture and of a crop of it."""
+    """A picture and a crop of it, as the model sees them."""
 
     picture: Cutting
     crop: Cutting
@@ -70,14 +70,14 @@ class PictureAndCrop:
 def trajectory_cards(
     material: Material, gallery: Gallery, dialogue: DialogueConfig
 ) -> list[TrajectoryCard]:
-    """The first trajectory of each kind, in the kinds' own order."""
+    """The first trajectory of each kind, in the kinds' order."""
     return [
         _card(group[0], len(group), material, gallery, dialogue) for group in by_kind(material)
     ]
 
 
 def by_kind(material: Material) -> list[list[Trajectory]]:
-    """The trajectories of each kind, pictures' and videos' apart; in the kinds' own order."""
+    """The trajectories of each kind, pictures and videos apart; in the kinds' order."""
     groups: dict[tuple[int, bool], list[Trajectory]] = {}
     order = list(TrajectoryKind)
     for trajectory in material.trajectories:
@@ -170,7 +170,7 @@ def _card(
 def _carry_out(
     text: str, shown: Sequence[ShownPicture], seed: Seed, dialogue: DialogueConfig
 ) -> tuple[Call | None, list[ShownPicture], str]:
-    """(the turn's call, what it shows, why it shows nothing)."""
+    """(the turn's call, its output, the error if there is none)."""
     frames = dialogue.frames if seed.is_video and dialogue.frames.enabled else None
     try:
         call = parse_turn(text, dialogue.zoom, frames)
@@ -192,7 +192,7 @@ def _as_shown(shown: ShownPicture, alt: str) -> Cutting:
 
 
 def seed_of(material: Material, trajectory: Trajectory) -> Seed:
-    """The seed as it was annotated: an annotator may have written the question.
+    """The seed as annotated: an annotator may have written the question.
 
     ``DataError`` for a trajectory of another dataset.
     """

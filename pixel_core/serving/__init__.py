@@ -1,4 +1,4 @@
-"""Asking a loaded model: on the command line, behind the endpoint, and on the demo page.
+"""Asking a loaded model, from the command line, the endpoint and the demo page.
 
 from pixel_core.serving.reasoner import Reasoner
 """

@@ -1,4 +1,4 @@
-"""What comes back for a question: a step a turn, then the answer."""
+"""The result of a question: one step per turn, then the answer."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pixel_core.rollout.operations import ShownPicture
 class AnswerStep:
     """One turn of the model, with what its call returned.
 
-    ``record``: the step as every part of this project records it. ``shown``: the pictures
-    that the call returned, in order: one crop, or the selected frames; () where nothing was
-    executed. ``tokens``: sampled in this turn.
+    ``record``: the step in the project's common record. ``shown``: the pictures that the call
+    returned, in order: one crop, or the selected frames; () when nothing was executed.
+    ``tokens``: sampled in this turn.
     """
 
     number: int  #: from 1
@@ -27,12 +27,12 @@ class AnswerStep:
 
     @property
     def text(self) -> str:
-        """The model's own words. Untrusted, as all that a model says."""
+        """The model's own words. Untrusted, like everything a model writes."""
         return self.record.text
 
     @property
     def box(self) -> Box | None:
-        """Where it zoomed to, in pixels of the question's own picture; None for no zoom."""
+        """The box it zoomed to, in pixels of the question's picture; None without a zoom."""
         return self.record.box
 
     @property
@@ -42,25 +42,25 @@ class AnswerStep:
 
     @property
     def frames(self) -> tuple[int, ...]:
-        """The video's frames that were selected, 0-based."""
+        """The selected frames of the video, 0-based."""
         return self.record.frames
 
     @property
     def error(self) -> str:
-        """Why a call was refused (a ``CallErrorKind``); "" when none was."""
+        """Why the call was refused (a ``CallErrorKind``); "" if none was."""
         return self.record.error
 
     @property
     def crops(self) -> tuple[Image.Image, ...]:
-        """What the call returned, RGB, at the source's own resolution."""
+        """The pictures the call returned, RGB, at the source's own resolution."""
         return tuple(picture.image for picture in self.shown)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """``text``: inside the last box; "" when the model gave none. ``pictures``: the question's
-    own, or its video's frames, RGB, upright. ``seconds``: from asking to the answer, waiting
-    for other questions included."""
+    """``text``: the content of the last box; "" if the model gave none. ``pictures``: the
+    question's pictures or its video's frames, RGB, upright. ``seconds``: from submission to
+    the answer, including time in the queue."""
 
     text: str
     steps: tuple[AnswerStep, ...]
@@ -80,7 +80,7 @@ class Answer:
 
 
 def answer_of(episode: Episode, steps: tuple[AnswerStep, ...], seconds: float) -> Answer:
-    """Of an episode that has ended."""
+    """The answer of an episode that has ended."""
     assert episode.stop is not None
     own = episode.shown[: len(episode.query.pictures)]
     sampled = episode.sampled

@@ -1,4 +1,4 @@
-"""When an engine breaks down: whose fault it may be, and when it is the engine's own."""
+"""Engine breakdowns: caused by a question, or by the engine itself."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pixel_core.models.engines import AnsweringEngine
 from pixel_core.rollout.renderer import Renderer
 from pixel_core.serving.question import GREEDY, open_question
 
-#: Turns in a row that broke down, each of a single episode: then the engine is tried.
+#: Consecutive breakdowns, each of a single episode, before the engine is probed.
 _PATIENCE = 3
 
 
 class EngineHealth:
     """Counts turns that broke down, and tells a broken engine from questions that break it.
 
-    User input alone cannot prove the engine broken; otherwise one client could end it for
-    everybody. After several failures in a row the engine is asked a question of our own, which
-    a working engine always answers.
+    User input alone cannot prove the engine broken: one user could then shut it down for
+    everybody. After several breakdowns in a row it gets a question of our own, which any
+    working engine answers.
     """
 
     def __init__(self, engine: AnsweringEngine) -> None:
@@ -29,7 +29,7 @@ class EngineHealth:
         self._in_row = 0
 
     def fatal(self, error: Exception, prompts: Renderer) -> str:
-        """Why the engine is of no further use after this one, of one episode; "" if it is.
+        """Why the engine is unusable after this error of one episode; "" if it still works.
         ``prompts``: of that episode."""
         self._in_row += 1
         if self._in_row < _PATIENCE:
@@ -43,7 +43,7 @@ class EngineHealth:
         )
 
     def _answers(self, prompts: Renderer) -> bool:
-        """Whether one greedy token about a grey picture is said."""
+        """Whether the engine generates one greedy token about a grey picture."""
         image = Image.new("RGB", (112, 112), "grey")
         try:
             opening = open_question([image], "what is in the picture?", prompts.dialogue)
@@ -57,7 +57,7 @@ class EngineHealth:
 
 
 def failure(error: Exception) -> Exception:
-    """A fault of the engine by its name; faults that have one keep it."""
+    """The error as ``EngineFailed``; a ``PixelError`` is kept."""
     if isinstance(error, PixelError):
         return error
     failed = EngineFailed(

@@ -1,6 +1,6 @@
-"""What people hand in beside a question, as RGB pictures: files, bytes, arrays, URLs, videos.
+"""Media that users attach to a question, as RGB pictures: files, bytes, arrays, URLs, videos.
 
-What a file is, is told by its content, never by its name or by what a server said of it.
+A file's type is read from its content, never from its name or a server's headers.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from pixel_core.media.unread_pictures import HEIC_BRANDS
 from pixel_core.media.video import VideoFile, VideoLimits
 from pixel_core.serving.url_fetch import UrlLimits, fetch, is_url
 
-#: A file's path or URL, a file's content, a picture, or pixels.
+#: A file's path or URL, a file's content, a picture, or an array of pixels.
 One = str | Path | bytes | Image.Image | np.ndarray
 Media = One | Sequence[One]
 
-#: How containers of videos begin: (offset, bytes). A GIF is a picture, its first frame.
+#: Magic bytes of video containers: (offset, bytes). A GIF is a picture: its first frame.
 _VIDEOS = (
     (0, b"\x1aE\xdf\xa3"),  # Matroska, WebM
     (8, b"AVI "),
@@ -46,13 +46,13 @@ _TS_PACKET = 188
 _HEAD = 512
 
 
-#: 4K: all frames that are shown are held at once.
+#: 4K: all frames shown are held at once.
 _VIDEO = VideoLimits(bytes=2 << 30, pixels=4096 * 2304, seconds=3600, frames=500_000)
 
 
 @dataclass(frozen=True)
 class MediaLimits:
-    """What is refused. ``bytes`` and ``pixels`` are of one picture."""
+    """Limits on media. ``bytes`` and ``pixels`` are per picture."""
 
     bytes: int = 100_000_000
     pixels: int = MAX_PIXELS
@@ -64,7 +64,7 @@ class MediaLimits:
 
 @dataclass(frozen=True)
 class Seen:
-    """``images``: RGB, upright; of a video, its frames in order."""
+    """``images``: RGB, upright; for a video, its frames in order."""
 
     images: tuple[Image.Image, ...]
     is_video: bool
@@ -80,11 +80,11 @@ def read_media(
 ) -> Seen:
     """One picture or video, or several pictures.
 
-    ``video``: True for a list of frames, or an animated GIF, that is a video; False for what
-    must be pictures; None: a file's content decides, and a list is several pictures.
-    ``frames``: of a video file, at the centres of so many equal parts; fewer when it has
+    ``video``: True for a list of frames or an animated GIF that is a video; False for media
+    that must be pictures; None: a file's content decides, and a list is several pictures.
+    ``frames``: from a video file, at the centres of that many equal parts; fewer if it has
     fewer. An array of shape (frames, height, width, 3) is a video. Raises ``MediaError``, and
-    ``TimedOut`` when ``deadline`` is over between two pictures or packets of a video.
+    ``TimedOut`` when ``deadline`` passes between two pictures or packets of a video.
     """
     if not 1 <= frames <= limits.frames:
         raise MediaError(f"{frames} frames can't be shown: choose from 1 to {limits.frames}")
@@ -105,7 +105,7 @@ def read_media(
 
 
 def _content(one: Any, limits: MediaLimits) -> Any:
-    """A URL's content and a path as a path; the rest is what it was."""
+    """Fetch a URL; convert a path to ``Path`` and a bytearray to bytes; else unchanged."""
     if isinstance(one, bytearray):
         return bytes(one)
     if isinstance(one, str):
@@ -129,7 +129,7 @@ def _one(
     if isinstance(content, Path):
         return _video(content, str(content), frames, limits, deadline)
     if isinstance(content, bytes):
-        # Decoders seek about in a file.
+        # Decoders seek, so they need a file.
         with tempfile.NamedTemporaryFile(prefix="pixel-video-") as file:
             file.write(content)
             file.flush()
@@ -170,11 +170,11 @@ def _of_pixels(array: np.ndarray) -> Image.Image:
 
 
 def _check_file(path: Path, most: int) -> None:
-    """A plain file of a sensible size: opening a pipe or a device could wait for ever."""
+    """Require a regular file of a sensible size: opening a pipe or device could block."""
     try:
         about = path.stat()
     except FileNotFoundError:
-        return  # the reader that opens it says so
+        return  # reported when it is opened
     except (OSError, ValueError) as error:  # a name too long, or with a zero byte in it
         raise MediaError(f"{str(path)[:200]!r} can't be opened: check the path") from error
     if not stat.S_ISREG(about.st_mode):
@@ -196,11 +196,11 @@ def _head(content: Path | bytes) -> bytes:
         with content.open("rb") as file:
             return file.read(_HEAD)
     except OSError:
-        return b""  # the reader that opens it as a picture says so
+        return b""  # reported when it is opened as a picture
 
 
 def is_video(head: bytes) -> bool:
-    """Whether a file that begins so is a video's container."""
+    """Whether a file with this head is a video container."""
     if head[4:8] == b"ftyp":
         return head[8:12] not in _PICTURE_BRANDS
     if head[:1] == b"G" and head[_TS_PACKET : _TS_PACKET + 1] == b"G":

@@ -1,5 +1,5 @@
-"""Where a model is and how it wants to be talked to: a stage's artifact, a plain folder, or a
-model of the hub.
+"""Finds a model and its prompt settings: a stage's artifact, a plain folder, or a model on the
+hub.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from pixel_core.workflow.store import Artifact, Store
 from pixel_core.workflow.store.manifest import Manifest, ManifestError, parse
 from pixel_core.workflow.table import MODELS
 
-#: As ``pixel_core.models.loading`` has it, which imports torch.
+#: As in ``pixel_core.models.loading``, which imports torch.
 _MODEL = "model"
 _MODEL_TYPE = "qwen2_5_vl"
 _TOKENIZER = ("tokenizer.json", "vocab.json", "tokenizer.model")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
-#: How released models are evaluated in the paper (arXiv 2505.15966, its released script's
+#: How the paper evaluates released models (arXiv 2505.15966, its released script's
 #: MIN_PIXELS and MAX_PIXELS): 512 to 5,120 visual tokens for a picture.
 PAPER = DialogueConfig(
     picture=PixelBudget(min_pixels=512 * 28 * 28, max_pixels=5120 * 28 * 28),
@@ -43,11 +43,11 @@ class ModelFolder:
 
     artifact: Path
     folder: str
-    #: What it was trained with; None where the folder does not tell.
+    #: The settings it was trained with; None if the folder has none.
     dialogue: DialogueConfig | None
-    #: For people: the stage with its key's beginning, or the path or id.
+    #: Display name: the stage with its key's beginning, or the path or id.
     name: str
-    #: To be merged into the model before it answers (``whole_model``).
+    #: Adapter to merge into the model before it answers (``whole_model``).
     adapter: Adapter | None = None
 
     @property
@@ -56,13 +56,13 @@ class ModelFolder:
 
 
 def find_model(where: str | Path, revision: str = "", base: str = "") -> ModelFolder:
-    """A model's folder, looked through but not loaded; one of the hub is fetched first.
+    """A model's folder, checked but not loaded; a hub model is fetched first.
 
-    ``where``: a stage's artifact (the folder of its key, of its files, or ``model`` in it), a
-    folder that transformers reads, or a hub id, whose ``revision`` is a commit. It may hold a
-    LoRA adapter: then the model is its base, or ``base`` (a folder, or NAME@COMMIT). Raises
-    ``DataError`` for what is no whole Qwen2.5-VL model and ``EndpointError`` where the hub
-    does not give it.
+    ``where``: a stage's artifact (its key's folder, its files' folder, or ``model`` in it), a
+    folder that transformers reads, or a hub id, whose ``revision`` is a commit. A LoRA
+    adapter is applied to the base it names, or to ``base`` (a folder, or NAME@COMMIT).
+    Raises ``DataError`` unless it is a whole Qwen2.5-VL model, and ``EndpointError`` if the
+    hub does not deliver it.
     """
     found = _found(where, revision)
     if is_adapter(found.files):
@@ -87,8 +87,8 @@ def find_model(where: str | Path, revision: str = "", base: str = "") -> ModelFo
 
 @contextmanager
 def whole_model(found: ModelFolder) -> Iterator[ModelFolder]:
-    """The model, or its copy with the adapter merged in, which is removed afterwards: engines
-    read all of it when they are opened."""
+    """The model, or a temporary copy with the adapter merged in: engines read all of it when
+    they are opened."""
     if found.adapter is None:
         yield found
         return
@@ -100,7 +100,7 @@ def whole_model(found: ModelFolder) -> Iterator[ModelFolder]:
 
 
 def _found(where: str | Path, revision: str) -> ModelFolder:
-    """Where it is; what is in the folder is not looked through."""
+    """Locate the model without checking its folder."""
     path = Path(where)
     if not path.exists():
         if not _HUB_ID.fullmatch(str(where)):
@@ -152,7 +152,7 @@ def _of_a_stage(path: Path) -> ModelFolder | None:
 
 
 def _manifest(file: Path) -> Manifest | None:
-    """None for a file of this name that is somebody else's."""
+    """None for a file of this name that is not our manifest."""
     try:
         data = file.read_bytes()
         stated = loads(data)["manifest"]
@@ -193,8 +193,8 @@ def _dialogue(manifest: Manifest, file: Path) -> DialogueConfig:
 
 
 def check_files(folder: Path) -> None:
-    """``DataError`` unless this is a whole Qwen2.5-VL model with its tokenizer: headers of
-    all weight files are read, their content is not."""
+    """``DataError`` unless this is a whole Qwen2.5-VL model with its tokenizer. Reads the
+    headers of all weight files, not their content."""
     config = _json(folder / "config.json", "is no model's folder")
     kind = config.get("model_type")
     if kind != _MODEL_TYPE:
@@ -244,12 +244,12 @@ def _json(file: Path, fault: str) -> dict[str, Any]:
     return value
 
 
-# The models of a pipeline's store, by the names they have in its scores.
+# The models in a pipeline's store, by their names in its scores.
 
 
 def latest_model(store: Store, model: str = "policy") -> Artifact:
-    """The latest run's ``base``, ``warm_start`` or ``policy``; where it made none, what an
-    earlier one left. ``DataError`` where there is none, or it is gone."""
+    """The latest run's ``base``, ``warm_start`` or ``policy``; if it made none, that of an
+    earlier run. ``DataError`` if there is none, or it is gone."""
     stage = MODELS[model]
     run = store.latest_run()
     known = run.stages.get(stage) if run else None
@@ -267,10 +267,10 @@ def latest_model(store: Store, model: str = "policy") -> Artifact:
 
 
 def is_model_name(text: str) -> bool:
-    """Whether this names a model of a pipeline rather than a folder or a hub id."""
+    """Whether this names a pipeline's model rather than a folder or a hub id."""
     return text in MODELS
 
 
 def model_path(store: Store, model: str = "policy") -> Path:
-    """The folder of files of ``latest_model``, fetched first where the store is remote."""
+    """The files' folder of ``latest_model``, fetched first if the store is remote."""
     return latest_model(store, model).local()

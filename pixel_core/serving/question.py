@@ -1,4 +1,4 @@
-"""A question as it is put to a loaded model: checked, with its pictures ready to be shown."""
+"""A question to a loaded model: checked, with its pictures prepared."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pixel_core.rollout.episode import RenderedPrompt
 from pixel_core.rollout.operations import show
 from pixel_core.rollout.transcript import Visual
 
-#: Characters of a question with its choices. A token is several characters, so that what is
-#: longer would fill any context.
+#: Most characters of a question with its choices. A token is several characters, so longer
+#: ones would fill any context.
 MAX_CHARACTERS = 50_000
 
 #: Choices are lettered.
@@ -26,8 +26,8 @@ GREEDY = SamplingConfig(temperature=0.0)
 
 @dataclass(frozen=True)
 class Question:
-    """``seed``: what a sampled answer is drawn from. ``seconds``: after which nobody waits for
-    the answer any more; None: never."""
+    """``seed``: for sampling the answer. ``seconds``: how long the asker waits for the answer;
+    None: forever."""
 
     opening: RenderedPrompt
     dialogue: DialogueConfig
@@ -44,17 +44,17 @@ def open_question(
     is_video: bool = False,
     choices: Sequence[str] = (),
 ) -> RenderedPrompt:
-    """The pictures (RGB), or a video's frames, with the question, as the model will see them.
+    """The pictures (RGB) or a video's frames, with the question, as the model will see them.
 
-    Resizing is done here, in the caller's thread. Raises ``DataError`` for a question that
-    can't be put and ``MediaError`` for a picture that can't be shown.
+    Resizing is done here, in the caller's thread. Raises ``DataError`` for an invalid
+    question and ``MediaError`` for a picture that can't be shown.
     """
     _check(images, text, choices, dialogue, is_video)
     budget = dialogue.frames.frame if is_video else dialogue.picture
     shown = tuple(show(image, index, budget) for index, image in enumerate(images))
     visuals = tuple(Visual(picture) for picture in shown)
     for visual in visuals:
-        _ = visual.image  # made now, not while others wait for the engine
+        _ = visual.image  # resized now, not while others wait
     query = Query(
         id="question",
         question=text,
@@ -63,7 +63,7 @@ def open_question(
             for number, image in enumerate(images, 1)
         ),
         is_video=is_video,
-        answers=("",),  # nobody knows
+        answers=("",),  # unknown
         choices=tuple(choices),
     )
     return RenderedPrompt(query, shown, visuals)

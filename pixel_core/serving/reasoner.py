@@ -1,4 +1,4 @@
-"""A loaded model that answers questions about pictures and videos, as evaluation asks them."""
+"""A loaded model that answers questions about pictures and videos, as in evaluation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pixel_core.serving.scheduler import Scheduler
 
 
 class How(TypedDict, total=False):
-    """The keywords of ``Reasoner.submit``, which has their meaning and defaults."""
+    """The keyword arguments of ``Reasoner.submit``, with the same meaning and defaults."""
 
     choices: Sequence[str]
     operations: bool
@@ -33,14 +33,14 @@ class How(TypedDict, total=False):
 
 
 class Reasoner:
-    """Questions to one model. Any thread may ask; questions asked at a time are answered as
+    """Questions to one model. Thread-safe; questions asked at the same time are answered as
     one batch.
 
         with Reasoner.load("runs/rl/...") as reasoner:
             answer = reasoner.ask("street.jpg", "what does the sign say?")
             print(answer.text, [step.box for step in answer.steps])
 
-    ``dialogue``: how questions are put, and what may be done; ``name``: of the model.
+    ``dialogue``: prompt settings and allowed operations; ``name``: of the model.
     """
 
     def __init__(
@@ -71,15 +71,15 @@ class Reasoner:
         at_once: int = 64,
         waiting: int = 256,
     ) -> Self:
-        """A stage's artifact, a folder as transformers writes it, or a hub id at a commit
+        """A stage's artifact, a folder that transformers reads, or a hub id at a commit
         (``revision``; ``HF_ENDPOINT`` and ``HF_TOKEN`` count). A LoRA adapter is merged into
         the model it names, or into ``base`` (a folder, or NAME@COMMIT); the merged copy needs
-        room in the temporary folder while it is loaded.
+        space in the temporary folder while it is loaded.
 
-        The dialogue is, first that is there: ``dialogue``; the one the model was trained
+        The dialogue is the first available of: ``dialogue``; the one the model was trained
         with, under the evaluation settings of ``profile``; that profile's own; the paper's.
         ``device`` is the embedded engine's ("cpu", "cuda"); ``engine`` names another.
-        ``at_once`` and ``waiting``: see ``Scheduler``. Raises ``DataError`` for what is no
+        ``at_once`` and ``waiting``: see ``Scheduler``. Raises ``DataError`` unless it is a
         whole Qwen2.5-VL, ``EndpointError`` where the hub or an endpoint fails, and
         ``ConfigError`` for settings that contradict each other.
         """
@@ -100,20 +100,20 @@ class Reasoner:
         return cls(scheduler, chosen, name=found.name, limits=limits)
 
     def ask(self, media: Media, question: str, **how: Unpack[How]) -> Answer:
-        """The answer; the arguments are those of ``submit``, which says what is raised."""
+        """The answer; arguments and errors are those of ``submit``."""
         return self.submit(media, question, **how).answer()
 
     def stream(
         self, media: Media, question: str, **how: Unpack[How]
     ) -> Iterator[AnswerStep | Answer]:
-        """Each turn as it is made, then the answer. Ends when the caller stops iterating."""
+        """Yield each turn as it ends, then the answer. Closing the iterator cancels."""
         return self.submit(media, question, **how).events()
 
     def stream_async(
         self, media: Media, question: str, **how: Unpack[How]
     ) -> AsyncIterator[AnswerStep | Answer]:
-        """``stream`` for an event loop. Pictures are read in it: hand in what
-        ``asyncio.to_thread(reasoner.read, ...)`` gave where they are large."""
+        """``stream`` for an event loop. Pictures are read in that loop: for large ones pass the
+        result of ``asyncio.to_thread(reasoner.read, ...)``."""
         return self.submit(media, question, **how).events_async()
 
     def submit(
@@ -131,17 +131,17 @@ class Reasoner:
         frames: int = 16,
         seconds: float | None = None,
     ) -> RequestHandle:
-        """Hand a question in; the request handle gives the steps as they come.
+        """Submit a question; the request handle yields the steps as they come.
 
-        ``media``: a picture, several, or a video: ``read_media`` says as what. ``operations``:
-        False asks the same model without any. ``temperature`` 0 is greedy; above it, the draws
-        follow from ``seed`` alone. ``max_operations``: in place of the dialogue's; 0 is
-        ``operations=False``. ``seconds``: how long it may take, reading included.
+        ``media``: a picture, several, or a video; see ``read_media``. ``operations``: False
+        asks the same model without any. ``temperature`` 0 is greedy; above it, the draws
+        follow from ``seed`` alone. ``max_operations``: replaces the dialogue's; 0 is
+        ``operations=False``. ``seconds``: the time limit, reading included.
 
-        Raises ``MediaError`` for pictures that can't be used, ``DataError`` for a question that
-        can't be put, ``ConfigError`` for a setting out of range, ``Busy`` when too many wait;
-        later, from the request handle, ``DataError`` for a question that leaves no room to
-        answer, ``TimedOut``, ``Cancelled`` and ``EngineFailed``.
+        Raises ``MediaError`` for unusable pictures, ``DataError`` for an invalid question,
+        ``ConfigError`` for a setting out of range, ``Busy`` when too many wait; later, from
+        the request handle, ``DataError`` for a question that leaves no room to answer,
+        ``TimedOut``, ``Cancelled`` and ``EngineFailed``.
         """
         sampling = _sampling(temperature, top_p)
         dialogue = self.dialogue_for(operations=operations, max_operations=max_operations)
@@ -164,8 +164,8 @@ class Reasoner:
         frames: int = 16,
         seconds: float | None = None,
     ) -> Seen:
-        """Pictures or a video, read and checked under this reasoner's limits. ``TimedOut``
-        where a picture or a video's packet would be begun after so many ``seconds``."""
+        """Pictures or a video, read and checked under this reasoner's limits. ``TimedOut`` if a
+        picture or a video packet would begin after ``seconds``."""
         return read_media(
             media,
             video=video,
@@ -177,7 +177,7 @@ class Reasoner:
     def dialogue_for(
         self, *, operations: bool = True, max_operations: int | None = None
     ) -> DialogueConfig:
-        """How a question is put with so many operations, or with none."""
+        """The dialogue for this number of operations, or for none."""
         if max_operations is not None and not 0 <= max_operations <= 100:
             raise ConfigError(f"max_operations {max_operations} is not from 0 to 100")
         if not operations or max_operations == 0:
@@ -187,7 +187,7 @@ class Reasoner:
         return self.dialogue.model_copy(update={"max_operations": max_operations})
 
     def close(self) -> None:
-        """End what is under way and free the model."""
+        """Cancel what is under way and free the model."""
         self.scheduler.close()
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""What an asker holds while the answer is made: the steps as they come, and a way out."""
+"""The asker's handle while the answer is made: steps as they come, and cancellation."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pixel_core.errors import Cancelled, TimedOut
 from pixel_core.serving.answer import Answer, AnswerStep
 
-#: What happens to a question: steps, then one answer or one error.
+#: Events of a question: steps, then one answer or one error.
 Event = AnswerStep | Answer | Exception
 
 
 class RequestHandle:
-    """One question that was taken. Any thread may hold it; an asker that stops listening
-    gives its place free.
+    """One submitted question. Thread-safe; an asker that stops listening frees its place.
 
-    Events are few (a turn each), and wait here for a slow asker: the engine never does.
+    Events are few (one per turn) and are queued here for a slow asker, so the engine never
+    waits.
     """
 
     def __init__(self, seconds: float | None, leave: Callable[[RequestHandle], None]) -> None:
@@ -34,7 +34,7 @@ class RequestHandle:
 
     @property
     def over(self) -> bool:
-        """Whether the last event, an answer or an error, has come."""
+        """Whether the final event, an answer or an error, has arrived."""
         return bool(self._events) and not isinstance(self._events[-1], AnswerStep)
 
     @property
@@ -46,8 +46,8 @@ class RequestHandle:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
     def cancel(self) -> None:
-        """Nobody waits any more; what was waiting ends with ``Cancelled``. No step comes
-        after this returns, though a turn under way is still made."""
+        """The asker is gone; a waiting question ends with ``Cancelled``. No step arrives after
+        this returns, though a turn under way is still generated."""
         with self._lock:
             if self.over or self._cancelled:
                 return
@@ -55,7 +55,7 @@ class RequestHandle:
         self._leave(self)
 
     def put(self, event: Event) -> None:
-        """The scheduler's side: tell what happened. Nothing follows an answer or an error."""
+        """Called by the scheduler to report an event. Nothing follows an answer or an error."""
         with self._lock:
             if self.over:
                 return
@@ -64,8 +64,8 @@ class RequestHandle:
                 self._listener(event)
 
     def listen(self, listener: Callable[[Event], None]) -> None:
-        """Hear all events, those of the past first. Called from the engine's thread, so which
-        it must neither hold up nor break. A second listener replaces the first."""
+        """Receive all events, past ones first. The listener runs in the engine's thread, so it
+        must neither block nor raise. A second listener replaces the first."""
         with self._lock:
             self._listener = listener
             for event in self._events:
@@ -74,7 +74,7 @@ class RequestHandle:
     def events(self) -> Iterator[AnswerStep | Answer]:
         """Wait for the steps and, last, the answer; raises what ended the question.
 
-        ``TimedOut`` when its time is over, at once, whatever the engine does.
+        ``TimedOut`` as soon as its time is over, whatever the engine is doing.
         """
         heard: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.listen(heard.put)
@@ -91,7 +91,7 @@ class RequestHandle:
             self.cancel()
 
     async def events_async(self) -> AsyncIterator[AnswerStep | Answer]:
-        """``events`` for an event loop, which is never blocked."""
+        """``events`` for an event loop; never blocks it."""
         loop = asyncio.get_running_loop()
         heard: asyncio.Queue[Event] = asyncio.Queue()
 
@@ -99,7 +99,7 @@ class RequestHandle:
             try:
                 loop.call_soon_threadsafe(heard.put_nowait, event)
             except RuntimeError:
-                self._cancelled = True  # the loop is closed: nobody is there any more
+                self._cancelled = True  # the loop is closed: the asker is gone
 
         self.listen(tell)
         try:
@@ -113,18 +113,18 @@ class RequestHandle:
                     return
         finally:
             self.cancel()
-            # It holds the handle: a ring that would keep the pictures until it is collected.
+            # It refers to the handle: a cycle that would keep the pictures until collected.
             self._listener = None
 
     def answer(self) -> Answer:
-        """Wait for the answer alone; raises as ``events`` does."""
+        """Wait for the answer only; raises like ``events``."""
         for event in self.events():
             if isinstance(event, Answer):
                 return event
         raise AssertionError("events end with an answer or an error")
 
     def timed_out(self) -> TimedOut:
-        seconds = float(f"{self._seconds:.3g}")  # of what reading left, a fraction
+        seconds = float(f"{self._seconds:.3g}")  # what reading left is fractional
         return TimedOut(
             f"no answer within {seconds:g} s: allow more time, or ask when fewer "
             "questions are under way"
@@ -141,7 +141,7 @@ def cancelled() -> Cancelled:
 
 
 async def _next(heard: asyncio.Queue[Event], seconds: float | None) -> Event:
-    """What came is heard even when the time is over, as a blocking queue has it."""
+    """An event that has arrived is returned even after the timeout, as by a blocking queue."""
     if not heard.empty():
         return heard.get_nowait()
     return await asyncio.wait_for(heard.get(), seconds)

@@ -1,4 +1,4 @@
-"""An answer as files: what was said and looked at, for people and for programs."""
+"""Saves an answer as files, for people and programs: its text and what it looked at."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pixel_core.serving.answer import Answer, AnswerStep
 
 TRAJECTORY = "trajectory.json"
 
-#: A box is drawn as a light line on a dark one, so that it shows on any ground.
+#: A box is a light line on a dark one, so that it shows on any background.
 _LINES = ((5, (20, 20, 20)), (3, (255, 214, 10)))
 
 
 def check_folder(folder: Path) -> None:
-    """``ConfigError`` for a place that holds something already, or can't hold anything."""
+    """``ConfigError`` if the folder is not empty, or is a file."""
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file: name a folder")
     if folder.is_dir() and any(folder.iterdir()):
@@ -29,8 +29,8 @@ def save_answer(answer: Answer, folder: Path, *, model: str = "") -> list[Path]:
     """Write ``trajectory.json``, the question's pictures with the boxes looked at, and what
     each call returned, as PNG at the source's own resolution; returns the files.
 
-    Of a video the frames are written that were selected, not all of them. The folder is made;
-    raises as ``check_folder``.
+    For a video only the selected frames are written. Creates the folder; raises like
+    ``check_folder``.
     """
     check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,8 +55,8 @@ def save_answer(answer: Answer, folder: Path, *, model: str = "") -> list[Path]:
 
 
 def trajectory(answer: Answer, *, model: str = "") -> dict[str, Any]:
-    """What was asked, done and answered, as JSON. Boxes are pixels of the question's own
-    picture, right and lower edge exclusive; pictures count from 1, frames too."""
+    """Question, steps and answer as JSON. Boxes are pixels of the question's own picture, right
+    and lower edge exclusive; pictures and frames count from 1."""
     return {
         "model": model,
         "question": answer.query.question,

@@ -1,4 +1,4 @@
-"""How busy a scheduler is."""
+"""Batches questions of many askers on one engine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from pixel_core.serving.request_handle import RequestHandle, cancelled
 
 @dataclass(eq=False)
 class Running:
-    """An episode that was let in."""
+    """An episode under way."""
 
     handle: RequestHandle
     question: Question
@@ -45,13 +45,13 @@ class Running:
 
     @property
     def draw(self) -> int:
-        """What the next turn is drawn from: of this question alone."""
+        """The next turn's sampling seed; depends on this question alone."""
         return stream_seed("ask", self.question.seed, len(self.steps))
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How a scheduler stands, and what it did since it began."""
+    """The scheduler's current load, and its totals since it began."""
 
     active: int = 0
     waiting: int = 0
@@ -60,14 +60,14 @@ class Counts:
     timed_out: int = 0
     #: Questions that ended with an error, other than the two above.
     failed: int = 0
-    #: Questions that were not taken because too many waited.
+    #: Questions refused because too many waited.
     refused: int = 0
     turns: int = 0
     tokens: int = 0
     operations: int = 0
     failed_operations: int = 0
     rounds: int = 0
-    #: Inside the engine, and in rounds as a whole, letting in who is new included.
+    #: Inside the engine, and in whole rounds, including admission.
     engine_seconds: float = 0.0
     round_seconds: float = 0.0
 
@@ -80,14 +80,14 @@ class Counts:
 # episode says: each draws from its own seed.
 
 
-#: Dialogues (with or without operations, so many operations) whose prompts are kept.
+#: How many dialogues (with or without operations, number of operations) keep their renderer.
 _DIALOGUES = 64
 
 
 class Scheduler:
-    """Runs questions on ``engine``, which is its own from now on: ``close`` closes it.
+    """Runs questions on ``engine``, which it owns: ``close`` closes it.
 
-    ``at_once``: episodes under way together. ``waiting``: questions let wait beyond these.
+    ``at_once``: episodes under way together. ``waiting``: questions queued beyond these.
     """
 
     def __init__(
@@ -97,20 +97,20 @@ class Scheduler:
         self._at_once, self._most_waiting = at_once, waiting
         self._changed = threading.Condition()
         self._waiting: deque[tuple[RequestHandle, Question]] = deque()
-        #: Taken out of the line and not yet under way.
+        #: Removed from the queue and not yet under way.
         self._entering = 0
         self._running: list[Running] = []
         self._prompts: dict[DialogueConfig, Renderer] = {}
         self._thread: threading.Thread | None = None
         self._closing = False
-        #: Why nothing is taken any more; "" while the engine lives.
+        #: Why no questions are accepted any more; "" while the engine lives.
         self._dead = ""
         self._health = EngineHealth(engine)
         self._counts: dict[str, Any] = {}
 
     def submit(self, question: Question) -> RequestHandle:
-        """Take a question in. Raises ``Busy`` when too many wait, and ``EngineFailed`` when
-        the engine is of no further use or was closed."""
+        """Queue a question. Raises ``Busy`` when too many wait, and ``EngineFailed`` when the
+        engine is unusable or was closed."""
         handle = RequestHandle(question.seconds, self._leave)
         with self._changed:
             if self._dead:
@@ -130,12 +130,12 @@ class Scheduler:
 
     @property
     def alive(self) -> bool:
-        """Whether questions are taken."""
+        """Whether questions are accepted."""
         return not self._dead
 
     @property
     def why_dead(self) -> str:
-        """ "" while questions are taken."""
+        """ "" while questions are accepted."""
         return self._dead
 
     def counts(self) -> Counts:
@@ -145,8 +145,8 @@ class Scheduler:
             return Counts(**self._counts, **now)
 
     def close(self, patience_s: float = 30.0) -> None:
-        """Take no more; let a turn under way end, for so long; end who is left with
-        ``Cancelled``, and close the engine. Closing twice is closing once."""
+        """Accept no more, wait up to ``patience_s`` for a turn under way, end all others with
+        ``Cancelled``, and close the engine. Idempotent."""
         with self._changed:
             self._dead = self._dead or "the model was closed: load it again"
             self._closing = True
@@ -161,7 +161,7 @@ class Scheduler:
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="conductor", daemon=True)
         self._thread.start()
-        # A thread inside the engine while the interpreter is taken down would crash it.
+        # A thread inside the engine during interpreter shutdown would crash it.
         atexit.register(self.close)
 
     def _run(self) -> None:
@@ -174,7 +174,7 @@ class Scheduler:
             self._end()
 
     def _end(self) -> None:
-        """Nobody is left waiting, and the engine is closed."""
+        """End all remaining questions and close the engine."""
         with self._changed:
             left = [handle for handle, _ in self._waiting]
             left += [one.handle for one in self._running]
@@ -187,7 +187,7 @@ class Scheduler:
         self._engine.close()
 
     def _gather(self) -> bool:
-        """Wait until there is something to do and let it in; False when all is over."""
+        """Wait for work and admit it; False when the scheduler ends."""
         with self._changed:
             while not (self._waiting or self._running or self._closing or self._dead):
                 self._changed.wait()
@@ -201,7 +201,7 @@ class Scheduler:
             if not self._gone(handle):
                 self._protected(handle, partial(self._begin, handle, question))
             with self._changed:
-                self._entering = left  # also of one that ended before it began
+                self._entering = left  # also if it ended before it began
         self._count(round_seconds=time.monotonic() - began)
         return True
 
@@ -233,14 +233,14 @@ class Scheduler:
         for one in self._running:
             if not self._gone(one.handle):
                 batches.setdefault(one.batch, []).append(one)
-        # One batch's call must not cost another what is cached of it, newcomers included.
+        # One batch's call must not evict another's cache, newcomers included.
         self._hold()
         for batch in batches.values():
             self._generate(batch)
         with self._changed:
             self._running = [one for one in self._running if not one.handle.over]
             self._count(rounds=1, round_seconds=time.monotonic() - began)
-        # What is cached of those that are over goes now: a server never pauses.
+        # Evict the cache of ended episodes now: a server never pauses.
         self._hold()
 
     def _hold(self) -> None:
@@ -255,7 +255,7 @@ class Scheduler:
         began = time.monotonic()
         try:
             completions = self._engine.generate(transcripts, sampling, limit, **more)
-        except Exception as error:  # noqa: BLE001 - raised where the answer is waited for
+        except Exception as error:  # noqa: BLE001 - raised to the asker
             self._mend(batch, error)
             return
         self._health.went_well()
@@ -264,8 +264,8 @@ class Scheduler:
             self._protected(one.handle, partial(self._advance, one, completion))
 
     def _mend(self, batch: Sequence[Running], error: Exception) -> None:
-        """The engine broke down. What may be one episode's fault shall not end the others,
-        so each is tried alone; one that breaks it alone has ended."""
+        """The engine broke down. One episode's fault must not end the others, so each is tried
+        alone; one that breaks the engine alone has failed."""
         self._engine.forget()
         if len(batch) > 1:
             for one in batch:
@@ -299,10 +299,10 @@ class Scheduler:
             one.handle.put(answer_of(episode, tuple(one.steps), seconds))
 
     def _protected(self, handle: RequestHandle, work: Callable[[], None]) -> None:
-        """Do what concerns one question alone; what goes wrong ends that one alone."""
+        """Do work for one question alone; an error ends only that question."""
         try:
             work()
-        except Exception as error:  # noqa: BLE001 - raised where the answer is waited for
+        except Exception as error:  # noqa: BLE001 - raised to the asker
             self._fail(handle, error)
 
     def _fail(self, handle: RequestHandle, error: Exception) -> None:
@@ -310,7 +310,7 @@ class Scheduler:
         handle.put(error)
 
     def _gone(self, handle: RequestHandle) -> bool:
-        """Whether nobody waits for it any more; then it has ended."""
+        """Whether its asker is gone or it expired; if so, end it."""
         if handle.over:
             return True
         if handle.expired:
@@ -322,7 +322,7 @@ class Scheduler:
         return handle.over
 
     def _leave(self, handle: RequestHandle) -> None:
-        """A request handle was given up: its place in the line is free at once."""
+        """A request handle was cancelled: free its place in the queue at once."""
         with self._changed:
             here = [entry for entry in self._waiting if entry[0] is handle]
             for entry in here:

@@ -1,9 +1,9 @@
-"""Pictures and videos by URL, from hosts that were named, and never from a private network.
+"""Pictures and videos by URL, from allowed hosts, never from a private network.
 
-Fetching a user's URL risks SSRF. So only hosts on a list are contacted. The name is resolved
-once, every address must be public, and the connection goes to the address that was checked (the
-name could resolve to another next time). A redirect is checked again. No proxy from the
-environment is used, since a proxy would resolve the name itself.
+Fetching a user's URL risks SSRF. So only listed hosts are contacted; a name is resolved once,
+all its addresses must be public, and the connection goes to an address that was checked (the
+name could resolve differently the next time). Redirects are checked again. Proxies set in the
+environment are ignored, since they would resolve the name themselves.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True)
 class UrlLimits:
-    """``hosts``: names that may be asked, "example.org" at the usual port of its scheme, or
-    "example.org:8443" at that one. ``allow_private``: addresses of private networks too; only
-    for code whose callers are trusted. ``seconds``: for all of it, redirects included.
-    ``tell_hosts``: errors name ``hosts``, which is for those who chose them."""
+    """``hosts``: allowed names, "example.org" at its scheme's default port, or
+    "example.org:8443" at that one. ``allow_private``: private networks' addresses too; only
+    for code with trusted callers. ``seconds``: for the whole fetch, redirects included.
+    ``tell_hosts``: errors list ``hosts``; meant for those who configured them."""
 
     hosts: tuple[str, ...] = ()
     bytes: int = 50_000_000
@@ -53,8 +53,8 @@ def is_url(text: str) -> bool:
 
 
 def fetch(url: str, limits: UrlLimits) -> bytes:
-    """What the URL gives, whatever type it says it is. ``MediaError`` for what is not allowed,
-    not there, too large or too slow."""
+    """The URL's content, whatever its stated type. ``MediaError`` if it is not allowed, not
+    there, too large or too slow."""
     deadline = time.monotonic() + limits.seconds
     for _ in range(limits.redirects + 1):
         place = _checked(url, limits)
@@ -66,7 +66,7 @@ def fetch(url: str, limits: UrlLimits) -> bytes:
 
 
 def _checked(url: str, limits: UrlLimits) -> SplitResult:
-    """The URL in its parts, if its host may be asked."""
+    """The URL's parts, if its host is allowed."""
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         raise MediaError("a URL has characters that must be percent-encoded: encode it")
     try:
@@ -98,7 +98,7 @@ def _listed(host: str, port: int, scheme: str, hosts: Sequence[str]) -> bool:
 
 
 def _addresses(host: str, port: int, limits: UrlLimits, named: str) -> list[str]:
-    """All addresses of the host; none, where one of them must not be asked."""
+    """All addresses of the host; none if one of them is forbidden."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -114,12 +114,12 @@ def _addresses(host: str, port: int, limits: UrlLimits, named: str) -> list[str]
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is one of the open internet: not private, loopback, link-local (a
-    cloud's metadata), multicast or reserved, nor IPv6 that stands for such an IPv4 address."""
+    """Whether an address is on the public internet: not private, loopback, link-local (a
+    cloud's metadata), multicast or reserved, nor an IPv6 form of such an IPv4 address."""
     try:
         ip: _IP = ipaddress.ip_address(address)
     except ValueError:
-        return False  # with a zone ("fe80::1%eth0"): of this link alone
+        return False  # with a zone ("fe80::1%eth0"): link-local
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour
         if inner is None and ip.teredo is not None:
@@ -134,7 +134,7 @@ def is_public(address: str) -> bool:
 
 
 class _Guard:
-    """Ends a connection when the time for it is over, however slowly it drips."""
+    """Ends a connection at its deadline, even if data still trickles in."""
 
     def __init__(self, connection: http.client.HTTPConnection, deadline: float) -> None:
         self._connection = connection
@@ -158,7 +158,7 @@ class _Guard:
 
 
 def _ask(place: SplitResult, limits: UrlLimits, deadline: float) -> bytes | str:
-    """The content, or where a redirect leads."""
+    """The content, or a redirect's target."""
     named = _named(place)
     host = place.hostname or ""
     port = place.port or _PORTS[place.scheme]
@@ -199,13 +199,13 @@ def _content(response: http.client.HTTPResponse, limits: UrlLimits, named: str) 
                 f"{named} is larger than the {limits.bytes:,} bytes allowed: make it smaller"
             )
         parts.append(part)
-    if response.length:  # reading in parts, it is not noticed there
+    if response.length:  # chunked reads do not notice a short body
         raise http.client.IncompleteRead(b"", response.length)
     return b"".join(parts)
 
 
 class _Connection(http.client.HTTPConnection):
-    """Goes to addresses that were checked; the name is for ``Host`` and the certificate."""
+    """Connects to checked addresses; the name is for ``Host`` and the certificate."""
 
     def __init__(
         self, scheme: str, host: str, port: int, addresses: Sequence[str], deadline: float
@@ -219,7 +219,7 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         failed: OSError = OSError("no address")
         for number, address in enumerate(self._addresses):
-            # One that is silent leaves the others theirs.
+            # Split the time, so that one silent address leaves some for the others.
             share = self._left() / (len(self._addresses) - number)
             try:
                 self.sock = socket.create_connection((address, self.port), share)
@@ -228,7 +228,7 @@ class _Connection(http.client.HTTPConnection):
                 failed = error
         else:
             raise failed
-        # Before there was a socket the guard rang for nothing.
+        # Until there was a socket, the guard had nothing to close.
         self.sock.settimeout(self._left())
         if self._tls is not None:
             self.sock = self._tls.wrap_socket(

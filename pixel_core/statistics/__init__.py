@@ -1,1 +1,1 @@
-"""How good answers are, and how sure: metrics, intervals, paired tests."""
+"""Metrics of answers, their intervals, and paired tests."""

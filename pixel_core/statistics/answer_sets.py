@@ -43,8 +43,8 @@ def read_answers(folder: Path) -> AnswerSet:
 
 
 def same_questions(sets: Mapping[str, AnswerSet]) -> list[Query]:
-    """The questions all sets answered, in the first one's order; ``DataError`` when they
-    differ, or when the number of sampled answers does."""
+    """The questions that all sets answered, in the first one's order; ``DataError`` if they
+    differ, or if the number of sampled answers does."""
     first, *others = sets
     asked = {query.id: query for query in sets[first].queries}
     for model in others:

@@ -1,7 +1,7 @@
-"""The number a benchmark is known by, from its questions' scores: its interval, its tests.
+"""A benchmark's headline number, from its questions' scores: its interval and tests.
 
 Legend: q question, in the benchmark's order; a question's score is the mean of its answers'.
-Which method holds, so that one benchmark's rows are all measured alike:
+The method depends on the benchmark, so that all its rows are measured alike:
 
 - one answer a question, each right or wrong: Wilson's interval; for a difference Newcombe's,
   and McNemar's exact test;
@@ -32,10 +32,9 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Headline:
-    """``exact``: one answer a question, by a grader that gives 0 and 1 alone; decided by that
-    and not by the scores at hand, or one row beside another would change its interval.
-    ``kinds``: the places of each kind's questions where every kind counts alike; () where
-    every question does."""
+    """``exact``: one answer a question, by a grader that gives only 0 and 1; decided by that,
+    not by the scores, or another row could change this row's interval. ``kinds``: the indices
+    of each kind's questions if every kind counts alike; () if every question does."""
 
     exact: bool
     sampling: IntervalSettings
@@ -43,7 +42,7 @@ class Headline:
 
     @property
     def over_questions(self) -> Headline:
-        """The same where every question counts alike: within one kind, or for a share."""
+        """The same with every question counting alike: within one kind, or for a share."""
         return replace(self, kinds=())
 
     def value(self, scores_q: Floats) -> float:

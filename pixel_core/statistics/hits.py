@@ -1,4 +1,4 @@
-"""Whether an answer's last crop shows the evidence: what reading from it then rests on."""
+"""Whether an answer's last crop shows the evidence that it should be read from."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from pixel_core.records import Box, Cue, Step
 
-#: A zoom hits when at least this share of the evidence's area is in its box.
+#: A zoom hits when its box contains at least this share of the evidence's area.
 HIT = 0.9
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Where a question's answer is to be seen, and how many pictures it shows."""
+    """Where the evidence for a question is, and how many pictures the question shows."""
 
     cue: Cue
     pictures: int
@@ -29,7 +29,7 @@ def hit(steps: Sequence[Step], place: Evidence) -> bool | None:
 
 
 def _last_zoom(steps: Sequence[Step], pictures: int) -> tuple[int, Box] | None:
-    """The picture that the last zoom is from, by way of crops, and its box there."""
+    """The picture the last zoom is from, traced through crops, and its box there."""
     source = list(range(pictures))
     last = None
     for step in steps:
@@ -40,7 +40,7 @@ def _last_zoom(steps: Sequence[Step], pictures: int) -> tuple[int, Box] | None:
 
 
 def _share(cue: Box, box: Box) -> float:
-    """The part of the cue's area that is in the box."""
+    """The share of the cue's area inside the box."""
     width = min(cue.x2, box.x2) - max(cue.x1, box.x1)
     height = min(cue.y2, box.y2) - max(cue.y1, box.y1)
     return max(0, width) * max(0, height) / cue.area

@@ -1,8 +1,8 @@
-"""How sure a score is. Legend: q question, s sampled answer of a question.
+"""Confidence intervals of scores. Legend: q question, s sampled answer of a question.
 
-Questions are the independent units: several answers to one question are not, so they are
-averaged first and questions are resampled. One answer a question has exact methods, and they
-are used. Everything random is seeded by the caller.
+Questions are the independent units; several answers to one question are not, so they are
+averaged first and questions are resampled. For one answer a question we use exact methods.
+Everything random is seeded by the caller.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-#: Resampled numbers held at once; bounds the memory of the bootstrap.
+#: Resampled numbers held at once; bounds the bootstrap's memory.
 BLOCK = 2_000_000
-#: Differences of equal scores may differ by this.
+#: Tolerance for differences of equal scores.
 _ROUNDING = 1e-9
 
 
@@ -57,14 +57,14 @@ def bounded_mean(
     rng: np.random.Generator,
     confidence: float,
 ) -> Interval:
-    """The interval of the mean of values that can lie between ``lowest`` and ``highest``: the
-    percentile bootstrap over questions, where there is something to resample.
+    """The interval of the mean of values between ``lowest`` and ``highest``: the percentile
+    bootstrap over questions, except in two cases:
 
-    - All values equal: resampling would give an interval of no width (``equal_values``).
-    - So few questions that their smallest and largest value, which no resample leaves, are no
-      interval of this confidence themselves (around a median they are one with confidence
-      1 - 2^(1-n); at 95 % it takes six): Wilson's formula with the mean's place in the range
-      for the share. Values of that mean vary most when all lie at the range's ends.
+    - All values equal: resampling would give an interval of zero width (``equal_values``).
+    - So few questions that the range from smallest to largest value, which no resample leaves,
+      does not have this confidence itself (around a median it has confidence 1 - 2^(1-n); at
+      95 % it takes six): Wilson's formula with the mean's position in the range as the share.
+      Values with that mean vary most when all lie at the range's ends.
     """
     n = values_q.size
     if float(np.ptp(values_q)) < _ROUNDING:
@@ -80,15 +80,15 @@ def bounded_mean(
 def equal_values(
     value: float, n: int, lowest: float, highest: float, confidence: float
 ) -> Interval:
-    """The interval of a mean of which all ``n`` questions gave one value: Wilson's bound for
-    none out of n says how many others there can be, and those may lie anywhere in the range.
-    At 0 and 1 of scores it is Wilson's interval."""
+    """The interval of a mean whose ``n`` questions all gave one value: Wilson's bound for none
+    out of n limits how many others there can be, and those may lie anywhere in the range. For
+    scores all 0 or all 1 it is Wilson's interval."""
     others = wilson(0, n, confidence).high
     return Interval(value - others * (value - lowest), value + others * (highest - value))
 
 
 def _score_interval(share: float, n: int, confidence: float) -> Interval:
-    """Wilson's formula, also for a share that is no whole number of ``n``."""
+    """Wilson's formula, also for a share that is not a multiple of 1/``n``."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     reach = z * sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2) / (1 + z * z / n)
@@ -96,7 +96,7 @@ def _score_interval(share: float, n: int, confidence: float) -> Interval:
 
 
 def one_a_question(values: ArrayLike) -> Floats:
-    """The values as an array (q,); ``ValueError`` for another shape and for none."""
+    """The values as an array (q,); ``ValueError`` for another shape or no values."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1:
         raise ValueError(f"one value a question is needed, got shape {array.shape}")
@@ -106,7 +106,7 @@ def one_a_question(values: ArrayLike) -> Floats:
 
 
 def resampled_means(values: Floats, resamples: int, rng: np.random.Generator) -> Floats:
-    """Means (resamples) of values drawn with replacement, as many as there are."""
+    """Means (resamples) of ``len(values)`` values drawn with replacement."""
     means: list[float] = []
     while len(means) < resamples:
         rows = min(resamples - len(means), max(1, BLOCK // values.size))

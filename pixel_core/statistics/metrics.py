@@ -1,4 +1,4 @@
-"""What a set of rollouts shows: accuracy, use of operations, errors, how episodes ended."""
+"""Statistics of a set of rollouts: accuracy, use of operations, errors, stop reasons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pixel_core.statistics.intervals import Interval, cluster_bootstrap, wilson
 
 @dataclass(frozen=True)
 class RolloutSummary:
-    """Rates over all rollouts handed in. Tokens and operations are means a rollout."""
+    """Rates over all rollouts given. Tokens and operations are means per rollout."""
 
     rollouts: int
     accuracy: float
@@ -32,7 +32,7 @@ class RolloutSummary:
 
 @dataclass(frozen=True)
 class IntervalSettings:
-    """How intervals are computed; ``resamples`` and ``seed`` matter for sampled answers."""
+    """Interval settings; ``resamples`` and ``seed`` matter for sampled answers."""
 
     confidence: float = 0.95
     resamples: int = 2000
@@ -64,7 +64,7 @@ def by_question(
 ) -> dict[str, list[Rollout]]:
     """Rollouts of each query, in the queries' order, ``samples`` of them each.
 
-    ``DataError`` naming ``where`` and the question when an answer is missing, doubled, or
+    ``DataError`` naming ``where`` and the question if an answer is missing, duplicated, or
     belongs to no question.
     """
     answers: dict[str, dict[int, Rollout]] = {query.id: {} for query in queries}

@@ -1,4 +1,4 @@
-"""Two models on the same questions: how far apart, and whether that can be chance.
+"""Two models on the same questions: their difference, and whether it could be chance.
 
 Legend: q question. As in ``intervals.py`` questions are the independent units.
 """
@@ -100,8 +100,8 @@ def sign_flip(gain_q: Floats, resamples: int, seed: int) -> float:
 
 
 def newcombe(both: int, won: int, lost: int, n: int, confidence: float = 0.95) -> Interval:
-    """The interval of (won - lost) / n, one answer of each model a question; ``both``: that
-    both got right. Method 10 of Newcombe 1998, Statistics in Medicine 17:2635."""
+    """The interval of (won - lost) / n, one answer of each model a question; ``both``: the
+    number both got right. Method 10 of Newcombe 1998, Statistics in Medicine 17:2635."""
     neither = n - both - won - lost
     right_a, right_b = both + lost, both + won
     bounds_a, bounds_b = wilson(right_a, n, confidence), wilson(right_b, n, confidence)
@@ -109,7 +109,7 @@ def newcombe(both: int, won: int, lost: int, n: int, confidence: float = 0.95) -
     margins = right_a * (n - right_a) * right_b * (n - right_b)
     together = float(both * neither - won * lost)
     if together > 0:
-        # His continuity correction: without it models that never differ would give no width.
+        # His continuity correction: without it, models that never differ would give zero width.
         together = max(together - n / 2, 0.0)
     phi = together / sqrt(margins) if margins else 0.0
 

@@ -1,9 +1,9 @@
 """Scores that are the mean over kinds of question, every kind counting alike (MVBench).
 
-Legend: q question, k kind. Questions are the independent units here too, but how many there
-are of a kind is fixed: each kind has an interval of its own, and these are put together by
-the method of variance estimates recovery (Zou and Donner 2008, Statistics in Medicine 27:1693).
-So a kind with a single question, or with equal scores, adds its doubt like any other.
+Legend: q question, k kind. Questions are the independent units here too, but the number per
+kind is fixed: each kind has its own interval, and these are combined by the method of variance
+estimates recovery (Zou and Donner 2008, Statistics in Medicine 27:1693). So a kind with one
+question, or with equal scores, adds its uncertainty like any other.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pixel_core.statistics.paired import Paired, compare_single, sign_flip
 def mean_of_shares(
     correct_k: Sequence[int], n_k: Sequence[int], confidence: float = 0.95
 ) -> Interval:
-    """The interval of the mean of independent shares, one answer a question: each share's
-    Wilson interval, put together."""
+    """The interval of the mean of independent shares, one answer a question: combines each
+    share's Wilson interval."""
     _some(n_k)
     pairs = list(zip(correct_k, n_k, strict=True))
     shares = [right / n for right, n in pairs]
@@ -33,8 +33,8 @@ def mean_of_shares(
 def stratified_bootstrap(
     means_kq: Sequence[ArrayLike], *, resamples: int, seed: int, confidence: float = 0.95
 ) -> Interval:
-    """The interval of the mean over kinds of a kind's mean score, scores in [0, 1]: each
-    kind's own (``intervals.bounded_mean``), put together."""
+    """The interval of the mean over kinds of a kind's mean score, scores in [0, 1]: combines
+    each kind's own (``intervals.bounded_mean``)."""
     kinds = _values(means_kq)
     bounds = [
         bounded_mean(means_q, 0.0, 1.0, resamples=resamples, rng=rng, confidence=confidence)
@@ -54,14 +54,14 @@ def compare_stratified(
 ) -> Paired:
     """``b`` minus ``a`` on the same questions, kind by kind; every kind counts alike.
 
-    ``exact``: every score is 0 or 1. The interval puts the kinds' own together: Newcombe's
-    where ``exact``, else ``intervals.bounded_mean``'s of the differences. The p value is
+    ``exact``: every score is 0 or 1. The interval combines the kinds' own: Newcombe's if
+    ``exact``, else ``intervals.bounded_mean``'s of the differences. The p value is
     ``sign_flip``'s.
     """
     a_kinds, b_kinds = _values(a_kq), _values(b_kq)
     gains = [b_q - a_q for a_q, b_q in zip(a_kinds, b_kinds, strict=True)]
     total = sum(gain.size for gain in gains)
-    # So that the plain mean over questions is the mean over kinds.
+    # Makes the plain mean over questions equal the mean over kinds.
     weighted = np.concatenate([gain * (total / (len(gains) * gain.size)) for gain in gains])
     if exact:
         bounds = [
@@ -87,7 +87,7 @@ def compare_stratified(
 def _together(
     means_k: Sequence[float], bounds_k: Sequence[Interval], lowest: float, highest: float
 ) -> Interval:
-    """The interval of the mean of independent means, from each one's."""
+    """Combine the intervals of independent means into that of their mean."""
     kinds = len(means_k)
     mean = sum(means_k) / kinds
     pairs = list(zip(means_k, bounds_k, strict=True))
@@ -97,7 +97,7 @@ def _together(
 
 
 def _streams(seed: int) -> Iterator[np.random.Generator]:
-    """Each kind draws from a stream of its own."""
+    """One random stream per kind."""
     number = 0
     while True:
         yield np.random.default_rng([seed, 2, number])

@@ -1,9 +1,9 @@
-"""An OpenAI-compatible endpoint that is no model: it looks at pictures of the drawn world.
+"""A fake OpenAI-compatible endpoint, without a model, that reads pictures of the drawn world.
 
-It decodes the pictures it is sent, finds cards by their colour and reads their digits by
-matching the glyphs, at the size they have, so that a small digit in a shrunken picture can't
-be read and a second look at a crop means something. Of other pictures it says *not valid*. A
-script makes it misbehave as real endpoints do::
+It decodes the pictures in a request, finds cards by colour and reads their digits by matching
+glyphs at their actual size, so that a small digit in a downscaled picture is unreadable and a
+second look at a crop helps. For other pictures it answers *not valid*. A script makes it
+misbehave as real endpoints do::
 
     rules = (Rule(do="rate_limit", numbers=(3, 4), retry_after_s=0.2, retry_after_as="ms"),)
     with AnnotatorServer(wrong_rate=0.1, script=Script(rules=rules)) as server:

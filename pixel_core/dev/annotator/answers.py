@@ -1,6 +1,6 @@
-"""What is answered, field by field of the schema that a request asks for.
+"""Answers, field by field of the schema that a request asks for.
 
-Fields are known by name; one of an unknown name gets an empty value of its type.
+Fields are recognised by name; an unknown field gets an empty value of its type.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _WHOLE = [0.0, 0.0, 1.0, 1.0]
 
 
 def answer(request: AnnotatorRequest, *, wrong: bool = False) -> dict[str, Any]:
-    """The fields of the answer; ``wrong``: in form, but not true.
+    """The fields of the answer; ``wrong``: well-formed but false.
 
-    Raises ``BadRequest`` for a picture that is none.
+    Raises ``BadRequest`` for an invalid picture.
     """
     sights = request.sights()
     schema = request.schema_name.lower()
@@ -62,7 +62,7 @@ def _locate(
 
 
 def _propose(sights: list[SeenPicture], digest: str, wrong: bool) -> dict[str, Any]:
-    """A question on one of the cards whose digit can be read; the smaller ones first."""
+    """A question about a card with a readable digit, chosen by the request's digest."""
     places = [
         (sight, number, card)
         for number, sight in enumerate(sights, 1)
@@ -73,7 +73,7 @@ def _propose(sights: list[SeenPicture], digest: str, wrong: bool) -> dict[str, A
         return {"valid": False}
     sight, number, card = places[int(number_of(digest) * len(places))]
     box = _parts(card.box, sight)
-    assert card.digit is not None  # as chosen above
+    assert card.digit is not None  # by the choice above
     others = _other_digits(card.digit, digest)
     right, rest = (others[0], [card.digit, *others[1:]]) if wrong else (card.digit, others)
     question = UnderstoodQuestion(Kind.DIGIT, card.colour)
@@ -108,7 +108,7 @@ def _look(request: AnnotatorRequest, sights: list[SeenPicture], wrong: bool) -> 
 def _place(
     question: UnderstoodQuestion, sights: list[SeenPicture]
 ) -> tuple[int, list[float]] | None:
-    """Which picture has the evidence, from 0, and where; None when nothing has it."""
+    """The picture with the evidence, from 0, and its box; None if there is none."""
     for number, sight in enumerate(sights):
         if card := question.card(sight.cards):
             return number, _parts(card.box, sight)
@@ -118,19 +118,19 @@ def _place(
 
 
 def _frames(question: UnderstoodQuestion, sights: list[SeenPicture]) -> list[int]:
-    """Which pictures, from 1, have the evidence; all of them for a question about all."""
+    """The pictures, from 1, with the evidence; all of them for a question about all."""
     found = [n for n, sight in enumerate(sights, 1) if question.card(sight.cards)]
     return found or list(range(1, len(sights) + 1))
 
 
 def _parts(box: tuple[int, int, int, int], sight: SeenPicture) -> list[float]:
-    """A box in pixels as parts of its picture's sides."""
+    """A box in pixels as fractions of its picture's sides."""
     sides = (sight.width, sight.height, sight.width, sight.height)
     return [round(value / side, 5) for value, side in zip(box, sides, strict=True)]
 
 
 def _elsewhere(box: list[float], digest: str) -> list[float]:
-    """A box of that size in another part of the picture."""
+    """A box of the same size in another part of the picture."""
     width, height = (min(side, 0.3) for side in (box[2] - box[0], box[3] - box[1]))
     left = 0.0 if box[0] + box[2] > 1 else 1 - width
     top = number_of(f"{digest}/top") * (1 - height)

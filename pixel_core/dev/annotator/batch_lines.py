@@ -11,14 +11,14 @@ from pixel_core.dev.annotator.chat import ChatDesk
 from pixel_core.dev.annotator.script import ScriptedFault
 from pixel_core.nesting import loads
 
-#: Lines a batch may have.
+#: Most lines of a batch.
 MOST = 50_000
-#: Errors told of one file.
+#: Most errors reported for a file.
 _TOLD = 50
 
 
 class BatchLine(NamedTuple):
-    """Where a request stands in the input file."""
+    """A request's position in the input file."""
 
     offset: int
     length: int
@@ -26,7 +26,7 @@ class BatchLine(NamedTuple):
 
 
 def read_lines(path: Path, endpoint: str) -> tuple[list[BatchLine], list[dict[str, Any]]]:
-    """The requests of an input file, and what is wrong with it."""
+    """The requests of an input file, and its errors."""
     lines: list[BatchLine] = []
     errors: list[dict[str, Any]] = []
     known: set[str] = set()
@@ -65,7 +65,7 @@ def _fault_of(raw: bytes, endpoint: str) -> tuple[tuple[str, str] | None, str]:
 
 
 class LineWriter:
-    """Answers lines and writes them where they belong: the output, or the errors."""
+    """Answers lines and writes each to the output or the error file."""
 
     def __init__(self, source: Path, output: Path, errors: Path) -> None:
         self._source = source.open("rb")
@@ -86,7 +86,7 @@ class LineWriter:
             file.close()
 
     def answer(self, line: BatchLine, chat: ChatDesk) -> None:
-        """Answer a line, as the script has it."""
+        """Answer a line, as the script says."""
         self._source.seek(line.offset)
         body = loads(self._source.read(line.length))["body"]
         reply, rule = chat.reply("line", body, custom_id=line.custom_id)
@@ -122,7 +122,7 @@ class LineWriter:
             self._output.write(_line("nobody-asked", response, None))
 
     def expire(self, line: BatchLine) -> None:
-        """The batch's time was over before this line's turn."""
+        """Record that the batch expired before this line's turn."""
         message = "This request could not be executed before the completion window expired."
         self._fail(line, None, {"code": "batch_expired", "message": message})
 

@@ -18,12 +18,12 @@ from pixel_core.nesting import loads
 
 _ENDPOINT = "/v1/chat/completions"
 _ENDED = ("failed", "completed", "expired", "cancelled")
-#: Seconds from one look to the next while a batch is made to last.
+#: Polling interval in seconds while a batch is made to last.
 _NAP_S = 0.01
 
 
 class BatchDesk:
-    """Batches by their ids. Safe to use from many threads."""
+    """Batches by id. Thread-safe."""
 
     def __init__(self, manners: Manners, chat: ChatDesk, files: FileShelf) -> None:
         self._manners = manners
@@ -116,16 +116,16 @@ class BatchDesk:
             return json_reply(batch)
 
     def statuses(self) -> list[str]:
-        """Of all batches, oldest first."""
+        """The status of every batch, oldest first."""
         with self._lock:
             return [self._batches[id]["status"] for id in sorted(self._batches)]
 
     def hurry(self) -> None:
-        """Let none of them last any longer than its lines need."""
+        """Let no batch take longer than its lines need."""
         self._hurrying.set()
 
     def stop(self) -> None:
-        """End the batches' threads: what is not answered yet never will be."""
+        """End the batches' threads, leaving the remaining lines unanswered."""
         self._stopping.set()
         for thread in self._threads:
             thread.join()
@@ -141,7 +141,7 @@ class BatchDesk:
             self._set(batch, status="failed", errors={"object": "list", "data": errors})
             return
         self._set(batch, status="in_progress", counts=(len(lines), 0, 0))
-        # The real service promises no order either.
+        # The real service does not guarantee an order either.
         random.Random(f"{self._manners.script.seed}/{number}").shuffle(lines)
         end = time.monotonic() + self._manners.batch_s
         stop_at = len(lines)
@@ -176,7 +176,7 @@ class BatchDesk:
         end: float,
         writer: LineWriter,
     ) -> int:
-        """Answer lines until told to end; return how many were done."""
+        """Answer lines until stopped; return how many were done."""
         for done, line in enumerate(lines[:stop_at]):
             if self._stopping.is_set() or batch["status"] == "cancelling":
                 return done
@@ -202,7 +202,7 @@ class BatchDesk:
 
 
 def _fault_of(metadata: Any) -> str:
-    """What is wrong with a batch's metadata; "" for nothing."""
+    """The error in a batch's metadata; "" if there is none."""
     if not isinstance(metadata, dict) or len(metadata) > 16:
         return "metadata must be an object with at most 16 pairs"
     for name, value in metadata.items():

@@ -1,4 +1,4 @@
-"""Finding the cards in a picture by their colour."""
+"""Finds the cards in a picture by colour."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from PIL import Image
 from pixel_core.dev.annotator.digits import read_digit
 from pixel_core.tiny.scene import COLOURS, NAMES
 
-#: How far a pixel's colour may be from a card's (of 441), for compression and blur.
+#: Largest distance of a pixel's colour from a card's (of 441), for compression and blur.
 _NEAR = 60.0
 
-#: Pixels of the shortest side a card is seen at; below that it is a speck.
+#: Least pixels of a card's shorter side; smaller ones are specks.
 _SMALLEST = 4
-#: The share of its box that a card's colour fills, at least: the rest is the digit.
+#: Least share of its box that a card's colour fills: the rest is the digit.
 _FILLED = 0.45
-#: A part of a card has at least this share of its largest part's pixels.
+#: Least size of a card's part, as a share of its largest part's pixels.
 _PART = 0.1
 
 #: Colours are looked up by the upper bits of each channel.
@@ -27,9 +27,9 @@ _BITS = 5
 
 @dataclass(frozen=True)
 class SeenCard:
-    """A card as it is seen: its box in pixels of this picture, and its digit.
+    """A card as found: its box in pixels of this picture, and its digit.
 
-    ``digit`` None: too small, too blurred or cut off.
+    ``digit`` is None if it is too small, too blurred or cut off.
     """
 
     colour: str
@@ -57,8 +57,8 @@ def find_cards(image: Image.Image) -> list[SeenCard]:
 
 
 def _card_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
-    """The box of the largest connected part; with others that blur and ink cut off from it,
-    when together they fill their box. None for specks."""
+    """The box of the largest connected part, merged with parts that blur and ink cut off from
+    it if together they fill their box. None for specks."""
     from scipy import ndimage
 
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -91,10 +91,10 @@ def _ink(face: np.ndarray, colour: str) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _nearest_colour() -> np.ndarray:
-    """For each code of a colour the card (from 1) it belongs to; 0: none."""
+    """For each colour code, the number of the card it belongs to, from 1; 0: none."""
     levels = (np.arange(1 << _BITS) + 0.5) * (1 << (8 - _BITS))
     codes = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
-    # The background's red and green go from 40 to 150; its blue is 90.
+    # The background's red and green range from 40 to 150; its blue is 90.
     ground = np.column_stack([np.clip(codes[:, :2], 40, 150), np.full(len(codes), 90.0)])
     cards = [np.array(COLOURS[name], np.float64) for name in NAMES]
     apart = np.stack(

@@ -1,4 +1,4 @@
-"""Answering chat requests, live or as a batch's lines."""
+"""Answers chat requests, live or as lines of a batch."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from pixel_core.nesting import loads
 
 @dataclass(frozen=True)
 class Manners:
-    """How the endpoint behaves."""
+    """The endpoint's settings."""
 
-    #: The share of requests answered wrongly, chosen by their digest.
+    #: The share of requests answered wrongly, selected by digest.
     wrong_rate: float = 0.0
-    #: Seconds before a live answer is sent.
+    #: Delay of a live answer in seconds.
     latency_s: float = 0.0
-    #: Seconds a batch is in progress, at least.
+    #: Least seconds that a batch stays in progress.
     batch_s: float = 0.0
-    #: The only key and the only models that are accepted; empty: any.
+    #: The only accepted key and models; empty: any.
     key: str = ""
     models: tuple[str, ...] = ()
     script: Script = field(default_factory=Script)
 
 
 class ChatDesk:
-    """Answers, and writes the journal. Safe to use from many threads."""
+    """Answers requests and writes the journal. Thread-safe."""
 
     def __init__(self, manners: Manners, journal: Journal) -> None:
         self._manners = manners
@@ -41,7 +41,7 @@ class ChatDesk:
         self.director = Director(manners.script)
 
     def follow(self, script: Script) -> None:
-        """Misbehave by another script from now on."""
+        """Use another script from now on."""
         self.director = Director(script)
 
     def live(self, body: bytes) -> HttpReply:
@@ -58,7 +58,7 @@ class ChatDesk:
     def reply(
         self, route: str, body: Any, *, custom_id: str = "", size: int = 0
     ) -> tuple[HttpReply, ScriptRule | None]:
-        """The response to a body, and the rule that befell it."""
+        """The response to a body, and the rule applied to it."""
         number = self._journal.number(route)
         rule: ScriptRule | None = None
         request: AnnotatorRequest | None = None
@@ -79,7 +79,7 @@ class ChatDesk:
             JournalEntry(
                 route=route,
                 number=number,
-                # Nobody pays for what was not sent whole.
+                # A response that was not sent in full is not billed.
                 status=0 if _lost(reply, rule) else reply.status,
                 digest=request.digest if request else "",
                 schema=request.schema_name if request else "",

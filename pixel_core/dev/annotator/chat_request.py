@@ -1,4 +1,4 @@
-"""A chat-completion request as it arrives: checked, with its pictures and its digest."""
+"""A parsed chat-completion request, with its pictures and its digest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pixel_core.media.loading import load_picture
 
 
 class BadRequest(Exception):
-    """What is wrong with a request, as an endpoint would say it; ``code`` may be ""."""
+    """An error in a request, worded like a real endpoint's; ``code`` may be ""."""
 
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
@@ -25,7 +25,7 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True)
 class SeenPicture:
-    """A picture that was looked at."""
+    """A decoded picture and the cards found in it."""
 
     width: int
     height: int
@@ -34,7 +34,7 @@ class SeenPicture:
 
 @dataclass(frozen=True)
 class AnnotatorRequest:
-    """What is asked. ``digest`` is of the body: equal requests have equal ones."""
+    """A checked request. ``digest`` is of the body: equal requests have equal digests."""
 
     model: str
     digest: str
@@ -43,18 +43,18 @@ class AnnotatorRequest:
     asked: str
     messages: int
     pictures: tuple[bytes, ...]
-    #: The name of the JSON schema the answer is to have, and its properties.
+    #: The name of the answer's JSON schema, and its properties.
     schema_name: str
     properties: tuple[tuple[str, Any], ...]
     max_tokens: int
 
     def sights(self) -> list[SeenPicture]:
-        """Look at the pictures, in order. Raises ``BadRequest`` for one that is none."""
+        """Look at the pictures, in order. Raises ``BadRequest`` for an invalid one."""
         return [_look(picture) for picture in self.pictures]
 
 
 def read_chat(body: Any) -> AnnotatorRequest:
-    """Check a body. Raises ``BadRequest``."""
+    """Check and parse a body. Raises ``BadRequest``."""
     if not isinstance(body, dict):
         raise BadRequest("the body must be a JSON object")
     model, messages = body.get("model"), body.get("messages")
@@ -89,7 +89,7 @@ def read_chat(body: Any) -> AnnotatorRequest:
 
 
 def _texts(message: Any, pictures: list[bytes]) -> list[str]:
-    """A message's texts; its pictures are added to ``pictures``."""
+    """A message's texts; appends its pictures to ``pictures``."""
     if not isinstance(message, dict) or not isinstance(message.get("role"), str):
         raise BadRequest("each message must be an object with a role")
     content = message.get("content")
@@ -129,12 +129,12 @@ def _schema(form: Any) -> tuple[str, dict[str, Any]]:
     properties = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(properties, dict):
         raise BadRequest("the json_schema must be an object with properties")
-    assert isinstance(schema, dict)  # it has properties
+    assert isinstance(schema, dict)  # checked above
     if inner.get("strict") is True and (
         schema.get("additionalProperties") is not False
         or set(schema.get("required", ())) != set(properties)
     ):
-        # The real service refuses such schemas too.
+        # The real service rejects such schemas too.
         raise BadRequest(
             "a strict schema needs additionalProperties false and every property required"
         )

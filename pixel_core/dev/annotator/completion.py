@@ -1,4 +1,4 @@
-"""A chat completion as a response's body."""
+"""The body of a chat completion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def completion(
     refusal: str | None = None,
     finish_reason: str = "stop",
 ) -> dict[str, Any]:
-    """The body. A content over the request's token limit is cut: finish_reason "length"."""
+    """The body. Content over the request's token limit is cut: finish_reason "length"."""
     if content is not None and text_tokens(content) > request.max_tokens:
         content, finish_reason = content[: 4 * request.max_tokens], "length"
     said = text_tokens(content or refusal or "")
@@ -43,7 +43,7 @@ def completion(
 
 
 def prompt_tokens(request: AnnotatorRequest) -> int:
-    """Tokens of the messages, by the tile rule for pictures."""
+    """Tokens of the messages, with the tile rule for pictures."""
     schema = json.dumps(dict(request.properties)) if request.properties else ""
     return (
         text_tokens(request.text)

@@ -1,4 +1,4 @@
-"""Reading the digit on a card, at whatever size it came."""
+"""Reads the digit on a card, at whatever size it has."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pixel_core.config import WorldConfig
 from pixel_core.tiny.draw import indices
 from pixel_core.tiny.scene import GLYPH_HEIGHT, GLYPH_WIDTH, Card, Scene, World
 
-#: Pixels a glyph's dot must have: two dots that share a pixel can't be told apart.
+#: Least pixels per glyph dot: two dots that share a pixel can't be told apart.
 SMALLEST_DOT = 1.25
 
-#: The correlation with a glyph's dots from which on it is that digit, and by how much it
-#: must lead the next digit; a blurred glyph has many likenesses.
+#: Least correlation with a glyph's dots for a match, and least lead over the next digit; a
+#: blurred glyph resembles many.
 _LIKENESS, _LEAD = 0.75, 0.06
 
-#: Where the glyph may lie beside its rough place, and how its height may differ, in pixels.
+#: Search range around the glyph's rough place, and around its height, in pixels.
 _SHIFTS = np.array([-0.7, -0.35, 0.0, 0.35, 0.7])
 
 _DIGITS = tuple("0123456789")
@@ -30,7 +30,7 @@ def _dots(digit: str) -> np.ndarray:
     card = Card(cell=0, x=0, y=0, colour="red", digit=digit, big=False)
     pixels = indices(Scene((card,), World(config)))
     left = (GLYPH_HEIGHT - GLYPH_WIDTH) // 2
-    # Ink has the last of the picture's colours.
+    # Ink is the last of the picture's colours.
     return (pixels == pixels.max())[:, left : left + GLYPH_WIDTH].astype(np.float64)
 
 
@@ -63,7 +63,7 @@ def read_digit(ink: np.ndarray) -> str | None:
 
 
 def _extent(ink: np.ndarray) -> tuple[float, float, float] | None:
-    """Top, left and height of what is inked; None for a blank card."""
+    """Top, left and height of the inked area; None for a blank card."""
     dark = ink > 0.5
     rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
     if not len(rows):
@@ -74,7 +74,7 @@ def _extent(ink: np.ndarray) -> tuple[float, float, float] | None:
 def _dot_means(
     ink: np.ndarray, heights: np.ndarray, tops: np.ndarray, lefts: np.ndarray, first: int
 ) -> np.ndarray:
-    """Mean ink of each dot, (candidates, 7, 5), were the glyph of that height and place."""
+    """Mean ink of each dot, (candidates, 7, 5), for a glyph of that height and place."""
     sums = np.zeros((ink.shape[0] + 1, ink.shape[1] + 1))
     sums[1:, 1:] = ink.cumsum(0).cumsum(1)
     dot = (heights / GLYPH_HEIGHT)[:, None]
@@ -85,7 +85,7 @@ def _dot_means(
 
 
 def _between(sums: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
-    """The table of sums at fractional places, bilinear; outside it stays at its edge."""
+    """The table of sums at fractional positions, bilinear; clamped at its edges."""
     y = np.clip(ys, 0, sums.shape[0] - 1)
     x = np.clip(xs, 0, sums.shape[1] - 1)
     y0 = np.minimum(y.astype(int), sums.shape[0] - 2)

@@ -1,4 +1,4 @@
-"""Carrying a rule's fault out on a chat request."""
+"""Applies a rule's fault to a chat request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REFUSAL = "I'm sorry, I can't help with that."
 
 
 def failure(rule: ScriptRule, model: str = "") -> HttpReply | None:
-    """The response of a fault that no answer is needed for; None for the other faults."""
+    """The response for a fault that needs no answer; None for other faults."""
     match rule.do:
         case ScriptedFault.RATE_LIMIT:
             reply = error_reply(429, "Rate limit reached", "rate_limit_exceeded", "requests")
@@ -51,7 +51,7 @@ def failure(rule: ScriptRule, model: str = "") -> HttpReply | None:
 
 
 def spoilt(rule: ScriptRule, request: AnnotatorRequest) -> HttpReply:
-    """The response with an answer in it, as the fault leaves it. Raises ``BadRequest``."""
+    """The response with its answer, altered by the fault. Raises ``BadRequest``."""
     match rule.do:
         case ScriptedFault.REFUSAL:
             return json_reply(completion(request, None, refusal=rule.content or _REFUSAL))

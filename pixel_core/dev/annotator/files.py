@@ -1,4 +1,4 @@
-"""The endpoint's files: uploaded inputs of batches, and their outputs."""
+"""The endpoint's files: uploaded batch inputs, and batch outputs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StoredFile:
 
 
 class FileShelf:
-    """Files by their ids, in a folder. Names that clients give are kept, never used."""
+    """Files by id, in a folder. Client-supplied names are stored, never used."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -67,7 +67,7 @@ class FileShelf:
             return self._files.get(id)
 
     def purposes(self) -> list[str]:
-        """Of all files that are there, oldest first."""
+        """The purposes of all files, oldest first."""
         with self._lock:
             return [file.purpose for file in self._files.values()]
 
@@ -95,7 +95,7 @@ def _unknown(id: str) -> HttpReply:
 
 
 def _form(content_type: str, body: bytes) -> dict[str, tuple[str, bytes]] | None:
-    """The fields of a multipart form as (file name, data); None for what is none."""
+    """The fields of a multipart form as (file name, data); None for an invalid form."""
     message = Message()
     message["Content-Type"] = content_type
     boundary = message.get_boundary()

@@ -1,4 +1,4 @@
-"""What goes back over a connection, its faults of transport included."""
+"""HTTP responses, including transport faults."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any
 
 @dataclass(frozen=True)
 class HttpReply:
-    """A response. ``path`` instead of ``body``: the content of a file."""
+    """A response. ``path`` replaces ``body`` with the content of a file."""
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
     path: Path | None = None
-    #: Wait so long before anything is sent.
+    #: Delay in seconds before anything is sent.
     wait_s: float = 0.0
-    #: Send no more than this many bytes of the body, then close; -1: not even a status.
+    #: Send at most this many bytes of the body, then close; -1: not even a status.
     cut_at: int | None = None
 
     def length(self) -> int:
         return len(self.body) if self.path is None else self.path.stat().st_size
 
     def pieces(self) -> Iterator[bytes]:
-        """The body, a piece at a time."""
+        """The body in chunks."""
         if self.path is None:
             yield self.body
             return
@@ -43,6 +43,6 @@ def json_reply(value: Any, status: int = 200, **headers: str) -> HttpReply:
 def error_reply(
     status: int, message: str, code: str = "", kind: str = "invalid_request_error"
 ) -> HttpReply:
-    """An error in the form that OpenAI-compatible endpoints give it."""
+    """An error in the format of OpenAI-compatible endpoints."""
     error = {"message": message, "type": kind, "param": None, "code": code or None}
     return json_reply({"error": error}, status)

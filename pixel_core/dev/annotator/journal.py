@@ -1,4 +1,4 @@
-"""What arrived and what became of it, for tests to count and newcomers to read. No keys."""
+"""A log of requests and their outcomes, for tests and for new users. It holds no keys."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-#: Entries kept; counts go on beyond.
+#: Most entries kept; counting continues beyond.
 KEPT = 200_000
 
 
 @dataclass(frozen=True)
 class JournalEntry:
     """One request. ``route`` is "chat", "line" (of a batch), "upload", "content", "create",
-    "poll", "list", "cancel" or "models"; ``fault`` is what the script made go wrong."""
+    "poll", "list", "cancel" or "models"; ``fault`` is the fault injected by the script."""
 
     route: str
-    number: int  #: Among those of its route, from 0.
+    number: int  #: Counts the requests of its route, from 0.
     status: int
     digest: str = ""
     schema: str = ""
@@ -28,12 +28,12 @@ class JournalEntry:
     fault: str = ""
     #: Bytes of the request's body; of a batch's line, 0.
     size: int = 0
-    #: Of a batch's line.
+    #: The custom id of a batch's line.
     custom_id: str = ""
 
 
 class Journal:
-    """Safe to use from many threads."""
+    """Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -41,18 +41,18 @@ class Journal:
         self._digests: Counter[tuple[str, str]] = Counter()
         self._entries: list[JournalEntry] = []
         self._under_way = 0
-        #: The most requests that were under way at one time.
+        #: The most concurrent requests so far.
         self.most_at_once = 0
 
     def number(self, route: str) -> int:
-        """The next number of a route."""
+        """The next request number of a route."""
         with self._lock:
             number = self._numbers[route]
             self._numbers[route] += 1
             return number
 
     def repeats(self, route: str, digest: str) -> int:
-        """How often this very request came before; counts this time."""
+        """How often this exact request came before; counts this one."""
         with self._lock:
             before = self._digests[route, digest]
             self._digests[route, digest] += 1
@@ -75,17 +75,17 @@ class Journal:
                 self._under_way -= 1
 
     def entries(self, route: str = "") -> list[JournalEntry]:
-        """What was written so far, of one route or of all."""
+        """The entries so far, of one route or all."""
         with self._lock:
             return [entry for entry in self._entries if route in ("", entry.route)]
 
     def count(self, route: str) -> int:
-        """How many requests came by this route."""
+        """The number of requests on this route."""
         with self._lock:
             return self._numbers[route]
 
     def answered(self) -> Counter[str]:
-        """How often each chat request was answered in full, live or in a batch: paid."""
+        """By digest, how often a chat request was answered in full, live or batched: billed."""
         return Counter(
             entry.digest
             for entry in self.entries()

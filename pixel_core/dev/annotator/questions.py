@@ -1,4 +1,4 @@
-"""Understanding the drawn world's questions, however a prompt is worded around them."""
+"""Parses the drawn world's questions, whatever the wording of the prompt around them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class UnderstoodQuestion:
-    """A question that was understood; ``colour`` is "" when it asks about all cards."""
+    """A parsed question; ``colour`` is "" if it asks about all cards."""
 
     kind: Kind
     colour: str = ""
 
     def answer(self, cards: list[SeenCard]) -> str | None:
-        """What these cards say; None when it can't be read from them."""
+        """The answer according to these cards; None if they don't determine it."""
         if self.kind is Kind.COUNT:
             return str(len(cards))
         card = self.card(cards)
@@ -40,12 +40,12 @@ class UnderstoodQuestion:
         return card.digit if card else None
 
     def card(self, cards: list[SeenCard]) -> SeenCard | None:
-        """The card that it is about, if it is there."""
+        """The card it asks about, if it is there."""
         return next((card for card in cards if card.colour == self.colour), None)
 
 
 def understand(text: str) -> UnderstoodQuestion | None:
-    """The question in a prompt's text; None for one that is not of the drawn world."""
+    """The question in a prompt's text; None if it is not one of the drawn world."""
     for kind, pattern in ((Kind.DIGIT, _DIGIT), (Kind.EXISTS, _EXISTS)):
         if found := pattern.search(text):
             return UnderstoodQuestion(kind, found[1].lower())

@@ -1,4 +1,4 @@
-"""Scripts of misbehaviour: which request goes wrong, and how."""
+"""Scripts of faults: which request goes wrong, and how."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ from pixel_core.nesting import loads, toml_loads
 
 
 class ScriptedFault(StrEnum):
-    """What can go wrong with a chat request; in a batch, with one of its lines."""
+    """Faults of a chat request; in a batch, of one of its lines."""
 
     RATE_LIMIT = "rate_limit"  #: 429, with ``retry_after_s`` in the form ``retry_after_as``
     SERVER_ERROR = "server_error"  #: ``status``
     HANG = "hang"  #: nothing for ``seconds``, then the connection is closed
-    CLOSE = "close"  #: the connection is closed without a word
+    CLOSE = "close"  #: the connection is closed without a response
     DROP = "drop"  #: the connection is closed in the middle of the body
     TRUNCATED = "truncated"  #: a whole response whose JSON is cut
     NOT_JSON = "not_json"  #: a page of HTML
     EMPTY = "empty"  #: no bytes
-    NO_CHOICES = "no_choices"  #: JSON that is no completion
-    REFUSAL = "refusal"  #: the model will not
+    NO_CHOICES = "no_choices"  #: JSON that is not a completion
+    REFUSAL = "refusal"  #: the model refuses
     CONTENT_FILTER = "content_filter"  #: finish_reason content_filter
     CONTENT_POLICY = "content_policy"  #: 400, content_policy_violation
     LENGTH = "length"  #: finish_reason length, the answer cut
     BOX_OUTSIDE = "box_outside"
     BOX_SWAPPED = "box_swapped"
-    WRONG = "wrong"  #: in form, but not true
+    WRONG = "wrong"  #: well-formed but false
     SAY = "say"  #: ``content`` instead of an answer
     SLOW = "slow"  #: right, after ``seconds``
     WRONG_KEY = "wrong_key"  #: 401
     UNKNOWN_MODEL = "unknown_model"  #: 404
-    INSUFFICIENT_QUOTA = "insufficient_quota"  #: 429 that no waiting mends
+    INSUFFICIENT_QUOTA = "insufficient_quota"  #: 429 that no retry fixes
     LINE_MISSING = "line_missing"  #: a batch's line in neither of its files
     LINE_EXPIRED = "line_expired"  #: not begun when the batch's time was over
     LINE_GARBLED = "line_garbled"  #: its line in the output is cut
     LINE_TWICE = "line_twice"  #: its line is in the output twice
-    LINE_FOREIGN = "line_foreign"  #: beside it stands a line that nobody asked for
+    LINE_FOREIGN = "line_foreign"  #: with an extra line that was not requested
     BATCH_EXPIRED = "batch_expired"  #: when ``share`` of its lines are answered
     BATCH_FAILED = "batch_failed"  #: the input file does not pass validation
-    BATCH_CANCELLED = "batch_cancelled"  #: by somebody else, when ``share`` are answered
+    BATCH_CANCELLED = "batch_cancelled"  #: by another client, when ``share`` are answered
     BATCH_SLOW = "batch_slow"  #: in progress for ``seconds``
 
 
-#: Faults of one route alone; those of an answer befall a line as well.
+#: Faults limited to certain routes; those of an answer apply to a line as well.
 _ANSWERS = ("chat", "line")
 _ROUTES: dict[ScriptedFault, tuple[str, ...]] = {
     **{
@@ -65,25 +65,25 @@ _ROUTES: dict[ScriptedFault, tuple[str, ...]] = {
 
 
 class ScriptRule(BaseModel):
-    """A fault, and the requests it befalls: those that meet every condition given."""
+    """A fault, and the requests it applies to: those that meet every given condition."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     do: ScriptedFault
     #: "chat": live; "line": in a batch; "create": a batch as such; then files and the rest.
     route: Literal["chat", "line", "upload", "content", "create", "poll", "list"] = "chat"
-    #: Numbers of requests by that route, from 0.
+    #: Numbers of requests on that route, from 0.
     numbers: tuple[Annotated[int, Field(ge=0)], ...] = ()
     first: Annotated[int, Field(ge=0)] = 0
     last: Annotated[int, Field(ge=0)] | None = None
-    #: The share of requests, chosen by their digest: the same on every run.
+    #: The share of requests, selected by digest: the same on every run.
     rate: Annotated[float, Field(ge=0, le=1)] = 1.0
-    #: Words in the first user message, and in the schema's name.
+    #: Text that the first user message, and the schema's name, must contain.
     containing: str = ""
     schema_name: str = ""
-    #: For one and the same request only so often; 0: always.
+    #: Most times for the same request; 0: no limit.
     tries: Annotated[int, Field(ge=0)] = 0
-    #: So often in all; 0: always.
+    #: Most times in all; 0: no limit.
     times: Annotated[int, Field(ge=0)] = 0
     status: Annotated[int, Field(ge=500, le=599)] = 503
     retry_after_s: Annotated[float, Field(ge=0)] = 0.01
@@ -91,7 +91,7 @@ class ScriptRule(BaseModel):
     seconds: Annotated[float, Field(ge=0)] = 0.0
     share: Annotated[float, Field(ge=0, le=1)] = 0.5
     content: str = ""
-    #: The reason of ``batch_failed``.
+    #: The error code of ``batch_failed``.
     code: str = "invalid_request"
 
     @model_validator(mode="after")
@@ -106,7 +106,7 @@ class ScriptRule(BaseModel):
 
 
 class Script(BaseModel):
-    """Rules in order: the first that befalls a request decides."""
+    """Rules in order: the first that applies to a request decides."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -132,7 +132,7 @@ def read_script(path: Path) -> Script:
 
 
 class Director:
-    """Chooses the rule for each request; counts how often each was used."""
+    """Chooses the rule for each request; counts the uses of each rule."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
@@ -142,7 +142,7 @@ class Director:
     def rule(
         self, route: str, number: int, digest: str, repeats: int, asked: str, schema: str
     ) -> ScriptRule | None:
-        """The rule that befalls this request, which came ``repeats`` times before."""
+        """The rule for this request, which came ``repeats`` times before."""
         for index, rule in enumerate(self._script.rules):
             if (
                 rule.route == route
@@ -163,10 +163,10 @@ class Director:
 
 
 def drawn(rate: float, name: str) -> bool:
-    """Whether this name is among a share ``rate`` of all names; always the same."""
+    """Whether this name is among a share ``rate`` of all names; deterministic."""
     return number_of(name) < rate
 
 
 def number_of(name: str) -> float:
-    """A number from 0 to below 1 that the name alone decides."""
+    """A number from 0 to below 1, determined by the name alone."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6]) / 2**48

@@ -25,14 +25,14 @@ from pixel_core.dev.annotator.http_reply import HttpReply, error_reply, json_rep
 from pixel_core.dev.annotator.journal import Journal, JournalEntry
 from pixel_core.dev.annotator.script import Script, ScriptedFault, ScriptRule
 
-#: Larger bodies are refused, as the real service does with files.
+#: Larger bodies are refused, as the real service does for files.
 MAX_BODY = 512 << 20
 
 
 class AnnotatorServer:
     """Serves while the ``with`` block lasts.
 
-    ``url`` is the ``base_url`` for a client. ``journal`` tells what arrived.
+    ``url``: the ``base_url`` for a client. ``journal``: the requests received.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class AnnotatorServer:
         models: tuple[str, ...] = (),
         script: Script | None = None,
     ) -> None:
-        """Listen on ``port`` of this machine alone (0: a free one). Raises ``OSError``."""
+        """Listen on ``port`` of this machine only (0: a free one). Raises ``OSError``."""
         self._manners = Manners(wrong_rate, latency_s, batch_s, key, models, script or Script())
         self.journal = Journal()
         self._folder = tempfile.TemporaryDirectory(prefix="annotator-")
@@ -69,11 +69,11 @@ class AnnotatorServer:
         return f"http://127.0.0.1:{self.port}/v1"
 
     def behave(self, script: Script) -> None:
-        """Follow another script from now on."""
+        """Use another script from now on."""
         self.chat.follow(script)
 
     def hurry(self) -> None:
-        """Let no batch last any longer than its lines need."""
+        """Let no batch take longer than its lines need."""
         self.batches.hurry()
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ class AnnotatorServer:
         self.close()
 
     def accepts(self, authorization: str) -> bool:
-        """Whether a request bears a key, and the right one where there is one."""
+        """Whether a request has a key, and the right one if one is set."""
         scheme, _, given = authorization.partition(" ")
         if scheme.lower() != "bearer" or not given.strip():
             return False
@@ -104,7 +104,7 @@ class AnnotatorServer:
         return not wanted or hmac.compare_digest(given.strip().encode(), wanted.encode())
 
     def answer(self, method: str, target: str, content_type: str, body: bytes) -> HttpReply:
-        """The response to a request whose key is right."""
+        """The response to a request with a valid key."""
         url = urlsplit(target)
         parts = url.path.strip("/").split("/")
         match method, *parts:
@@ -140,9 +140,9 @@ class AnnotatorServer:
     def _noted(
         self, route: str, act: Callable[[ScriptRule | None], HttpReply], size: int = 0
     ) -> HttpReply:
-        """Do it as the script has it, and write it down.
+        """Execute a request as the script says, and record it.
 
-        With the faults of transport it is done, only the client never hears of it.
+        On a transport fault it is still executed, but the client gets no response.
         """
         number = self.journal.number(route)
         rule = self.chat.director.rule(route, number, f"{route}/{number}", 0, "", "")
@@ -170,7 +170,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 512
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away in the middle is no news; anything else is a bug."""
+        """A client disconnecting midway is normal; anything else is a bug."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -184,7 +184,7 @@ def _handler(server: AnnotatorServer) -> type[BaseHTTPRequestHandler]:
             with server.journal.under_way():
                 reply = self._reply()
                 time.sleep(reply.wait_s)
-            # Sent after the count: the client may ask again at once.
+            # Sent after counting: the client may ask again at once.
             self._send(reply)
 
         do_GET = do_POST = do_DELETE = _serve

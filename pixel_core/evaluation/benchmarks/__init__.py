@@ -1,1 +1,1 @@
-"""Benchmarks: what each is, where its questions are read, and whether they are all there."""
+"""Benchmarks: their definitions, readers and completeness checks."""

@@ -1,4 +1,4 @@
-"""Is a copy of a benchmark whole? Rows, files and counts, against what was published."""
+"""Checks that a copy of a benchmark is complete: rows, files and counts, as published."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pixel_core.media.picture_files import PictureFile
 from pixel_core.media.picture_zip import PictureFault
 from pixel_core.rewards.boxed_answers import unboxed
 
-# Questions that are each asked several times, their options turned on by one place: are all
-# turns there?
+# For questions asked several times, each time with their options rotated by one place: checks
+# that every rotation is there.
 
 
 class Turns:
@@ -26,18 +26,18 @@ class Turns:
         """``expected``: how often each question is asked."""
         self._expected = expected
         self._rows: Counter[str] = Counter()
-        #: By question: how often the key stands in each place. One that is asked of two
-        #: pictures, which only reading them would tell, is in it twice as often: still evenly.
+        #: By question: how often the key stands in each place. A question asked about two
+        #: pictures (which only reading them would reveal) counts twice as often: still evenly.
         self._places: dict[str, Counter[int]] = defaultdict(Counter)
 
     def add(self, item: Item) -> None:
-        """Of an item that has options."""
+        """Count an item that has options."""
         self._rows[item.turn] += 1
         assert item.key is not None
         self._places[item.question][item.key] += 1
 
     def missing(self) -> list[str]:
-        """What is not as its authors describe it, in words; [] when all is well."""
+        """Deviations from its authors' description, in words; [] if there are none."""
         told = []
         counts = set(self._rows.values())
         if len(self._rows) != self._expected or len(counts) > 1:
@@ -59,14 +59,14 @@ class Turns:
         return len(places) == self._expected and len(set(places.values())) == 1
 
 
-# Which questions a ``limit`` takes.
+# Which questions ``limit`` selects.
 
 
 def shares(limit: int, kinds: Mapping[str, int]) -> dict[str, int]:
-    """``limit`` divided over kinds in proportion to their counts, by largest remainders.
+    """Divide ``limit`` among kinds in proportion to their counts, by largest remainders.
 
-    Without it a small limit would ask MVBench's first task alone. No kind gets more than it
-    has; a tie goes to the kind that stands first.
+    Otherwise a small limit would select only MVBench's first task. No kind gets more than it
+    has; ties go to the earlier kind.
     """
     total = sum(kinds.values())
     limit = min(limit, total)
@@ -78,13 +78,13 @@ def shares(limit: int, kinds: Mapping[str, int]) -> dict[str, int]:
     return found
 
 
-#: More options have no letter.
+#: There are no letters for more options.
 _MOST_CHOICES = 26
 
 
 @dataclass(frozen=True)
 class SoundItem:
-    """A question in which nothing is wrong, with the files it needs."""
+    """A valid question with the files it needs."""
 
     item: Item
     files: tuple[PictureFile, ...]
@@ -92,17 +92,17 @@ class SoundItem:
 
 @dataclass
 class BenchmarkCheck:
-    """What one pass over a reader's items came to; filled while ``sound`` is read."""
+    """Results of one pass over a reader's items; filled while ``sound`` is read."""
 
     benchmark: str
     layout: Layout
     settings: BenchmarkDataConfig
     problems: Problems = field(init=False)
-    #: Rows that say something that can be asked, by kind, whether their files are there or not.
+    #: Rows with a valid question, by kind, whether or not their files are there.
     rows: Counter[str] = field(default_factory=Counter)
-    #: Of those, the ones that lack a file; beyond the limit nobody looked.
+    #: Those of them that lack a file; not checked beyond the limit.
     fileless: Counter[str] = field(default_factory=Counter)
-    #: Questions that can be put, by kind: together at most ``settings.limit``, if there is one.
+    #: Usable questions by kind: together at most ``settings.limit``, if set.
     taken: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -112,12 +112,12 @@ class BenchmarkCheck:
 
     @property
     def subject(self) -> str:
-        """What an error is about."""
+        """The subject of error messages."""
         return f"benchmark {self.benchmark!r}"
 
     def sound(self, reader: Reader) -> Iterator[SoundItem]:
-        """The questions that can be put, in order. Files of those beyond the limit are not
-        looked for."""
+        """The usable questions, in order. Files of questions beyond the limit are not looked
+        up."""
         seen: dict[str, str] = {}
         for item in map(_unboxed, reader.items(self.problems)):
             if item.id in seen:
@@ -140,7 +140,7 @@ class BenchmarkCheck:
                 yield SoundItem(item, files)
 
     def missing(self) -> list[str]:
-        """What of the published benchmark is not there, or too much; [] when all is well."""
+        """Deviations from the published benchmark, missing or excess; [] if there are none."""
         layout, found = self.layout, sum(self.rows.values())
         told = [
             f"{kind or 'of no kind'}: {self.rows[kind]:,} questions, published are "
@@ -163,8 +163,8 @@ class BenchmarkCheck:
         return told
 
     def settle(self) -> None:
-        """After ``sound``: raise ``DataError`` for anything missing, unless the settings allow
-        it, and when no question is left."""
+        """After ``sound``: raise ``DataError`` if anything is missing and the settings do not
+        allow it, or if no question is left."""
         if not self.settings.incomplete:
             self._refuse()
         if not self.taken.total():
@@ -194,10 +194,10 @@ class BenchmarkCheck:
         return self.taken.total() < limit
 
     def _is_whole(self, item: Item) -> bool:
-        """What holds for the questions of every benchmark."""
+        """Checks common to all benchmarks."""
         before = self.problems.count
         for text in (item.id, item.question, item.kind, *item.accepted, *item.choices):
-            # JSON can hold half a character, which no file of ours can.
+            # JSON can hold lone surrogates, which our files can't.
             if not _can_be_written(text):
                 self._add(item, "text", text, "is no Unicode text", "restore the row")
                 return False
@@ -231,7 +231,7 @@ class BenchmarkCheck:
 
 
 def _unboxed(item: Item) -> Item:
-    """With its answers out of their boxes, in which a table may hold them."""
+    """The item with its answers unboxed; a table may box them."""
     if not any("\\" in answer for answer in item.answers):
         return item
     return replace(item, answers=tuple(map(unboxed, item.answers)))
@@ -246,7 +246,7 @@ def _can_be_written(text: str) -> bool:
 
 
 def checked(check: BenchmarkCheck, reader: Reader) -> str:
-    """Go through everything but the pictures' pixels; the digest of all files in use.
+    """Check everything but the pictures' pixels; returns the digest of all files used.
 
     Raises ``DataError``, see ``BenchmarkCheck.settle``.
     """

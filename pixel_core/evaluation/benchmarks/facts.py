@@ -1,4 +1,4 @@
-"""``benchmark.json``: what a prepared benchmark is, and how far it is the published one."""
+"""``benchmark.json``: a prepared benchmark, and how it differs from the published one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pixel_core.records import Record, Seed
 
 NAME = "benchmark.json"
 
-#: Said wherever ``complete`` is None.
+#: Shown wherever ``complete`` is None.
 UNCOUNTED = (
     "no number of questions is published for this layout, so that nobody can tell whether this "
     "copy has all"
@@ -23,8 +23,8 @@ UNCOUNTED = (
 
 
 class KindCount(Record):
-    """Questions of one kind. ``published`` is None where only a total is published;
-    ``found``: rows of the copy; ``used``: what is asked, after limit and faults."""
+    """Questions of one kind. ``published``: None where only a total is published; ``found``:
+    rows of the copy; ``used``: questions asked, after limit and faults."""
 
     published: int | None
     found: int
@@ -32,8 +32,8 @@ class KindCount(Record):
 
 
 class KeyPositions(Record):
-    """How often the right option stands in each place, "A" first, over all questions with
-    options; ``put`` is what models see."""
+    """How often the right option is in each place, "A" first, over all questions with
+    options; ``put``: as shown to models."""
 
     published: dict[str, int]
     put: dict[str, int]
@@ -49,38 +49,38 @@ class BenchmarkFacts(Record):
     #: The hub's dataset and commit; "": a local copy, or this run's own questions.
     dataset: str
     revision: str
-    #: SHA-256 over the files that were read; "": this run's own questions.
+    #: SHA-256 of the files read; "": this run's own questions.
     content: str
     licence: str
     grader: str
     metric: str
     mean_of_kinds: bool
     kinds: dict[str, KindCount]
-    #: Published in all; None: nothing is published.
+    #: Published total; None: nothing is published.
     published: int | None
     found: int
     used: int
     #: Distinct pictures.
     pictures: int
-    #: Every count is as published and nothing was left out (a limit apart); None: nothing was
-    #: left out, but no count is published in this layout.
+    #: Whether every count is as published and nothing was left out (apart from a limit); None:
+    #: nothing was left out, but no count is published for this layout.
     complete: bool | None
-    #: Why not, in words.
+    #: Why it is not complete, in words.
     missing: tuple[str, ...]
-    #: Faults in rows and files that were left out, by the field that is wrong.
+    #: Faults of omitted rows and files, by the field at fault.
     faults: dict[str, int]
     #: 0: all.
     limit: int
     #: None: options stand as published.
     shuffle_seed: int | None
-    #: Questions whose options kept their places though the others were shuffled.
+    #: Questions whose options could not be shuffled.
     unshuffled: int
-    #: None where no question has options.
+    #: None if no question has options.
     keys: KeyPositions | None
 
 
 def read_facts(questions: Path) -> BenchmarkFacts:
-    """Of a folder of the artifact ``benchmark_<name>``. Raises ``DataError``."""
+    """Read from a folder of the artifact ``benchmark_<name>``. Raises ``DataError``."""
     path = questions / NAME
     try:
         return BenchmarkFacts.model_validate_json(path.read_bytes())
@@ -92,17 +92,17 @@ def read_facts(questions: Path) -> BenchmarkFacts:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a benchmark's questions were found, and how they compare with the published."""
+    """Where a benchmark's questions come from, and how they compare with the published."""
 
     layout: str = ""
     dataset: str = ""
     revision: str = ""
     content: str = ""
     licence: str = ""
-    #: By kind, and in all; None: nothing is published.
+    #: By kind, and the total; None: nothing is published.
     published_kinds: Mapping[str, int] | None = None
     published: int | None = None
-    #: Rows by kind; None: those that were used.
+    #: Rows by kind; None: the same as were used.
     rows: Mapping[str, int] | None = None
     missing: tuple[str, ...] = ()
     faults: Mapping[str, int] = field(default_factory=dict)
@@ -119,7 +119,7 @@ class SeedTally:
     most: int = 0
 
     def add(self, published: Seed, put: Seed, *, shuffled: bool) -> None:
-        """``put`` is ``published`` with its options in the order models see."""
+        """``put`` is ``published`` with its options in the order shown to models."""
         self.used[put.kind] += 1
         self.most = max(self.most, len(put.choices))
         self.unshuffled += bool(put.choices) and not shuffled
@@ -129,7 +129,7 @@ class SeedTally:
             keys.update(islice(places, 1))
 
     def counts(self, origin: Origin) -> dict[str, KindCount]:
-        """Every kind that is published or was found."""
+        """All kinds published or found."""
         rows = self.used if origin.rows is None else origin.rows
         published = origin.published_kinds
         return {

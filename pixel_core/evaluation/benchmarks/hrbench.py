@@ -2,13 +2,13 @@
 
 Its columns are index, answer (the right option's letter), question, A, B, C, D, category
 ("single", "cross"), cycle_category and image (a picture's file in base64). Each of the 200
-questions stands in four rows, with the right option in each place once: the score over all
-rows is the authors' mean over the four turns, which have equally many rows. Scoring finds a
-question's rows by its picture, its words and its set of options, and counts it once
-(``evaluation/asked_questions.py``).
+questions has four rows, with the right option in each place once: the score over all rows is
+the authors' mean over the four turns, which have equally many rows. Scoring finds a question's
+rows by its picture, text and set of options, and counts it once
+(``row_answers.asked_questions``).
 
-The file is one row group whose pages hold up to a whole column, which is what reading the
-pictures takes: measured were 0.9 GB for a column of 0.4 GB, and 5 GB for one of 8.9 GB.
+The file is one row group whose pages hold up to a whole column, so reading the pictures takes
+memory: 0.9 GB measured for a column of 0.4 GB, and 5 GB for one of 8.9 GB.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""InfographicsVQA's validation questions, in either form they are published in.
+"""InfographicsVQA's validation questions, in either published form.
 
 The authors' own (https://rrc.cvc.uab.es/?ch=17): ``infographicsVQA_val_v1.0_withQT.json``,
 {"data": [{"questionId", "question", "image_local_name", "answers", "answer_type", ...}]}, and
@@ -38,7 +38,7 @@ _TEST = ("infographicsVQA_test*.json", "test-*.parquet")
 
 
 class _InfographicsRow(RowModel):
-    #: A number in the authors' file, a text on the hub.
+    #: A number in the authors' file, a string on the hub.
     questionId: str | int
     question: str
     answers: list[str] = Field(min_length=1)
@@ -48,7 +48,7 @@ class _InfographicsRow(RowModel):
 
 
 class InfographicsVQAReader:
-    """See ``reading.Reader``; takes whichever form the copy holds."""
+    """See ``reading.Reader``; detects the form of the copy."""
 
     parallel = False
 
@@ -102,7 +102,7 @@ class InfographicsVQAReader:
 
 
 def _kind(types: Sequence[str]) -> str:
-    """The published answer type; a question may have more than one."""
+    """The published answer type; a question may have several."""
     return types[0] if len(types) == 1 else "several types" if types else "untyped"
 
 

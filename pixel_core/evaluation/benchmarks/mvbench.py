@@ -1,10 +1,10 @@
-"""MVBench as its authors publish it: ``json/<task>.json`` and videos in a folder a source.
+"""MVBench as its authors publish it: ``json/<task>.json`` and one folder of videos a source.
 
-Two forms are read, of two branches of huggingface.co/datasets/OpenGVLab/MVBench. In ``main``
-the videos are whole, below ``video/`` or in zips there; five tasks name the seconds that they
-ask about, and one has folders of frames instead of videos. In ``video`` those parts are cut
-out, so that their seconds say nothing more, and there are no folders of frames. A question
-shows ``frames`` frames of its part (``video_sampling.py``).
+Both branches of huggingface.co/datasets/OpenGVLab/MVBench can be read. In ``main`` the videos
+are whole, below ``video/`` or in zips there; five tasks give the seconds they ask about, and
+one has folders of frames instead of videos. In ``video`` those parts are already cut out, so
+their seconds no longer apply, and there are no folders of frames. A question shows ``frames``
+frames of its part (``video_clips.py``).
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from pixel_core.evaluation.benchmarks.video_clips import Bounds, frame_paths, fr
 from pixel_core.media.picture_files import MediaFiles, PictureFile, embedded
 from pixel_core.media.picture_zip import PictureFault
 
-# The questions of one of MVBench's tasks: ``json/<task>.json``, strictly read.
+# The questions of one MVBench task: ``json/<task>.json``, read strictly.
 #
 # A file is a list of objects with ``video``, ``question``, ``candidates`` and ``answer`` (the
 # text of one of the candidates); tasks about a part of a video add ``start`` and ``end``, in
 # seconds. Other fields (``accurate_start``, ``subtitle`` ...) are not read.
 
 
-#: Of a question, and of a candidate.
+#: Most characters of a question, and of a candidate.
 MAX_TEXT = 4000
 
-#: No video that is opened is as long.
+#: Longer than any video that is opened.
 _MAX_SECONDS = 1e6
 
 _MEND = "fetch the file again, or mend it"
@@ -56,8 +56,8 @@ class MVBenchRow:
 
 
 def read_rows(path: Path, problems: Problems, *, bounded: bool) -> Iterator[MVBenchRow]:
-    """Yield the sound questions; faults go to ``problems``. ``bounded``: each must say from
-    when to when its part is. Raises ``DataError`` for a file that holds no list of questions.
+    """Yield the valid questions; faults go to ``problems``. ``bounded``: each must give the
+    start and end of its part. Raises ``DataError`` if the file is not a list of questions.
     """
     for place, fields in json_list(path, problems):
         row = _row(place, fields, problems, bounded)
@@ -91,14 +91,14 @@ def _row(
 
 
 def _text(value: Any) -> str:
-    """A number stands for itself: some options are counts."""
+    """Numbers become text: some options are counts."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value.strip() if isinstance(value, str) else ""
 
 
 def _candidates(value: Any) -> tuple[str, ...]:
-    """() unless all are texts, in which one letter can stand for each."""
+    """The candidates; () unless all are texts, at least two differ, and letters suffice."""
     options = tuple(map(_text, value)) if isinstance(value, list) else ()
     sound = all(0 < len(option) <= MAX_TEXT for option in options) and len(options) <= 26
     return options if sound and len(set(options)) > 1 else ()
@@ -119,23 +119,23 @@ def _bounds(place: str, fields: dict[str, Any], problems: Problems) -> Bounds:
     return start, end
 
 
-#: Where the branch ``main`` keeps the videos with which it replaced doubled ones, apart from
-#: the others (lmms-eval 0.7.3, tasks/mvbench/utils.py).
+#: Where the branch ``main`` keeps the videos that replaced duplicates, apart from the others
+#: (lmms-eval 0.7.3, tasks/mvbench/utils.py).
 _REPLACED = "data0613"
 
 
 @dataclass(frozen=True)
 class ClipBounds:
-    """What of a video file is asked about."""
+    """The part of a video file that a question is about."""
 
     bounds: Bounds
 
 
 class MVBenchReader:
-    """See ``reading.Reader``. A task whose file is not there has no questions, which the
-    counts tell."""
+    """See ``reading.Reader``. A task whose file is missing has no questions, which the counts
+    reveal."""
 
-    #: Videos take long to decode.
+    #: Decoding videos takes long.
     parallel = True
 
     def __init__(self, copy: Copy, layout: Layout, settings: BenchmarkDataConfig) -> None:
@@ -151,7 +151,7 @@ class MVBenchReader:
                 "benchmarks.mvbench.local to a copy of OpenGVLab/MVBench"
             )
         videos = copy.root / "video"
-        #: Whether parts are yet to be cut out of whole videos.
+        #: Whether parts must still be cut out of whole videos.
         self._whole = videos.is_dir()
         self.media: MediaFiles = _Videos(
             videos if self._whole else copy.root,
@@ -165,7 +165,7 @@ class MVBenchReader:
 
     def items(self, problems: Problems) -> Iterator[Item]:
         for name, path in self._tables.items():
-            # The seconds of a part that is cut out already say nothing more.
+            # Seconds no longer apply to a part that is already cut out.
             bounded = self._whole and TASKS[name].bounded
             for row in read_rows(path, problems, bounded=bounded):
                 try:
@@ -174,7 +174,7 @@ class MVBenchReader:
                     problems.add(row.place, "video", row.video, str(error), "replace it")
                     continue
                 yield Item(
-                    # The entry's place in its file: nothing else tells questions apart.
+                    # The entry's index in its file: nothing else is unique.
                     id=f"mvbench-{name}-{row.place.rpartition(' ')[2]}",
                     place=row.place,
                     question=row.question,
@@ -199,7 +199,7 @@ class MVBenchReader:
     def _needed(
         self, task: MVBenchTask, row: MVBenchRow
     ) -> tuple[tuple[str, ...], ClipBounds | None]:
-        """The files of a question, below ``media``; None where they are frames."""
+        """A question's files, below ``media``, and its bounds; None if the files are frames."""
         folder = task.whole if self._whole else task.cut
         path = f"{folder}/{row.video}"
         if self._whole and (names := self.media.names_in(path)):
@@ -218,7 +218,7 @@ class MVBenchReader:
 
 
 class _Videos(MediaFiles):
-    """Tells of NTU RGB+D's videos how they are had: they are in no download of ``main``."""
+    """Explains how to get NTU RGB+D's videos, which no download of ``main`` contains."""
 
     def find(self, written: str) -> PictureFile:
         try:

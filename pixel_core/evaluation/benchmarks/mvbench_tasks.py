@@ -1,10 +1,10 @@
 """MVBench's twenty tasks: where their videos lie, and which ask about a part of them.
 
-Source: the authors' notebook (github.com/OpenGVLab/Ask-Anything, video_chat2/mvbench.ipynb,
-``data_list``) for the branch ``main`` of huggingface.co/datasets/OpenGVLab/MVBench, whose
-videos are whole, and lmms-eval 0.7.3 (tasks/mvbench/utils.py, ``DATA_LIST``) for its branch
-``video``, in which the parts asked about are cut out already. A task has 200 questions, all
-together 4,000 (arXiv 2311.17005, section 3).
+Source: for the branch ``main`` of huggingface.co/datasets/OpenGVLab/MVBench, whose videos are
+whole, the authors' notebook (github.com/OpenGVLab/Ask-Anything, video_chat2/mvbench.ipynb,
+``data_list``); for its branch ``video``, where the parts are already cut out, lmms-eval 0.7.3
+(tasks/mvbench/utils.py, ``DATA_LIST``). A task has 200 questions, all together 4,000 (arXiv
+2311.17005, section 3).
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-#: Of each task.
+#: Questions per task.
 QUESTIONS = 200
 
-#: Frames a second in the folders of frames, whose files count from 00001.jpg.
+#: Frame rate of the folders of frames, whose files count from 00001.jpg.
 FRAMES_RATE = 3
 
-#: The task whose videos, of NTU RGB+D, their licence keeps out of the branch ``main``.
+#: The task whose NTU RGB+D videos their licence keeps out of the branch ``main``.
 POSE = "fine_grained_pose"
 
 
 @dataclass(frozen=True)
 class MVBenchTask:
-    """``name`` is the file's, ``json/<name>.json``, and the kind of its questions."""
+    """``name``: of its file ``json/<name>.json``, and the kind of its questions."""
 
     name: str
-    #: Of the whole videos, below ``video/``.
+    #: Folder of the whole videos, below ``video/``.
     whole: str
-    #: Of videos that are cut to what is asked about; the same where all of a video is.
+    #: Folder of the videos cut to the part asked about; the same if that is the whole video.
     cut: str
-    #: A question names the seconds that it is about.
+    #: Whether each question gives the seconds it is about.
     bounded: bool = False
 
 
@@ -43,7 +43,7 @@ _STAR = ("star/Charades_v1_480", "star/Charades_segment")
 _CLEVRER = "clevrer/video_validation"
 _PERCEPTION = "perception/videos"
 
-#: In the order of the notebook.
+#: In the notebook's order.
 TASKS: Mapping[str, MVBenchTask] = {
     task.name: task
     for task in (
@@ -78,7 +78,7 @@ TASKS: Mapping[str, MVBenchTask] = {
 #: Published questions of each kind.
 KINDS: Mapping[str, int] = dict.fromkeys(TASKS, QUESTIONS)
 
-#: What a fetch from the hub needs, of either branch.
+#: Files to fetch from the hub, for either branch.
 FILES = (
     "json/*.json",
     *sorted({f"{task.cut}/*" for task in TASKS.values()}),

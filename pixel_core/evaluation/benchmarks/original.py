@@ -1,7 +1,7 @@
 """Pixel Reasoner's own evaluation sets: one Parquet file beside ``images.zip``.
 
-The zip may stay packed; unpacked it is the folder ``images``. A video's frames are the ones
-that its authors chose, so ``frames`` says nothing here.
+The zip may stay packed; unpacked it is the folder ``images``. A video's frames were chosen by
+the authors, so ``frames`` has no effect here.
 """
 
 from __future__ import annotations
@@ -22,19 +22,18 @@ from pixel_core.evaluation.benchmarks.tables import parquet_columns, parquet_row
 from pixel_core.media.picture_files import MediaFiles, PictureFile
 from pixel_core.rewards.boxed_answers import listed_answers
 
-# Options that stand inside a question's text, taken out where that is unambiguous.
+# Options inside a question's text, extracted where that is unambiguous.
 #
-# Where it is not, the question stays as it is written, without choices. A line after the
-# options that says how to answer ("Answer with the option's letter ...") is dropped with
-# them: our prompt says that itself, and after the options are written anew it would stand
-# before them.
+# Otherwise the question stays as written, without choices. A line after the options that says
+# how to answer ("Answer with the option's letter ...") is dropped with them: our prompt says
+# the same, and the line would end up before the rewritten options.
 
 
 #: "(A) red", "A. red", "A) red", "A: red" on a line of its own.
 _LINE = re.compile(r"(?:\(([A-Z])\)|([A-Z])[.):])\s*(\S.*)")
 #: "(A)" anywhere in a line.
 _INLINE = re.compile(r"\(([A-Z])\)")
-#: What must come before options in the same line: "Plan (A) or (B)?" has none.
+#: Required before options in the same line: "Plan (A) or (B)?" has none.
 _ENDED = ("?", ":", ".")
 _HEADER = re.compile(r"(?:the )?(?:answer )?(?:options?|choices)(?: are)? ?:?", re.I)
 _INSTRUCTION = re.compile(
@@ -45,11 +44,11 @@ _LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def taken_apart(text: str) -> tuple[str, tuple[str, ...]]:
-    """The question alone, and its options in order; (``text`` itself, ()) where there are
-    none or it isn't clear which they are.
+    """The question alone, and its options in order; (``text`` itself, ()) if there are none or
+    they are unclear.
 
-    Clear are options labelled A, B, C ... without a gap, each label once, with different
-    texts, at the end of the question but for an instruction.
+    Options are clear if labelled A, B, C ... without a gap, each label once, with different
+    texts, at the end of the question except for an instruction.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     question, options, rest = _by_line(lines) or _in_a_line(lines) or ([], [], [])
@@ -90,28 +89,28 @@ def _in_a_line(lines: list[str]) -> _Parts | None:
     return before, options, lines[places[0] + 1 :]
 
 
-# A row of the original's evaluation parquets, taken for what it means.
+# A row of the original's evaluation parquets, interpreted.
 #
-# Columns: ``question``, ``image`` (paths below the dataset's folder; of a video: of its
-# frames, in order), ``answer``, ``qid``, and in some files ``is_video``. Sources:
-# TIGER-AI-Lab's Pixel-Reasoner (``onestep_evaluation/``,
-# ``curiosity_driven_rl/openrlhf/datasets/ prompts_dataset.py``) and verl-tool
+# Columns: ``question``, ``image`` (paths below the dataset's folder; for a video its frames, in
+# order), ``answer``, ``qid``, and in some files ``is_video``. Sources: TIGER-AI-Lab's
+# Pixel-Reasoner (``onestep_evaluation/``,
+# ``curiosity_driven_rl/openrlhf/datasets/prompts_dataset.py``) and verl-tool
 # (``examples/data_preprocess/pixel_reasoner/``). The files themselves could not be fetched
-# here, so forms that public converters of them handle are all read: a question that begins
-# with ``<image>``, an answer alone or in a list, each with or without ``\boxed{}``, a written
-# list of texts inside one box.
+# here, so we read every form that public converters of them handle: a question that begins
+# with ``<image>``, an answer alone or in a list, each with or without ``\boxed{}``, a list
+# written as text inside one box.
 
 
 COLUMNS = ("question", "image", "answer", "qid")
 OPTIONAL = ("is_video",)
 
-#: Of a question, an answer, a path.
+#: Most characters of a question, an answer, a path.
 MAX_TEXT = 4000
 
-#: Pictures, or frames.
+#: Most pictures, or frames.
 MAX_PICTURES = 64
 
-#: Kinds that the benchmarks' own layouts tell apart; here a qid or a path may name one.
+#: Kinds that the benchmarks' own layouts distinguish; here a qid or a path may name one.
 _KINDS = ("direct_attributes", "relative_position", *TASKS)
 
 _PLACEHOLDER = re.compile(r"<(?:image|video)>[ \t]*\n?")
@@ -120,7 +119,7 @@ _MEND = "fetch the file again, or mend the row"
 
 
 def item_of(place: str, number: int, fields: dict[str, Any], problems: Problems) -> Item | None:
-    """The question of row ``number``, from 1; None after every fault of it was noted."""
+    """The question of row ``number``, from 1; None if it has faults, which are all noted."""
     before = problems.count
     text = fields["question"]
     if not isinstance(text, str) or len(text) > MAX_TEXT:
@@ -160,7 +159,7 @@ def item_of(place: str, number: int, fields: dict[str, Any], problems: Problems)
 
 
 def kind_of(id: str, path: str) -> str:
-    """A kind that the id or a picture's path names; else the id's beginning, which is the
+    """A kind named in the id or a picture's path; else the id's prefix, which is the
     benchmark's name, as in the training data ("vstar-17")."""
     for text in (id, path):
         plain = re.sub(r"[\s-]+", "_", text.lower())
@@ -171,7 +170,7 @@ def kind_of(id: str, path: str) -> str:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    """One text, or a list of some; () for anything else, or where one is too long or empty."""
+    """One text or a list of texts; () for anything else, or if one is too long or empty."""
     values = value if isinstance(value, list) else [value]
     numbers = (int, float)
     texts = [
@@ -183,11 +182,11 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _named(answer: str, choices: tuple[str, ...]) -> set[int]:
-    """Which options an answer names, 0-based; a sound answer names one.
+    """Which options an answer names, 0-based; a valid answer names one.
 
-    By its exact text, and by its letter alone or before the option's text. Upper and lower
-    case are one only where neither decides: a capital letter alone is a letter, though an
-    option may read as its small one.
+    By its exact text, or its letter, alone or before the option's text. Case is ignored only
+    where neither decides: a capital letter alone is a letter, even if an option's text is that
+    letter in lower case.
     """
     exact = {place for place, choice in enumerate(choices) if choice == answer}
     folded = [_folded(choice) for choice in choices]
@@ -233,7 +232,7 @@ class OriginalReader:
 
 
 def _table(root: Path, layout: Layout) -> Path:
-    """The file of questions: the one that the layout names, else the only one."""
+    """The questions' file: the one the layout names, else the only one."""
     named = [root / name for name in layout.files if name.endswith(".parquet")]
     found = [path for path in named if path.is_file()] or sorted(root.glob("*.parquet"))
     if len(found) != 1:

@@ -1,9 +1,9 @@
 """Stages ``benchmark_<name>``: a benchmark's questions, checked against what was published.
 
-Writes ``seeds.jsonl`` (records.Seed, all of split test) and ``pictures.zip``, as ingest does,
-and ``benchmark.json`` (facts.BenchmarkFacts). Pictures are stored as they are published, one
-after the other; of the questions' files only texts are held. A copy of a benchmark from the
-hub is what its commit says; of a local one the files are read, before any work starts.
+Writes ``seeds.jsonl`` (records.Seed, all of split test) and ``pictures.zip``, like ingest, and
+``benchmark.json`` (facts.BenchmarkFacts). Pictures are stored as published, one at a time;
+only the questions' texts are held in memory. A hub copy is identified by its commit; a local
+copy's files are read before any work starts.
 """
 
 from __future__ import annotations
@@ -71,13 +71,13 @@ class OwnQuestions:
             archive.add(picture.member, data, picture.width, picture.height)
 
 
-# The order in which a question's options are put.
+# The order of a question's options.
 #
-# Where the right option always stands first, a model that answers "A" is always right. The
-# order is drawn for each question from the seed and its id alone, so that it does not change
-# with how many are asked. Two kinds of options stay as published, since their words say where
-# they or others stand: one that speaks of those "above" keeps its place, and where one names
-# others by letter ("both A and B") the whole question does.
+# If the right option always came first, a model that answers "A" would always be right. The
+# order is drawn for each question from the seed and its id alone, so it does not depend on how
+# many are asked. Two kinds of options keep their places, since they refer to places: one that
+# speaks of those "above" keeps its own, and if one names others by letter ("both A and B") the
+# whole question does.
 
 
 _ABOVE = re.compile(
@@ -89,7 +89,7 @@ _LETTERS = re.compile(r"(?<!\w)\(?[A-H]\)?\s*(?:,|\b(?:and|or|nor)\b)\s*\(?[A-H]
 
 
 def order_of(choices: tuple[str, ...], seed: int, id: str) -> tuple[tuple[int, ...], bool]:
-    """Places in ``choices`` in the order they are put, and whether any other was possible."""
+    """Indices into ``choices`` in the order shown, and whether another order was possible."""
     if any(_LETTERS.search(choice) for choice in choices):
         return tuple(range(len(choices))), False
     free = [place for place, choice in enumerate(choices) if not _ABOVE.search(choice)]
@@ -98,7 +98,7 @@ def order_of(choices: tuple[str, ...], seed: int, id: str) -> tuple[tuple[int, .
 
 
 def _draw(seed: int, id: str, place: int) -> bytes:
-    # Sorting by a digest is the same in every version of Python; its ``shuffle`` need not be.
+    # Sorting by a digest is stable across Python versions; ``shuffle`` need not be.
     return hashlib.sha256(f"{seed}/{id}/{place}".encode()).digest()
 
 
@@ -107,9 +107,9 @@ PICTURES = "pictures.zip"
 
 
 def fingerprint(config: PipelineConfig, benchmark: BenchmarkName) -> dict[str, Any]:
-    """What the content is, wherever it lies; checks a local copy but for its pictures' pixels.
+    """Identifies the content, wherever it lies; checks a local copy except its pixels.
 
-    Raises ``DataError`` with all faults, ``ConfigError`` for a layout that there is not.
+    Raises ``DataError`` with all faults, ``ConfigError`` for an unknown layout.
     """
     row, settings = BENCHMARKS[benchmark], getattr(config.benchmarks, benchmark)
     if not row.layouts:
@@ -147,7 +147,7 @@ def run(context: StageContext, benchmark: BenchmarkName) -> dict[str, Any]:
 
 
 def put(seed: Seed, shuffle_seed: int | None) -> tuple[Seed, bool]:
-    """The seed as models see it, and whether its options may stand in another order."""
+    """The seed as shown to models, and whether its options may be reordered."""
     if shuffle_seed is None or not seed.choices:
         return seed, False
     order, free = order_of(seed.choices, shuffle_seed, seed.id)
@@ -192,7 +192,7 @@ def _facts(
 
 
 def _complete(row: Benchmark, origin: Origin) -> bool | None:
-    """See ``BenchmarkFacts``. A run's own questions are all there."""
+    """See ``BenchmarkFacts``. A run's own questions are always complete."""
     if origin.missing:
         return False
     return True if origin.published or not row.layouts else None

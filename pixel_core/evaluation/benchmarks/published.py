@@ -1,4 +1,4 @@
-"""A published benchmark's questions: found, checked, and put as seeds."""
+"""Finds and checks a published benchmark's questions, and converts them to seeds."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from pixel_core.media.picture_zip import PictureFault
 from pixel_core.records import Picture, Provenance, Seed, Split
 from pixel_core.workflow.stage import Progress
 
-#: Questions whose pictures are looked at together, on all cores.
+#: Questions whose pictures are checked together, on all cores.
 _BATCH = 16
 
 
 @dataclass(frozen=True)
 class BenchmarkFiles:
-    """Which files a benchmark's settings mean."""
+    """The files that a benchmark's settings select."""
 
     benchmark: Benchmark
     layout: Layout
@@ -38,7 +38,7 @@ class BenchmarkFiles:
 
     @classmethod
     def of(cls, benchmark: Benchmark, settings: BenchmarkDataConfig) -> BenchmarkFiles:
-        """Raises ``ConfigError`` or ``DataError`` for settings that name no certain files."""
+        """Raises ``ConfigError`` or ``DataError`` if the settings select no definite files."""
         layout = layout_of(benchmark, settings.layout)
         setting = f"benchmarks.{benchmark.name}"
         name = settings.name or layout.dataset
@@ -72,8 +72,8 @@ class BenchmarkFiles:
 def opened(
     source: BenchmarkFiles, settings: BenchmarkDataConfig
 ) -> tuple[Reader, BenchmarkCheck, str]:
-    """The reader on its files, the check of all but the pictures' pixels, and the digest of
-    the files. Fetches them if they are not here."""
+    """The opened reader, the check (all but the pictures' pixels), and the files' digest.
+    Fetches missing files."""
     reader = open_reader(copy_of(source.dataset), source.layout, settings)
     try:
         check = BenchmarkCheck(source.benchmark.name, source.layout, settings)
@@ -83,7 +83,7 @@ def opened(
 
 
 class BenchmarkQuestions:
-    """Reads the questions again, now with their pictures, and stores those."""
+    """Reads the questions again, now with their pictures, and stores the pictures."""
 
     def __init__(self, source: BenchmarkFiles, settings: BenchmarkDataConfig) -> None:
         self.source = source
@@ -93,7 +93,7 @@ class BenchmarkQuestions:
     def seeds(self, archive: PictureArchiveWriter, progress: Progress) -> Iterator[Seed]:
         """One seed a question, with the options in their published order.
 
-        Raises ``DataError`` with all pictures that can't be used, unless ``incomplete``.
+        Raises ``DataError`` listing all unusable pictures, unless ``incomplete``.
         """
         progress.note(f"checking {self.source.place}")
         reader, self.check, self.content = opened(self.source, self._settings)

@@ -1,9 +1,9 @@
-"""What a reader of one layout of a benchmark offers, and how it is found.
+"""The interface of a reader of one benchmark layout, and how to find one.
 
-A reader knows one form of files: which tables hold the questions, what their columns mean,
-where the pictures are. It tells what is wrong with a row and yields those that are sound. All
-else (that files exist, that pictures can be read, counts, shuffling, storing) is done once
-for all readers, by ``checking.py`` and ``prepare.py``.
+A reader knows one file layout: which tables hold the questions, what their columns mean, where
+the pictures are. It reports faulty rows and yields the valid ones. Everything else (existence
+of files, readable pictures, counts, shuffling, storage) is done once for all readers, by
+``checking.py`` and ``prepare.py``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pixel_core.media.picture_files import (
 from pixel_core.media.picture_zip import PictureFault
 from pixel_core.workflow.store.stat_cache import FolderFile, FolderMemory
 
-# Pictures whose files stand in a table's cells.
+# Pictures stored in a table's cells.
 
 
 _RESTORE = "restore the row as it was published"
@@ -41,7 +41,7 @@ _STARTS = ((b"\x89PNG", ".png"), (b"\xff\xd8", ".jpg"), (b"RIFF", ".webp"))
 
 
 def picture_in(cell: object) -> PictureFile:
-    """Of a cell that holds a picture's file as bytes, as base64, or as ``datasets`` writes it
+    """The picture in a cell: its file as bytes, as base64, or as ``datasets`` writes it
     ({"bytes", "path"}). Raises ``PictureFault`` for anything else."""
     if isinstance(cell, dict):
         cell = cell.get("bytes")
@@ -62,25 +62,25 @@ def picture_in(cell: object) -> PictureFile:
 class Item:
     """One question as published, options in their published order."""
 
-    #: Unique in the benchmark; stable, for the options' order is drawn from it.
+    #: Unique in the benchmark, and stable: the options' order is drawn from it.
     id: str
-    #: Where it stands, for errors ("test_questions.jsonl, line 3").
+    #: Its location, for errors ("test_questions.jsonl, line 3").
     place: str
-    #: Without its options where ``choices`` has them.
+    #: Without the options if they are in ``choices``.
     question: str
-    #: Accepted answers, in their published order; with ``choices``: leave it to ``key``.
+    #: Accepted answers, in published order; with ``choices``, leave it to ``key``.
     answers: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
-    #: Which of the choices is right, 0-based; None without choices.
+    #: Index of the right choice; None without choices.
     key: int | None = None
     kind: str = ""
-    #: Which of ``Layout.turns`` it is, as its row says.
+    #: Its number among ``Layout.turns``, as its row says.
     turn: str = ""
     is_video: bool = False
-    #: Files it needs, relative to ``Reader.media``, as its row writes them: its pictures in
-    #: order, or a video. (): its pictures stand in the table.
+    #: Files it needs, as its row writes them, relative to ``Reader.media``: its pictures in
+    #: order, or a video. (): its pictures are in the table.
     paths: tuple[str, ...] = ()
-    #: What its reader needs to find its pictures: a row's number, a part of a video.
+    #: The reader's own data to find its pictures: a row number, a part of a video.
     detail: Any = None
 
     @property
@@ -89,27 +89,26 @@ class Item:
 
 
 class Reader(Protocol):
-    """Opened on a copy; opening raises ``DataError`` when the questions' files aren't there."""
+    """Opened on a copy; opening raises ``DataError`` if the questions' files are missing."""
 
     def __init__(self, copy: Copy, layout: Layout, settings: BenchmarkDataConfig) -> None: ...
 
-    #: Where ``Item.paths`` are looked up: nothing outside of it is read.
+    #: Root of ``Item.paths``; nothing outside it is read.
     media: MediaFiles
-    #: Whether ``pictures`` may be asked by several threads at once, and in any order.
+    #: Whether ``pictures`` may be called by several threads at once, and in any order.
     parallel: bool
 
     def tables(self) -> Sequence[Path]:
-        """The files that hold the questions; with the items' files they are the content."""
+        """The questions' files; together with the items' files they are the content."""
 
     def items(self, problems: Problems) -> Iterator[Item]:
-        """Every sound question, in the published order, holding none of them; may be asked
-        for more than once. What is wrong with a row is added to ``problems`` with its place
-        and remedy. Raises ``DataError`` for a table that can't be read, or that lacks
-        columns."""
+        """Every valid question, in published order, streamed; may be called more than once.
+        Faults of a row are added to ``problems`` with place and remedy. Raises ``DataError``
+        for a table that can't be read or lacks columns."""
 
     def pictures(self, item: Item, files: Sequence[PictureFile]) -> Sequence[PictureFile]:
-        """The item's pictures, in order; ``files`` are its ``paths``, found. Items come in the
-        order of ``items`` unless ``parallel``. Raises ``Fault`` (``vision.picture_fault``)."""
+        """The item's pictures, in order; ``files`` are its ``paths``, resolved. Items come in
+        ``items`` order unless ``parallel``. Raises ``PictureFault``."""
 
 
 def open_reader(copy: Copy, layout: Layout, settings: BenchmarkDataConfig) -> Reader:
@@ -117,15 +116,15 @@ def open_reader(copy: Copy, layout: Layout, settings: BenchmarkDataConfig) -> Re
     return getattr(import_module(module), name)(copy, layout, settings)
 
 
-# What the files of a local copy hold: SHA-256, remembered by a file's stamp between runs.
+# Content of a local copy's files: SHA-256, cached between runs by a file's stamp.
 
 
 _KIND = "sha256"
 
 
 class FilesDigest:
-    """One digest over files in their order. Use as a context manager: it writes what it
-    learnt."""
+    """One digest over files in order. A context manager: on exit it saves the digests
+    computed."""
 
     def __init__(self) -> None:
         self._memory = FolderMemory()
@@ -149,7 +148,7 @@ class FilesDigest:
             self._add("", listed, lambda path=path: _of_file(path))
 
     def add(self, file: PictureFile) -> None:
-        """Raises ``Fault``, or ``OSError``."""
+        """Raises ``PictureFault``, or ``OSError``."""
         stamp = file.stamp if file.settled else ""
         listed = FolderFile(file.name, file.size, stamp)
         if file.place:

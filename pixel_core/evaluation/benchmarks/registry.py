@@ -11,7 +11,7 @@ from pixel_core.errors import ConfigError
 from pixel_core.evaluation.benchmarks.mvbench_tasks import FILES as MVBENCH_FILES
 from pixel_core.evaluation.benchmarks.mvbench_tasks import KINDS as MVBENCH_KINDS
 
-# What a benchmark is: published facts about it, and how its answers are graded.
+# Benchmark definitions: published facts, and how answers are graded.
 
 
 #: ``own``: as the benchmark's authors publish it; ``original``: Pixel Reasoner's parquets.
@@ -20,23 +20,23 @@ LayoutName = Literal["own", "original"]
 
 @dataclass(frozen=True)
 class Layout:
-    """One published form of a benchmark's files, and what is published about them."""
+    """One published form of a benchmark's files, with the facts published about it."""
 
-    #: "module:class" of its ``reading.Reader``, imported when it is used.
+    #: "module:class" of its ``reading.Reader``, imported on use.
     reader: str
-    #: The hub's dataset; "": its authors publish it elsewhere, so that a local copy is needed.
+    #: The hub's dataset; "": published elsewhere by its authors, so a local copy is needed.
     dataset: str = ""
-    #: The dataset's commit that the counts were taken from; "": none is known, the user pins.
+    #: The dataset's commit behind the counts; "": unknown, the user pins one.
     revision: str = ""
-    #: Patterns of the files to fetch; (): all of the dataset's.
+    #: Patterns of the files to fetch; (): the whole dataset.
     files: tuple[str, ...] = ()
-    #: Where a local copy is got, in words, and how it is to lie.
+    #: Where to get a local copy, and its layout, in words.
     copy: str = ""
-    #: Published number of questions of each kind; the kinds are the axis of ``by``.
+    #: Published questions of each kind; the kinds are the axis of ``by``.
     kinds: Mapping[str, int] = field(default_factory=dict)
-    #: Where only a total is published; 0: nothing is.
+    #: The total if only that is published; 0: nothing is.
     questions: int = 0
-    #: How often each question is asked, its right option in each place once (``turns.py``).
+    #: How often each question is asked, its key in each place once (``checking.Turns``).
     turns: int = 1
     #: As the publisher states it; "": not stated.
     licence: str = ""
@@ -57,29 +57,29 @@ class Benchmark:
     measures: str
     #: Where its definition, counts and files are published.
     source: str
-    #: Without any: the questions are the pipeline's own (``drawn``).
+    #: Empty: the questions are the pipeline's own (``drawn``).
     layouts: Mapping[LayoutName, Layout] = field(default_factory=dict)
-    #: By ``benchmarks.scoring.graders = "published"``: a name in ``rewards.graders``.
+    #: With ``benchmarks.scoring.graders = "published"``: a name in ``rewards.graders``.
     grader: str = "choice"
-    #: What the score is called: "accuracy" or "ANLS".
+    #: The score's name: "accuracy" or "ANLS".
     metric: str = "accuracy"
-    #: The headline is the mean over kinds (MVBench over its tasks) and not over questions.
+    #: The headline is the mean over kinds (for MVBench, its tasks), not over questions.
     mean_of_kinds: bool = False
 
     @property
     def turns(self) -> int:
-        """How often each question is put, each time with its options turned (HR-Bench: four
-        rows a question). A question's rows are averaged, and intervals count questions."""
+        """How often each question is put, its options rotated each time (HR-Bench: four rows a
+        question). A question's rows are averaged, and intervals count questions."""
         return max((layout.turns for layout in self.layouts.values()), default=1)
 
 
 # Pixel Reasoner's own sets ("original"): named in the README of
 # https://github.com/TIGER-AI-Lab/Pixel-Reasoner, their files there (`vstar.parquet`,
 # `mvbench.parquet`) and in https://github.com/TIGER-AI-Lab/verl-tool, examples/data_preprocess/
-# pixel_reasoner (`tallyqa_mini3200.parquet`); `infographics.parquet` is what public converters
-# ask for. Neither counts nor commits are published, but the paper's 84.3 and 81.1 % on V* are
-# 161 and 155 of the 191; so only that is checked, and a commit is the user's to pin. Public
-# code that unpacks them takes whatever Parquet file is there, so that any is fetched.
+# pixel_reasoner (`tallyqa_mini3200.parquet`); public converters request `infographics.parquet`.
+# Neither counts nor commits are published, but the paper's 84.3 and 81.1 % on V* are 161 and
+# 155 of the 191; so only that count is checked, and the user pins a commit. Public code that
+# unpacks them takes any Parquet file it finds, so any is fetched.
 _ORIGINAL = ("*.parquet", "images.zip")
 
 _DRAWN = Benchmark(
@@ -93,7 +93,7 @@ _DRAWN = Benchmark(
 # Counts: arXiv 2312.14135, section 5.1: 191 questions, 115 on attributes and 76 on relations.
 # Files and commit: https://huggingface.co/datasets/craigwu/vstar_bench/tree/main (d9ae62c,
 # "Uploading ground truth labels": without it the letters of the right options are missing).
-# Its folders GPT4V-hard and OCR are no part of the 191.
+# Its folders GPT4V-hard and OCR are not among the 191.
 _VSTAR = Benchmark(
     name="vstar",
     title="V*",
@@ -234,7 +234,7 @@ BENCHMARKS: Mapping[BenchmarkName, Benchmark] = {
 
 
 def layout_of(benchmark: Benchmark, name: LayoutName) -> Layout:
-    """Raises ``ConfigError`` for a layout that it is not published in."""
+    """Raises ``ConfigError`` if the benchmark is not published in this layout."""
     layout = benchmark.layouts.get(name)
     if layout is None:
         raise ConfigError(

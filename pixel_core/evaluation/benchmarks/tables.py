@@ -1,7 +1,7 @@
 """Rows of the files that hold a benchmark's questions: JSON lines, a JSON list, Parquet.
 
-What is not told here is the same for all: a file that is missing or damaged is a
-``DataError``; a row that is not as it should be is one problem with its place.
+Unless stated otherwise, a missing or damaged file is a ``DataError``, and a malformed row is
+one problem with its place.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from pixel_core.data.faults import Problems
 from pixel_core.errors import DataError
 from pixel_core.nesting import loads
 
-#: (place, the row as it is written).
+#: (place, the row as written).
 Raw = tuple[str, dict[str, Any]]
 
 _RESTORE = "restore the row as it was published"
-#: A JSON file of questions larger than this is something else: of the published ones TallyQA's
-#: has the most entries, 38,589 of about 200 bytes.
+#: A larger JSON file is not a file of questions: among the published, TallyQA's has the most
+#: entries, 38,589 of about 200 bytes.
 _MOST_BYTES = 100_000_000
-#: Rows read at a time of a table that holds texts, and of one that holds pictures.
+#: Rows read at a time from a table of texts, and from one of pictures.
 _BATCH = 1000
 _PICTURES = 4
-#: Bytes of a Parquet column read ahead; without it a whole column of a row group is read.
+#: Bytes of a Parquet column to read ahead; the default is a row group's whole column.
 _BUFFER = 1 << 20
 
 
 class RowModel(BaseModel):
-    """What a reader needs of a row; columns it does not name are not looked at."""
+    """The columns a reader needs; others are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
@@ -41,12 +41,12 @@ R = TypeVar("R", bound=RowModel)
 
 
 def parsed(raw: Raw, kind: type[R], problems: Problems) -> R | None:
-    """The row as its model, or None after its faults were noted."""
+    """The row as its model; None if faulty, with the faults noted."""
     place, values = raw
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        # One fault a field: of a field of several types each type has its say.
+        # One fault a field: a union type reports one for each member.
         for name, fault in {str(fault["loc"][0]): fault for fault in error.errors()}.items():
             value = values.get(name)
             told = "is missing" if value is None else f"is wrong: {fault['msg']}"
@@ -55,7 +55,7 @@ def parsed(raw: Raw, kind: type[R], problems: Problems) -> R | None:
 
 
 def require(path: Path, remedy: str) -> Path:
-    """The path itself. Raises ``DataError`` unless it is a file of a sane size."""
+    """The path itself. Raises ``DataError`` unless it is a file of plausible size."""
     if not path.is_file():
         raise DataError(f"there is no file {str(path)!r}; {remedy}")
     if path.stat().st_size == 0:
@@ -64,7 +64,7 @@ def require(path: Path, remedy: str) -> Path:
 
 
 def json_lines(path: Path, problems: Problems) -> Iterator[Raw]:
-    """One JSON object a line; empty lines don't count. ``DataError`` for a file too large."""
+    """One JSON object a line; skips empty lines. ``DataError`` for a file too large."""
     _check_size(path)
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
@@ -84,8 +84,8 @@ def json_lines(path: Path, problems: Problems) -> Iterator[Raw]:
 
 
 def json_list(path: Path, problems: Problems, key: str = "") -> Iterator[Raw]:
-    """A file that is one JSON list of objects, or an object that holds it as ``key``. The
-    file is read as a whole."""
+    """A file with one JSON list of objects, or an object that holds it as ``key``. Reads the
+    file as a whole."""
     _check_size(path)
     try:
         content = loads(path.read_bytes())
@@ -116,8 +116,8 @@ def _check_size(path: Path) -> None:
 
 
 def parquet_rows(paths: Sequence[Path], columns: Iterable[str]) -> Iterator[Raw]:
-    """The named columns of all rows, in the files' order. ``DataError`` for a damaged file,
-    and for one that lacks a column."""
+    """The named columns of all rows, in the files' order. ``DataError`` for a file that is
+    damaged or lacks a column."""
     wanted = list(columns)
     for path in paths:
         number = 0
@@ -128,8 +128,8 @@ def parquet_rows(paths: Sequence[Path], columns: Iterable[str]) -> Iterator[Raw]
 
 
 class Cells:
-    """One column's values by row number over several files, read on as they are asked for: a
-    column of pictures is never held as a whole."""
+    """One column's values by row number over several files, read lazily, so that a column of
+    pictures is never held as a whole."""
 
     def __init__(self, paths: Sequence[Path], column: str) -> None:
         self._paths = paths
@@ -139,8 +139,8 @@ class Cells:
         self._last: tuple[int, Any] | None = None
 
     def at(self, row: int) -> Any:
-        """Row ``row`` (0-based). Quick when rows are asked for in their order; going back
-        begins anew. ``IndexError`` beyond the last."""
+        """Row ``row`` (0-based). Fast in ascending order; going back starts over.
+        ``IndexError`` beyond the last."""
         if self._last is not None and self._last[0] == row:
             return self._last[1]
         if row < self._next:
@@ -159,7 +159,7 @@ class Cells:
 
 
 def parquet_columns(path: Path) -> list[str]:
-    """Which columns a file has. ``DataError`` for a damaged one."""
+    """A file's columns. ``DataError`` if it is damaged."""
     with _parquet(path) as file:
         return file.schema_arrow.names
 

@@ -3,8 +3,8 @@ Visual Genome and COCO in folders (or zips) beside it.
 
 The file is one list of {"image": "VG_100K_2/2410408.jpg", "question", "answer": a number,
 "issimple", "question_id", "image_id", "data_source"}
-(https://github.com/manoja328/TallyQA_dataset, README). Test-Complex are those that are not
-simple.
+(https://github.com/manoja328/TallyQA_dataset, README). Test-Complex are the questions that are
+not simple.
 """
 
 from __future__ import annotations

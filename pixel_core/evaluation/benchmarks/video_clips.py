@@ -1,7 +1,7 @@
-"""A question's frames, out of a video file or a folder of frames.
+"""A question's frames, from a video file or a folder of frames.
 
-One video is open at a time, and one frame of it is decoded; encoded, a question's frames are
-a few megabytes.
+One video is open at a time, with one decoded frame; a question's encoded frames take a few
+megabytes.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from PIL import Image
 from pixel_core.errors import MediaError
 from pixel_core.media.video import VideoFile
 
-# Which frames of a video MVBench shows: one in the middle of each of equal parts.
+# Which frames of a video MVBench shows: the middle one of each of several equal parts.
 #
 # Source: ``get_index`` in the authors' notebook (github.com/OpenGVLab/Ask-Anything,
-# video_chat2/mvbench.ipynb). A part of time becomes frames at the video's mean rate, rounded,
-# the end no later than the last frame; part ``i`` of ``count`` shows the frame at start +
-# size / 2 + round(size * i). Where there are fewer frames than parts the notebook shows some
-# twice; here each is shown once, since a call names frames by their numbers.
+# video_chat2/mvbench.ipynb). Seconds become frames at the video's mean rate, rounded, the end
+# no later than the last frame; part ``i`` of ``count`` shows the frame at start + size / 2 +
+# round(size * i). With fewer frames than parts the notebook shows some twice; here each is
+# shown once, since a call names frames by their numbers.
 
 
 def sampled(
@@ -34,10 +34,10 @@ def sampled(
     bounds: tuple[float, float] | None = None,
     first: int = 0,
 ) -> list[int]:
-    """The frames to show, increasing, of those numbered ``first`` to ``last``.
+    """The frames to show, in ascending order, among ``first`` to ``last``.
 
     ``rate``: frames a second; ``bounds``: seconds of the part asked about, None for all.
-    Raises ``ValueError`` for a part in which there is no frame.
+    Raises ``ValueError`` if the part has no frame.
     """
     start, end = first, last
     if bounds is not None:
@@ -54,20 +54,20 @@ def sampled(
     return [frames[0], *(later for one, later in pairwise(frames) if later != one)]
 
 
-#: Of frames as they are stored. Without chroma subsampling 95 can't be told by eye from the
-#: decoded frame; as PNG it takes three times the room.
+#: JPEG quality of stored frames. Without chroma subsampling, 95 looks the same as the decoded
+#: frame; PNG takes three times the space.
 JPEG_QUALITY = 95
 
 _NUMBERED = re.compile(r"0*([1-9]\d{0,7})\.jpe?g", re.ASCII | re.IGNORECASE)
 
-#: Seconds that a question is about, from the video's beginning.
+#: Seconds a question is about, from the video's start.
 Bounds = tuple[float, float] | None
 
 
 def frames_of_video(path: Path, name: str, count: int, bounds: Bounds) -> list[bytes]:
-    """``count`` frames, or as many as there are, as JPEG. ``name`` is told in errors.
+    """``count`` frames, or all if there are fewer, as JPEG. ``name`` appears in errors.
 
-    Raises ``MediaError`` for a video that can't be read, or has no frame in ``bounds``.
+    Raises ``MediaError`` for an unreadable video, or one without a frame in ``bounds``.
     """
     video = VideoFile(path, name=name)
     rate = video.frame_count / video.duration_s
@@ -80,8 +80,8 @@ def frame_paths(
 ) -> tuple[str, ...]:
     """Which files of a folder of frames to show; they are numbered from 1 (``00001.jpg``).
 
-    ``names`` are the folder's files; ``rate``: how many are a second. Raises ``MediaError``
-    when the folder has none, or none in ``bounds``, or lacks one amid them.
+    ``names``: the folder's files; ``rate``: frames a second. Raises ``MediaError`` if the
+    folder has no frames, none in ``bounds``, or a gap in the numbering.
     """
     found = {int(match[1]): name for name in names if (match := _NUMBERED.fullmatch(name))}
     if not found:

@@ -1,10 +1,10 @@
-"""V* as its authors publish it: ``test_questions.jsonl`` and a folder of pictures for each of
-its two kinds.
+"""V* as its authors publish it: ``test_questions.jsonl`` and one folder of pictures for each
+kind.
 
 A row is {"image": "direct_attributes/sa_4690.jpg", "text": the question with its options and
 an instruction, "category", "question_id", "label": the right option's letter}. The JSON file
-beside each picture names the options too, the right one always first: who scores from there
-puts the key at A for every question. So those are not read.
+beside each picture lists the options too, always with the right one first: scoring from those
+files would make A the key of every question. So they are not read.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _VStarRow(RowModel):
     image: str
     text: str
     category: str
-    #: Written as a text; a number would do.
+    #: A string in the file; a number would do.
     question_id: str | int
     label: str = Field(pattern="^[A-Z]$")
 
@@ -74,7 +74,7 @@ class VStarReader:
         if problems.count > before:
             return None
         return Item(
-            # The question_id counts within what somebody uploaded; the category makes it clear.
+            # The question_id is unique only within an upload; the category completes it.
             id=f"vstar-{row.category}-{row.question_id}",
             place=place,
             question=question,

@@ -1,4 +1,4 @@
-"""Scores with their intervals, a dot each: readable for two kinds and for twenty."""
+"""Scores with their intervals, one dot each; readable for two kinds and for twenty."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pixel_core.report.html.svg import GRID, canvas, inline
 from pixel_core.report.html.wording import percent, plain, span
 
 _WIDTH = 340
-#: Points of height: of one dot, between two groups, of the axis.
+#: Heights in points: a dot, the gap between groups, the axis.
 _DOT, _GAP, _AXIS = 11.0, 9.0, 34.0
 
 
@@ -22,7 +22,7 @@ def score_chart(result: BenchmarkResult, looks: Sequence[RowLook]) -> Markup:
     """The headline score of every row, then those by kind of question."""
     groups = [("all questions", {row.row: row.score for row in result.rows})]
     kinds = kinds_of(result)
-    # One kind says the same as all of them.
+    # A single kind would repeat the overall score.
     for kind in kinds if len(kinds) > 1 else ():
         scores = {row.row: row.by[kind].score for row in result.rows if kind in row.by}
         groups.append((plain(kind), scores))

@@ -1,4 +1,4 @@
-"""Whether what was asked is what was published: counts, options, what is missing."""
+"""Compares the questions asked with those published: counts, options, omissions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pixel_core.report.html.wording import plain
 
 @dataclass(frozen=True)
 class PositionBar:
-    """How many right options stand in one place: as asked, and as published."""
+    """How many right options are in one place: as asked, and as published."""
 
     label: str
     count: int
@@ -28,17 +28,17 @@ class PositionBar:
 @dataclass(frozen=True)
 class ChecksSection:
     measures: str
-    #: By others, so that a copy of it can be compared.
+    #: Published by others, so that a copy can be compared with it.
     published: bool
     facts: list[str]
     counts: PageTable
     positions: list[PositionBar]
-    #: The options stand in another order than published.
+    #: Whether the options are in another order than published.
     shuffled: bool
 
 
 def facts_of(result: BenchmarkResult) -> BenchmarkFacts:
-    """What the benchmark's stage said of itself. ``DataError`` for another version's."""
+    """The facts from the benchmark's stage. ``DataError`` if another version wrote them."""
     try:
         return BenchmarkFacts.model_validate(result.data)
     except ValidationError as error:
@@ -49,7 +49,7 @@ def facts_of(result: BenchmarkResult) -> BenchmarkFacts:
 
 
 def notices(result: BenchmarkResult) -> list[str]:
-    """What a reader must know before comparing the scores with anybody else's."""
+    """Caveats for comparing the scores with published ones."""
     facts, found = facts_of(result), []
     if facts.complete is None:
         found.append(f"{UNCOUNTED[0].upper()}{UNCOUNTED[1:]}.")
@@ -79,7 +79,7 @@ def notices(result: BenchmarkResult) -> list[str]:
 
 
 def counted(result: BenchmarkResult) -> str:
-    """What a question is, where questions were put several times; "" where they were not."""
+    """What counts as a question if questions were put several times; "" otherwise."""
     first = result.rows[0]
     if first.asked == first.n:
         return ""
@@ -147,7 +147,7 @@ def _counts(facts: BenchmarkFacts) -> PageTable:
     )
     if _is_published(facts):
         return PageTable(_unit(facts).capitalize(), columns, rows)
-    # A run's own questions: there is nothing to compare them with.
+    # The run's own questions have nothing to be compared with.
     own = [(kind, asked) for kind, _, _, asked in rows]
     return PageTable("Questions", (columns[0], columns[-1]), own)
 
@@ -163,7 +163,7 @@ def _turned_otherwise(result: BenchmarkResult) -> list[str]:
 
 
 def _unit(facts: BenchmarkFacts) -> str:
-    """What its published counts count: of HR-Bench rows, four to a question."""
+    """The unit of the published counts: for HR-Bench rows, four to a question."""
     return "rows" if _turns(facts.name) > 1 else "questions"
 
 

@@ -16,9 +16,9 @@ from pixel_core.report.html.wording import plain
 from pixel_core.rewards.graders.grader import ReadingRule
 from pixel_core.rewards.graders.registry import GRADERS
 
-#: A score counts as right from here on; matters for ANLS alone.
+#: A score counts as right from here on; matters only for ANLS.
 _RIGHT = 0.5
-#: Where an answer was found that was not marked.
+#: Where an unmarked answer was found.
 _READ_FROM = {
     ReadingRule.STATEMENT: "a statement",
     ReadingRule.TURN: "the whole turn",
@@ -40,7 +40,7 @@ class ExampleCard:
 
 @dataclass(frozen=True)
 class ExamplePair:
-    """What ``b`` won against ``a``, and lost: how many in all, and the first few of them."""
+    """Questions that ``b`` won against ``a``, and lost: the totals, and the first few."""
 
     a: str
     b: str
@@ -58,10 +58,10 @@ def example_pairs(
     gallery: Gallery,
     count: int,
 ) -> list[ExamplePair]:
-    """``answers``: by row, the folder of its answers. ``count``: of each pair won, and lost.
+    """``answers``: each row's folder of answers. ``count``: examples won and lost per pair.
 
-    Not picked by hand: the first in the benchmark's own order. ``DataError`` where a question
-    of the result has no answer.
+    Not cherry-picked: the first in the benchmark's own order. ``DataError`` if a question of
+    the result has no answer.
     """
     shown = {pair: _won_and_lost(result, *pair) for pair in pairs}
     wanted = {id for sides in shown.values() for ids in sides for id in ids[:count]}
@@ -115,7 +115,7 @@ def _queries(folder: Path, wanted: set[str]) -> dict[str, Query]:
 
 
 def _rollouts(folder: Path, wanted: set[str]) -> dict[str, list[Rollout]]:
-    """The kept answers of some questions, samples in order; nothing else is held."""
+    """The stored answers to the wanted questions, samples in order; holds nothing else."""
     found: dict[str, list[Rollout]] = {}
     for rollout in read_jsonl(folder / "answers.jsonl", Rollout):
         if rollout.query_id in wanted:

@@ -1,4 +1,4 @@
-"""The first table of the page: every row on every benchmark; and what others published."""
+"""The page's first table: every row on every benchmark; and published results."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pixel_core.report.html.svg import SERIES
 from pixel_core.report.html.wording import percent, span
 from pixel_core.workflow.table import MODELS, ModelVariant
 
-# Results that others published for the benchmarks, to stand beside ours. None is ours.
+# Results that others published for the benchmarks, for comparison. None is ours.
 
 
-#: Where all numbers of this file are from: the result table, the ablations, and the rates of
+#: Source of all numbers in this file: the result table, the ablations, and the rates of
 #: pixel-space reasoning on the test sets.
 SOURCE = "Pixel Reasoner, arXiv 2505.15966 v3"
 LINK = "https://arxiv.org/abs/2505.15966"
@@ -25,11 +25,11 @@ _BENCHMARKS = ("vstar", "tallyqa_complex", "mvbench", "infographicsvqa")
 
 @dataclass(frozen=True)
 class Published:
-    """One model's published scores: accuracy in per cent, of InfographicsVQA ANLS."""
+    """One model's published scores: accuracy in per cent, for InfographicsVQA ANLS."""
 
     model: str
     scores: Mapping[str, float]
-    #: Share of answers with an operation, in per cent, where it was published.
+    #: Per cent of answers with an operation, where published.
     rapr: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -51,23 +51,23 @@ PUBLISHED = (
 )
 
 
-# How the rows of the score tables look on the page: names, colours, with or without tools.
+# How rows of the score tables look on the page: names, colours, with or without tools.
 
 
 @dataclass(frozen=True)
 class RowLook:
     row: str
     name: str
-    #: The page's class of the row's colour; a model has one colour, with operations or without.
+    #: CSS class of the row's colour; a model has one colour, with operations or without.
     style: str
-    #: The same colour, to draw with.
+    #: The same colour, for drawing.
     colour: str
-    #: Drawn hollow.
+    #: Whether its dots are hollow.
     hollow: bool
 
 
 def looks_of(rows: Sequence[ModelVariant]) -> list[RowLook]:
-    """In the rows' order. The pipeline's models have the colours of the report."""
+    """In the rows' order. The pipeline's models have the report's colours."""
     others = list(dict.fromkeys(row.endpoint for row in rows if row.endpoint))
     looks = []
     for row in rows:
@@ -82,8 +82,8 @@ def looks_of(rows: Sequence[ModelVariant]) -> list[RowLook]:
 
 
 def compared_rows(rows: Sequence[ModelVariant]) -> list[tuple[str, str]]:
-    """The pairs whose trajectories are shown: each model after the one before it, and each
-    model after itself without operations."""
+    """The pairs whose trajectories are shown: each model against the one before it, and against
+    itself without operations."""
     offered = [row for row in rows if row.operations]
     pairs = [(a.name, b.name) for a, b in pairwise(offered)]
     for row in offered:
@@ -105,7 +105,7 @@ def compared_rows(rows: Sequence[ModelVariant]) -> list[tuple[str, str]]:
 class ScoreCell:
     score: str
     interval: str = ""
-    #: Shares of a whole, to draw the interval with.
+    #: The interval's ends as shares of a whole, for drawing.
     low: float = 0.0
     value: float = 0.0
     high: float = 0.0
@@ -139,7 +139,7 @@ def headline(results: Sequence[BenchmarkResult], looks: Sequence[RowLook]) -> li
 
 
 def published_rows(results: Sequence[BenchmarkResult]) -> list[tuple[str, list[str]]]:
-    """The published scores of the benchmarks shown; () where none of them was published."""
+    """Published scores for the benchmarks shown; () if none of them has any."""
     names = [result.benchmark for result in results]
     if not any(name in model.scores for model in PUBLISHED for name in names):
         return []

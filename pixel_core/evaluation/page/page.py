@@ -1,8 +1,8 @@
-"""The stage ``benchmarks``: one HTML page that shows every benchmark's scores, down to pixels.
+"""The stage ``benchmarks``: one HTML page with every benchmark's scores, down to pixels.
 
-Self-contained like the report: no script, no request, pictures as data URIs. What models and
-datasets wrote is untrusted: the templates escape every value, and only charts (serialised
-from an XML tree) enter as markup.
+Self-contained like the report: no script, no request, pictures as data URIs. Text by models
+and datasets is untrusted: the templates escape every value, and only charts (serialised from
+an XML tree) enter as markup.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from pixel_core.workflow.table import (
 )
 
 FILE = "benchmarks.html"
-#: A page larger than this is slow to open; the stage says so.
+#: Larger pages are slow to open; the stage warns.
 _LARGE = 8_000_000
 
 

@@ -1,4 +1,4 @@
-"""A benchmark's result as tables of text, for the terminal and for pages alike."""
+"""A benchmark's result as text tables, for the terminal and for pages alike."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pixel_core.evaluation.results import BenchmarkResult, Estimate, RowScore
 from pixel_core.report.html.wording import MODEL_NAMES, p_value, percent, plain, points, span
 from pixel_core.rewards.graders.grader import FREE_TEXT, ReadingRule
 
-#: A cell of a table that has nothing to say there.
+#: An empty cell.
 NOTHING = "–"
 _WITHOUT = "_notool"
-#: Characters of a column's title.
+#: Most characters of a column's title.
 _TITLE = 12
 
 
 @dataclass(frozen=True)
 class Column:
     title: str
-    #: Of numbers: set flush right.
+    #: Whether it holds numbers, set flush right.
     number: bool = False
 
 
@@ -31,14 +31,14 @@ class PageTable:
 
 
 def row_name(row: str) -> str:
-    """A row of the scores as a reader expects it: "Policy, no operations"."""
+    """A row's display name: "Policy, no operations"."""
     model = row.removesuffix(_WITHOUT)
     name = MODEL_NAMES.get(model, model)
     return f"{name}, no operations" if row.endswith(_WITHOUT) else name
 
 
 def questions(n: int, asked: int) -> str:
-    """How many questions there are, and how often each was put: "200 x 4"."""
+    """The number of questions, and how often each was put: "200 x 4"."""
     if asked == n:
         return str(n)
     return f"{n} x {asked // n}" if asked % n == 0 else f"{n} (asked {asked})"
@@ -47,9 +47,9 @@ def questions(n: int, asked: int) -> str:
 def tables_of(
     result: BenchmarkResult, confidence: float, seconds: Mapping[str, float]
 ) -> list[PageTable]:
-    """All that is said of a benchmark in numbers; tables without a row are left out.
+    """All numbers of a benchmark; omits tables without rows.
 
-    ``confidence``: of the intervals, a share. ``seconds``: by row, what its answers took.
+    ``confidence``: of the intervals, a share. ``seconds``: answering time by row.
     """
     tables = [
         score_table(result, confidence, seconds),
@@ -202,8 +202,8 @@ def probe_table(result: BenchmarkResult, confidence: float) -> PageTable:
 
 
 def read_table(result: BenchmarkResult) -> PageTable:
-    """By row, the share of answers that each rule of the grader read, and how much of their
-    mean score is owed to free text."""
+    """By row, the share of answers that each rule of the grader read, and the part of their
+    mean score that comes from free text."""
     rules = [rule for rule in ReadingRule if any(rule in row.read for row in result.rows)]
     columns = (
         Column("model"),
@@ -227,12 +227,12 @@ def read_table(result: BenchmarkResult) -> PageTable:
 
 
 def kinds_of(result: BenchmarkResult) -> Sequence[str]:
-    """The kinds of questions that any row has, in the first row's order."""
+    """The kinds of questions in any row, in the first row's order."""
     return tuple(dict.fromkeys(kind for row in result.rows for kind in row.by))
 
 
 def _score(result: BenchmarkResult) -> str:
-    """A column's title: a rule that needs a sentence stands above the table."""
+    """A column's title; a rule that needs a sentence is stated above the table."""
     return result.metric if len(result.metric) <= _TITLE else "score"
 
 

@@ -1,1 +1,1 @@
-"""Arms compared over seeds: the matrix, its statistics, its claims and its page."""
+"""Compares arms over seeds: the matrix, its statistics, its claims and its page."""

@@ -1,5 +1,5 @@
-"""Curves of several arms on one chart: the mean over an arm's runs, in a band from the
-smallest to the largest of them."""
+"""Curves of several arms on one chart: the mean over an arm's runs, in a band from the lowest
+to the highest run."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from pixel_core.evaluation.study.results import Floats, Row, RunResult
 from pixel_core.report.html.charts import Chart, points_axis, running_mean
 from pixel_core.report.html.svg import SERIES, canvas, css_colour, inline
 
-#: In the order of the profile's arms; the first is the method's own.
+#: In the order of the profile's arms; the first is the method itself.
 ARM_COLOURS = tuple(SERIES[n] for n in (2, 5, 1, 0, 4, 3, 6))
 
-#: What a chart's values are: shares in [0, 1], differences of shares, or plain numbers from 0.
+#: Unit of a chart's values: shares in [0, 1], differences of shares, or plain numbers from 0.
 Scale = Literal["share", "points", "number"]
 
-#: Below this share of the rollouts around a step their accuracy is a matter of single ones.
+#: Below this share of the rollouts around a step, single ones dominate their accuracy.
 FEW = 0.02
 
 
 @dataclass(frozen=True)
 class Band:
-    """One arm: its runs' curves over steps, (r, step); NaN where there is no value."""
+    """One arm: its runs' curves over steps, (r, step); NaN for missing values."""
 
     label: str
-    #: Bands with the same number share a colour on all charts.
+    #: Bands with the same number have the same colour on all charts.
     colour: int
     values: Floats
-    #: Drawn dashed: the second of two measures of one arm.
+    #: Drawn dashed: the second of two measures of an arm.
     dashed: bool = False
 
 
@@ -42,8 +42,8 @@ def band_of(
 ) -> Band | None:
     """The column ``key`` of the runs' curves, smoothed; None when no run has a value.
 
-    A run that ended early has no values after its end. A column that is about some rollouts
-    only (``shares_of``) is pooled over them, and has no value where they are too few.
+    A run that ended early has no values after its end. A column about a subset of rollouts
+    (``shares_of``) is pooled over them, and has no value where they are too few.
     """
     length = max((len(run.curve) for run in runs), default=0)
     values = np.full((len(runs), length), np.nan)
@@ -88,7 +88,7 @@ def band_chart(name: str, bands: Sequence[Band], scale: Scale = "share") -> Char
 
 
 def shares_of(curve: Sequence[Row], key: str) -> Floats:
-    """How many rollouts or calls of each step the column is about, a rollout; (step,)."""
+    """The number of rollouts or calls behind the column at each step, per rollout; (step,)."""
     rapr, cue_rapr, hits = (
         np.array([row.get(name, 0.0) for row in curve])
         for name in ("rapr", "cue_rapr", "operation_hits")
@@ -106,8 +106,8 @@ def shares_of(curve: Sequence[Row], key: str) -> Floats:
 
 def _smooth(curve: Sequence[Row], key: str) -> Floats:
     if key == "operation_pays":
-        # Pooled on both sides: the mean of the steps' differences would count a step with one
-        # rollout of a sort like any other.
+        # Pool each side: averaging the steps' differences would weigh a step with a single such
+        # rollout like any other.
         sides = (f"cue_accuracy_{side}_operation" for side in ("with", "without"))
         with_one, without = (_smooth(curve, side) for side in sides)
         return with_one - without
@@ -128,7 +128,7 @@ def _said(value: float, scale: Scale) -> str:
 
 def _low_mean_high(values: Floats) -> tuple[Floats, Floats, Floats]:
     with warnings.catch_warnings():
-        # A step at which no run has a value stays a gap.
+        # A step without a value in any run stays a gap.
         warnings.filterwarnings("ignore", "All-NaN|Mean of empty", RuntimeWarning)
         return (
             np.nanmin(values, axis=0),

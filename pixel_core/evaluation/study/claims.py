@@ -8,12 +8,12 @@ the two, neither. A claim that an arm ends in one state is
 - **contradicted** when every run of the arm is in the other,
 - **not shown** otherwise.
 
-A claim that curiosity wins at least so many points of accuracy is
+A claim that curiosity wins at least a given number of points of accuracy is
 
 - **shown** when the mean difference reaches them on every base model and the two arms'
   intervals do not overlap,
-- **contradicted** when the interval of the paired difference lies wholly below 0: the arm
-  without curiosity is the better one,
+- **contradicted** when the interval of the paired difference lies wholly below 0, so that the
+  arm without curiosity is better,
 - **not shown** otherwise.
 
 A claim about an arm that was not run is not shown.
@@ -47,15 +47,15 @@ class ClaimVerdict:
 
 @dataclass(frozen=True)
 class ArmRapr:
-    """An arm's RaPR, one value a run: where its runs started, and where they ended."""
+    """An arm's RaPR, one value per run: at the start, and at the end."""
 
     started: Sequence[float]
     ended: Sequence[float]
     #: The seed of each run's base model.
     base_models: Sequence[int]
-    #: How many of the runs are not one and the same; None: all.
+    #: Number of distinct runs; None: all.
     distinct: int | None = None
-    #: How many of the runs began at a warm start that never met the rule that was to choose it.
+    #: Number of runs whose warm start never met the selection rule.
     missed: int = 0
 
 
@@ -71,18 +71,18 @@ class Gain:
     difference: Interval
     smallest: float
     p_questions: float
-    #: Over ``unit``: base models where there are several, else pairs of runs; None of one pair.
+    #: Over ``unit``: base models if there are several, else pairs of runs; None for one pair.
     p_runs: float | None
     unit: str
     #: The difference on each base model, by its seed.
     by_base_model: Mapping[int, float]
-    #: How many of the runs of both arms began at a warm start that never met its rule.
+    #: Number of runs in both arms whose warm start never met its rule.
     missed: int = 0
 
 
 @dataclass(frozen=True)
 class Held:
-    """A claim on each base model alone."""
+    """A claim checked on each base model separately."""
 
     claim: str
     words: str
@@ -95,7 +95,7 @@ class Held:
 
 
 def trapped(ended: Sequence[float], config: ClaimsConfig) -> Status:
-    """Whether the runs end without the operation."""
+    """Whether the runs end without using the operation."""
     if not ended:
         return "not shown"
     if all(rapr < config.trapped for rapr in ended):
@@ -104,15 +104,15 @@ def trapped(ended: Sequence[float], config: ClaimsConfig) -> Status:
 
 
 def in_use(ended: Sequence[float], config: ClaimsConfig) -> Status:
-    """Whether the runs end with the operation in use."""
+    """Whether the runs end using the operation."""
     opposite: dict[Status, Status] = {"shown": "contradicted", "contradicted": "shown"}
     status = trapped(ended, config)
     return opposite.get(status, status)
 
 
 def wins(gain: Gain, threshold: float) -> Status:
-    """Whether curiosity wins ``threshold`` (a share) on every base model, the arms' intervals
-    apart."""
+    """Whether curiosity wins by ``threshold`` (a share) on every base model, without overlap
+    of the arms' intervals."""
     apart = gain.interval_with.low > gain.interval_without.high
     if apart and _reaching(gain, threshold) == len(gain.by_base_model):
         return "shown"
@@ -120,12 +120,12 @@ def wins(gain: Gain, threshold: float) -> Status:
 
 
 def _reaching(gain: Gain, threshold: float) -> int:
-    """On how many base models."""
+    """On how many base models the gain reaches ``threshold``."""
     return sum(_reaches(value, threshold) for value in gain.by_base_model.values())
 
 
 def _reaches(difference: float, threshold: float) -> bool:
-    """A difference of 0.12 may come out as 0.11999999999999997."""
+    """Tolerates rounding: a difference of 0.12 may be computed as 0.11999999999999997."""
     return difference >= threshold - 1e-9
 
 
@@ -135,8 +135,8 @@ def held(
     digit_gain: Gain | None,
     config: ClaimsConfig,
 ) -> list[Held]:
-    """On which base models the trap and the rescue are seen: claims 1a to 2b, those that are
-    about arms that were run. A gain holds where its mean difference reaches the points."""
+    """On which base models the trap and the rescue are seen: claims 1a to 2b, if their arms
+    were run. A gain holds where its mean difference reaches the points."""
     found = []
     for claim, words, arm, holds in (
         ("1a", "the trap without curiosity", NO_CURIOSITY, trapped),
@@ -165,8 +165,8 @@ def judge(
     config: ClaimsConfig,
     temperature: float,
 ) -> list[ClaimVerdict]:
-    """The verdicts, in the order of the claims. ``endings`` has the arms that were run; a
-    gain is None unless both arms were."""
+    """The verdicts, in the order of the claims. ``endings``: the arms that were run; a gain is
+    None unless both arms were."""
     low, high = f"{config.trapped:g}", f"{config.in_use:g}"
     unused = f"RaPR ends below {low} on every seed"
     verdicts = []
@@ -266,7 +266,7 @@ def _by_base_model(
     holds: Callable[[Sequence[float], ClaimsConfig], Status],
     config: ClaimsConfig,
 ) -> str:
-    """On how many base models the claim holds, where there are several."""
+    """On how many base models the claim holds, if there are several."""
     found = _held_by(ending, holds, config)
     if len(found) < 2:
         return ""
@@ -278,7 +278,7 @@ def _held_by(
     holds: Callable[[Sequence[float], ClaimsConfig], Status],
     config: ClaimsConfig,
 ) -> dict[int, bool]:
-    """Whether the claim is shown by the runs of each base model, by its seed."""
+    """Whether each base model's runs show the claim, by its seed."""
     pairs = list(zip(ending.base_models, ending.ended, strict=True))
     return {
         seed: holds([rapr for at, rapr in pairs if at == seed], config) == "shown"

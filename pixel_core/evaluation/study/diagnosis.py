@@ -1,9 +1,9 @@
-"""Why an operation pays or doesn't: whether it hits, whether its crop is read, what it wins.
+"""Why an operation pays or doesn't: whether it hits, whether its crop is read, what it gains.
 
-Of the sampled answers to questions whose evidence is at a known place (a box in a picture).
-An answer after a crop is right when two things come together: the zoom shows the evidence, and
-what is in the crop is read. Each can be missing alone, and the remedies differ: a model that
-misses needs grounding, one that hits and does not read needs lessons that answer from crops.
+Covers the sampled answers to questions whose evidence has a known place (a box in a picture).
+An answer after a crop is right if two things hold: the zoom shows the evidence, and the model
+reads it from the crop. Either can fail alone, and the remedies differ: a model that misses
+needs grounding; one that hits but can't read needs SFT examples that answer from crops.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from pixel_core.statistics.hits import Evidence, hit
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Shares in [0, 1]; None where they are of nothing."""
+    """Shares in [0, 1]; None if there is nothing to count."""
 
     #: Answers to questions with a known place, and how many of them used an operation.
     answers: int
     used: int
-    #: The operation hits: of the answers that used one, those whose last zoom shows the
+    #: Hit: among answers that used an operation, the share whose last zoom shows the
     #: evidence.
     hits: float | None
-    #: The crop is read: right answers among those that hit; and among those that missed.
+    #: Reading: right answers among hits, and among misses.
     read: float | None
     right_after_miss: float | None
-    #: Using it pays: right answers with an operation, and without.
+    #: Payoff: right answers with an operation, and without.
     accuracy_with: float | None
     accuracy_without: float | None
 
     @property
     def pays(self) -> float | None:
-        """What an operation wins over answering at once, in [-1, 1]."""
+        """The gain of an operation over answering at once, in [-1, 1]."""
         if self.accuracy_with is None or self.accuracy_without is None:
             return None
         return self.accuracy_with - self.accuracy_without
 
 
 def evidence(ingest: Path) -> dict[str, Evidence]:
-    """By id, of the test questions that have a place in a picture."""
+    """By id, for the test questions with a place in a picture."""
     return {
         seed.id: Evidence(seed.cue, len(seed.pictures))
         for seed in read_jsonl(ingest / "seeds.jsonl", Seed)
@@ -51,7 +51,7 @@ def evidence(ingest: Path) -> dict[str, Evidence]:
 
 
 def diagnose(rollouts: Iterable[Rollout], places: Mapping[str, Evidence]) -> Diagnosis:
-    """Of the answers to questions in ``places``; others are left out."""
+    """Over the answers to questions in ``places``; ignores others."""
     read: list[bool] = []
     missed: list[bool] = []
     without: list[bool] = []

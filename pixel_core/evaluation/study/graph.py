@@ -1,8 +1,8 @@
-"""What a matrix of cells comes down to: each distinct stage once, and what needs what.
+"""A matrix of cells as a graph: each distinct stage once, with its dependencies.
 
 Two cells share a stage when everything that shapes its output is equal. That is known before
-anything is made: a stage's identity, with the identities of the stages it needs in the place
-of their digests.
+anything is made, from a stage's identity, in which the identities of its dependencies replace
+their digests.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from pixel_core.workflow.store import Artifact, Store
 from pixel_core.workflow.store.identity import identity, key_of
 from pixel_core.workflow.table import STAGES
 
-#: Where a cell ends: its policy's answers, and those of the warm start it came from.
+#: The ends of a cell: its policy's answers, and those of its warm start.
 ENDS = ("answers_policy", "answers_warm_start")
 
 
 @dataclass(frozen=True)
 class Node:
-    """One stage that one cell or several stand on."""
+    """A stage that one or more cells depend on."""
 
     id: str
     stage: Stage
-    #: Cells that stand on it, in the matrix's order; the first one's configuration is used.
+    #: Cells that depend on it, in the matrix's order; the first one's configuration is used.
     cells: tuple[Cell, ...]
     #: Ids of the nodes it needs, in the order of ``stage.needs``.
     needs: tuple[str, ...]
@@ -37,7 +37,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """``nodes`` by id, stage by stage in the table's order: what is needed comes first."""
+    """``nodes`` by id, stage by stage in the table's order: dependencies come first."""
 
     nodes: Mapping[str, Node]
     #: The node of each cell's stage.
@@ -48,8 +48,8 @@ class Graph:
 
 
 def build_graph(matrix: Matrix, stages: Sequence[Stage] = STAGES) -> Graph:
-    """Raises ``ConfigError`` when two cells are one and the same run, and whatever a stage's
-    fingerprint refuses (a manifest that is not there)."""
+    """Raises ``ConfigError`` if two cells are the same run, and the errors of the stages'
+    fingerprints (a missing manifest)."""
     wanted = {stage.name for end in ENDS for stage in stages_until(end, stages)}
     place: dict[tuple[Cell, str], str] = {}
     found: dict[str, tuple[Stage, list[Cell]]] = {}
@@ -57,7 +57,7 @@ def build_graph(matrix: Matrix, stages: Sequence[Stage] = STAGES) -> Graph:
     for stage in (stage for stage in stages if stage.name in wanted):
         for cell in matrix.cells:
             inputs = {need: place[cell, need] for need in stage.needs}
-            # A fingerprint may read gigabytes: it is asked once for equal settings.
+            # A fingerprint may read gigabytes: compute it once for equal settings.
             settings = (section_of(cell.config, name) for name in stage.sections)
             asked = (
                 stage.name,
@@ -88,7 +88,7 @@ def build_graph(matrix: Matrix, stages: Sequence[Stage] = STAGES) -> Graph:
 
 
 def plan_graph(graph: Graph, store: Store) -> list[tuple[Node, Decision]]:
-    """Reuse or run for every node, without running any; see ``planning.plan``."""
+    """Decide reuse or run for every node, without running any; see ``planning.plan``."""
     decided: list[tuple[Node, Decision]] = []
     made: dict[str, Artifact] = {}
     for node in graph.nodes.values():
@@ -109,8 +109,8 @@ def plan_graph(graph: Graph, store: Store) -> list[tuple[Node, Decision]]:
 
 
 def _label(stage: Stage, cells: Sequence[Cell], matrix: Matrix) -> str:
-    """``rl full, warm start 0, seed 2``, or ``sft, warm start 0`` for what most arms share; the
-    base model's seed where there are several."""
+    """``rl full, warm start 0, seed 2``, or ``sft, warm start 0`` for a stage that most arms
+    share; includes the base model's seed if there are several."""
     if stage.name in ("rl", "answers_policy"):
         one = cells[0]
         several = len(matrix.config.study.base_model_seeds) > 1

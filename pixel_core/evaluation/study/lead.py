@@ -1,4 +1,4 @@
-"""What a reader of a study must know first: how often it came out, and what carries it."""
+"""The opening of the study's page: how often the result holds, and what supports it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pixel_core.evaluation.study.summary import Study
 
 
 def lead(study: Study, *, quick: bool = False) -> list[str]:
-    """How often the claims hold, what the intervals cover, and what is wrong with the runs."""
+    """How often the claims hold, what the intervals cover, and any problems with the runs."""
     told = [
         "This is the small form of the study (--quick): it shows what the trap and the rescue "
         "look like, and is no evidence for other runs."
@@ -26,13 +26,13 @@ def lead(study: Study, *, quick: bool = False) -> list[str]:
 
 
 def drawn_anew(study: Study) -> str:
-    """What the intervals are over: what differs between an arm's runs, and questions."""
+    """What the intervals cover: the differences between an arm's runs, and questions."""
     several = [f"{name}s" for name, found in _levels(study) if len(found) > 1]
     return _listed([*several, "questions"], "and")
 
 
 def missed_words(runs: Sequence[RunResult]) -> str:
-    """The mark of what stands on warm starts that never met the rule; "" where none does."""
+    """A mark for results from warm starts that never met the rule; "" if there are none."""
     missed = sum(run.selected is False for run in runs)
     if not missed:
         return ""
@@ -63,7 +63,7 @@ def _held_on(found: Sequence[Held]) -> str:
 
 
 def _carried_by(study: Study) -> str:
-    """What was drawn anew from run to run; of the rest the intervals know nothing."""
+    """What was redrawn from run to run; the intervals cover nothing else."""
     levels = _levels(study)
     counts = [_count(len(found), name) for name, found in levels]
     single = [f"{name}s" for name, found in levels if len(found) == 1]
@@ -77,7 +77,7 @@ def _carried_by(study: Study) -> str:
 
 
 def _levels(study: Study) -> list[tuple[str, set[object]]]:
-    """What each arm has of a kind, from what runs stand on to what is their own."""
+    """Each arm's values at every level, from what runs share to what is their own."""
     runs = next(iter(study.arms.values())).runs
     return [
         ("base model", {run.seeds.base_model for run in runs}),

@@ -1,8 +1,7 @@
 """The study's cells: every arm with every base-model, warm-start and RL seed.
 
-A cell is the ordinary pipeline under a configuration of its own: the profile, then the arm's
-overrides, then its seeds. Everything that can be wrong with one is found here, before
-anything starts.
+A cell is the ordinary pipeline with its own configuration: the profile, then the arm's
+overrides, then its seeds. All configuration errors are found here, before anything starts.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from pixel_core.config.pipeline import PipelineConfig
 from pixel_core.config.profile import load_profile
 from pixel_core.errors import ConfigError
 
-#: What an arm may change. The others would leave arms with different questions to answer
-#: (``ingest``, ``answers``), or would shape no cell at all.
+#: Sections an arm may change. Others would give arms different questions to answer
+#: (``ingest``, ``answers``), or would not affect any cell.
 ARM_SECTIONS = ("dialogue", "annotate", "synthesize", "base_model", "text_only", "sft", "rl")
 
 
 class CellSeeds(NamedTuple):
-    """What the cells of one arm differ in, from what they stand on to what is their own."""
+    """How the cells of one arm differ, from what they depend on to what is their own."""
 
     base_model: int
     warm_start: int
@@ -34,7 +33,7 @@ class CellSeeds(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One run of the matrix, and the configuration that makes it."""
+    """One run of the matrix, and its configuration."""
 
     arm: str
     seeds: CellSeeds
@@ -47,10 +46,10 @@ class Cell:
 @dataclass(frozen=True)
 class Matrix:
     """``config`` is the profile's, with the arms and seeds of ``study`` reduced to those that
-    are run."""
+    run."""
 
     config: PipelineConfig
-    #: CellSeeds outermost, arms innermost: pairs that are compared come next to one another.
+    #: Seeds outermost, arms innermost, so that compared pairs are adjacent.
     cells: tuple[Cell, ...]
 
 
@@ -61,11 +60,11 @@ def build_matrix(
     *,
     quick: bool = False,
 ) -> Matrix:
-    """The cells of a profile's study; ``only`` names the arms wanted, all when empty;
-    ``quick``: of its small form, which are cells of the whole one too.
+    """The cells of a profile's study; ``only``: the wanted arms, all if empty; ``quick``: of
+    its small form, whose cells are also in the full one.
 
-    Raises ``ConfigError`` for a profile without arms or without a small form, an arm there is
-    none of, and an override or seed field that does not exist, is refused, or changes nothing.
+    Raises ``ConfigError`` for a profile without arms or without a small form, an unknown arm,
+    and an override or seed field that does not exist, is not allowed, or changes nothing.
     """
     config = load_profile(profile, overrides)
     study = config.study

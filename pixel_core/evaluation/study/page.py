@@ -39,7 +39,7 @@ def write_page(
     cells: Sequence[Mapping[str, Any]],
     provenance: Mapping[str, Any],
 ) -> int:
-    """Returns the page's bytes."""
+    """Write the page; returns its size in bytes."""
     section = config.study
     first = next(iter(study.arms.values()))
     page = (

@@ -1,4 +1,4 @@
-"""Which curves of the study are shown together."""
+"""Which of the study's curves are shown together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pixel_core.report.html.charts import Bar, Chart, bar_chart
 from pixel_core.report.html.svg import css_colour
 from pixel_core.report.html.wording import plain
 
-#: The arms the claims are about share the first charts; the others are beside ``full``.
+#: The claims' arms share the first charts; the others are shown beside ``full``.
 _CLAIMED = (FULL, NO_CURIOSITY, PENALTY_ONLY, NO_WARM_START)
 
 
@@ -31,7 +31,7 @@ def arm_colours(study: Study) -> dict[str, str]:
 
 
 def curve_panels(study: Study) -> list[tuple[str, list[StudyPanel]]]:
-    """Groups of panels: the claims' arms by base model, or by warm start where there is one
+    """Groups of panels: the claims' arms by base model, or by warm start if there is only one
     base model; the gap; the other arms."""
     claimed = [name for name in study.arms if name in _CLAIMED]
     others = [name for name in study.arms if name not in _CLAIMED]
@@ -57,7 +57,7 @@ def curve_panels(study: Study) -> list[tuple[str, list[StudyPanel]]]:
 
 
 def use_panels(study: Study) -> list[tuple[str, list[StudyPanel]]]:
-    """What operations do along training: a group of panels a base model, a curve an arm."""
+    """Use of operations during training: a group of panels a base model, a curve an arm."""
     names = [name for name in study.arms if name in _CLAIMED] or list(study.arms)
     wanted: tuple[tuple[str, str, Scale], ...] = (
         ("operation_hits", "The operation hits", "share"),
@@ -71,14 +71,14 @@ def use_panels(study: Study) -> list[tuple[str, list[StudyPanel]]]:
             _panel(study, names, f"use-{seed}-{key}", key, title, (0, seed), scale)
             for key, title, scale in wanted
         ]
-        # Entropy alone says nothing about operations: older curves have no more.
+        # Entropy alone says nothing about operations; older curves have only that.
         if any(panels[:-1]):
             groups.append((f"Base model {seed}", [panel for panel in panels if panel]))
     return groups
 
 
 def kind_chart(study: Study) -> Chart | None:
-    """Accuracy by question kind at the end, sampled, of the arms the claims are about."""
+    """Final accuracy by question kind, sampled, of the claims' arms."""
     names = [name for name in study.arms if name in _CLAIMED] or list(study.arms)
     series = []
     for name in names:
@@ -127,7 +127,7 @@ def _panel(
 
 def _gap(study: Study, name: str) -> StudyPanel | None:
     arm: ArmSummary = study.arms[name]
-    # Not the colours of the first arms: these lines are of one arm.
+    # Not the first arms' colours: these lines are all of one arm.
     bands = [
         band
         for key, label, colour, dashed in (

@@ -1,4 +1,4 @@
-"""What the cells left, read back: each run's answers, its warm start's, and its curve."""
+"""Reads back the cells' results: each run's answers, its warm start's, and its curve."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class ModelAnswers:
-    """One model on the held-out questions; accuracies a question are (q,), in one order."""
+    """One model on the held-out questions; per-question accuracies are (q,), in one order."""
 
     sampled_q: Floats
     greedy_q: Floats
@@ -42,7 +42,7 @@ class ModelAnswers:
     rapr: float
     op_error_rate: float
     #: Accuracy of sampled rollouts that executed an operation, and of those that did not;
-    #: None where there are none.
+    #: None if there are none.
     with_operation: float | None
     without_operation: float | None
     by: dict[str, dict[str, float]]
@@ -50,17 +50,17 @@ class ModelAnswers:
     diagnosis: Diagnosis
 
     def among(self, kinds: Sequence[str]) -> NDArray[np.bool_]:
-        """Which questions are of those kinds, (q,)."""
+        """Which questions are of these kinds, (q,)."""
         return np.isin(self.kinds_q, list(kinds))
 
 
 @dataclass(frozen=True)
 class RunMachine:
-    """What a run was computed on: its CPU, and the instructions of its arithmetic."""
+    """The hardware a run was computed on: its CPU and the instruction set in use."""
 
     machine: str = ""
     instruction_set: str = ""
-    #: What variables held the libraries below torch to; "": nothing.
+    #: Variables that restrict the libraries below torch; "": none.
     instruction_limits: str = ""
 
     def __str__(self) -> str:
@@ -70,18 +70,18 @@ class RunMachine:
 
 @dataclass(frozen=True)
 class RunResult:
-    """One cell: where it started, where it ended, and the way there."""
+    """One cell: its start, its end, and the curve between."""
 
     arm: str
     seeds: CellSeeds
     start: ModelAnswers
     end: ModelAnswers
-    #: Of the rl artifact. Cells share one where their seeds came to the same: without a
-    #: warm start, say, all warm-start seeds that leave the base model alone.
+    #: Key of the rl artifact. Cells share one when their seeds make no difference: without
+    #: a warm start, for example, all warm-start seeds with the same base model.
     key: str
     #: ``curve.jsonl`` of the rl stage, a row a step.
     curve: list[Row]
-    #: Whether instruction tuning ended by its rule; None where it had none.
+    #: Whether SFT ended by its rule; None if it had none.
     selected: bool | None = None
     place: RunMachine = RunMachine()
 
@@ -92,8 +92,8 @@ class RunResult:
 def read_runs(
     rows: Sequence[Mapping[str, Any]], inputs: Mapping[str, Path], sampling: IntervalSettings
 ) -> list[RunResult]:
-    """``rows`` say for each cell which inputs are its ``rl``, ``answers`` and ``start``; the
-    input ``ingest`` has the questions.
+    """``rows`` map each cell to its inputs ``rl``, ``answers`` and ``start``; the input
+    ``ingest`` has the questions.
 
     Raises ``DataError`` when cells answered different questions.
     """

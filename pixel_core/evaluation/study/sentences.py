@@ -1,4 +1,4 @@
-"""What the study found beside its claims, in plain sentences. Every number is computed."""
+"""The study's findings beside its claims, in plain sentences. Every number is computed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pixel_core.report.html.wording import p_value, percent, plain, points
 
 
 def costs(study: Study) -> list[str]:
-    """What curiosity costs and wins by kind of question, and in calls."""
+    """The costs and gains of curiosity by kind of question, and in calls."""
     against = study.differences.get(NO_CURIOSITY)
     if against is None:
         return []
@@ -41,7 +41,7 @@ def costs(study: Study) -> list[str]:
 
 
 def against_full(study: Study) -> dict[str, str]:
-    """One sentence for each arm but ``full``: how it differs from it."""
+    """For each arm but ``full``, one sentence on how it differs from it."""
     return {
         name: f"{_relation(name, found[ALL], study.arms[name])} {_use(study.arms[name])}"
         for name, found in study.differences.items()
@@ -83,6 +83,6 @@ def _size(found: Difference) -> str:
 
 
 def share_range(values: Sequence[float]) -> str:
-    """One value, or the range of several."""
+    """One value, or the range of several values."""
     low, high = percent(min(values)), percent(max(values))
     return low if low == high else f"{low} to {high}"

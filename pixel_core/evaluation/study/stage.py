@@ -1,7 +1,7 @@
-"""The ``study`` stage of one matrix: what it reads, and what it is told about its cells.
+"""The ``study`` stage of a matrix: its inputs and the arguments that describe its cells.
 
-Its arguments follow from its inputs' manifests, so it is made anew when a cell changes and
-reused otherwise.
+The arguments follow from the inputs' manifests, so it is rerun when a cell changes and reused
+otherwise.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pixel_core.workflow.store import Artifact
 
 NAME = "study"
 RUN = "pixel_core.evaluation.study.study:run"
-#: Where a manifest is from before something was recorded.
+#: For a manifest older than the recorded field.
 UNKNOWN = "not recorded"
-#: What its artifact holds.
+#: The files of its artifact.
 FILE, PAGE = "study.json", "study.html"
-#: The page lists every setting that shaped the result, so all of them join its key.
+#: The page lists every setting that shaped the result, so its key includes them all.
 _SECTIONS = (
     "study",
     "dialogue",
@@ -36,9 +36,9 @@ _SECTIONS = (
     "rl",
     "answers",
 )
-#: The stages of a cell whose numbers follow from how its machine rounds.
+#: A cell's stages whose numbers depend on the machine's rounding.
 _COMPUTED = ("base_model", "text_only", "sft", "rl", "answers_policy")
-#: Which input a cell's row calls what.
+#: Names in a cell's row for its inputs.
 _PARTS = {"rl": "rl", "answers": "answers_policy", "start": "answers_warm_start"}
 
 
@@ -50,8 +50,8 @@ def study_stage(
     *,
     quick: bool = False,
 ) -> tuple[Stage, dict[str, Artifact]]:
-    """The stage and its inputs; ``made`` has the artifact of every node of the graph."""
-    # No arm may change the questions, so all cells have the same.
+    """The stage and its inputs; ``made``: the artifact of every node of the graph."""
+    # No arm may change the questions, so all cells have the same ones.
     inputs = {"ingest": made[graph.of(matrix.cells[0], "ingest").id]}
     rows: list[dict[str, Any]] = []
     for cell in matrix.cells:
@@ -87,7 +87,7 @@ def study_stage(
 def study_command(
     profile: str, overrides: Sequence[str], only: Sequence[str], *, quick: bool = False
 ) -> str:
-    """The command that makes the study, wherever its store is."""
+    """The command that makes this study, wherever its store is."""
     words = ["pixel", "study", "learning-trap", "--profile", profile]
     for override in overrides:
         words += ["--set", override]
@@ -98,9 +98,9 @@ def study_command(
 
 
 def place_of(environments: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """``machine``, ``instruction_set`` and ``instruction_limits`` of what was made in these
-    environments; several ones in the order they come, a semicolon between them. Manifests from
-    before they were recorded say so."""
+    """``machine``, ``instruction_set`` and ``instruction_limits`` recorded in these
+    environments; several values in order of appearance, separated by semicolons. Manifests
+    older than these fields are marked as such."""
 
     def told(values: Iterable[str]) -> str:
         return "; ".join(dict.fromkeys(values))
@@ -119,7 +119,7 @@ def _machine(environment: Mapping[str, Any]) -> str:
 
 
 def _provenance(made: Mapping[str, Artifact], graph: Graph, command: str) -> dict[str, Any]:
-    """From the manifests of all nodes: who made them, where, and in what time."""
+    """From the manifests of all nodes: who made them, where, and how long it took."""
     manifests = [made[id].manifest for id in graph.nodes]
     began, ended = [], []
     seconds: defaultdict[str, float] = defaultdict(float)

@@ -1,10 +1,10 @@
-"""How sure a study's numbers are. Legend: r run, q question; every run answers every question.
+"""Uncertainty of a study's numbers. Legend: r run, q question; all runs answer all questions.
 
-A mean over runs is uncertain twice: other questions could have been asked, and other seeds
-drawn. The bootstrap here resamples both: base models, the warm starts of each, the RL runs
-within each of these, and (for all of them alike) the questions. With few seeds this is a rough
-guide and errs on the narrow side, so the smallest and the largest run stand beside every
-interval, and what was found on each base model.
+A mean over runs is uncertain in two ways: other questions could have been asked, and other
+seeds drawn. The bootstrap resamples both: base models, the warm starts of each, the RL runs of
+each of these, and (for all alike) the questions. With few seeds this is a rough guide that
+errs on the narrow side, so every interval is shown with the lowest and highest run and the
+result on each base model.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from pixel_core.statistics.paired import compare_sampled
 
 Floats = NDArray[np.float64]
 
-#: What a run stands on: the seeds of its base model and of its warm start.
+#: What a run depends on: the seeds of its base model and of its warm start.
 Place = tuple[int, int]
 
-#: Up to this many runs every choice of signs is tried.
+#: Up to this many runs, all choices of signs are tried.
 _EXACT = 14
 
 
@@ -52,10 +52,10 @@ class Difference:
     largest: float
     #: Paired sign-flip permutation over questions: these runs, other questions.
     p_questions: float
-    #: The same over pairs of runs, each base model's mean as one pair where there are several:
+    #: The same over pairs of runs (each base model's mean as one pair if there are several):
     #: these questions, other seeds. With n pairs at least 2^(1-n).
     p_runs: float
-    #: What such a pair is.
+    #: The unit of such a pair.
     unit: str
     #: The mean on each base model, by its seed.
     by_base_model: dict[int, float]
@@ -110,7 +110,7 @@ def _interval(
     how: IntervalSettings,
 ) -> Interval:
     if float(np.ptp(values_rq)) == 0.0:
-        # Resampling equal values would give an interval of no width.
+        # Resampling equal values would give an interval of zero width.
         n = values_rq.shape[1]
         return equal_values(float(values_rq[0, 0]), n, lowest, highest, how.confidence)
     return nested_bootstrap(values_rq, places, how)
@@ -121,9 +121,9 @@ def nested_bootstrap(
 ) -> Interval:
     """Percentile interval of the mean over runs and questions.
 
-    ``places`` has what each run stands on. A resample draws base models, then warm starts of
-    each one drawn, then runs of each of these, then questions, all with replacement. Where
-    there is one base model only, nothing is said about others; so with one warm start.
+    ``places``: what each run depends on. A resample draws base models, then warm starts of
+    each one drawn, then runs of each of these, then questions, all with replacement. With a
+    single base model, the interval does not cover others; likewise with one warm start.
     """
     values = _matrix(values_rq, places)
     weights_br = _run_weights(tuple(places), how.resamples, how.seed)
@@ -135,8 +135,8 @@ def nested_bootstrap(
 
 
 def sign_flip(differences_r: ArrayLike, seed: int) -> float:
-    """Two-sided p value of a mean of paired differences, were their signs chance: exact for
-    up to 14 pairs, from 2^14 seeded draws for more."""
+    """Two-sided p value of a mean of paired differences if their signs were random: exact for
+    up to 14 pairs, from 2^14 seeded draws beyond."""
     differences = np.asarray(differences_r, dtype=np.float64)
     if differences.ndim != 1 or differences.size == 0:
         raise ValueError(f"one difference a pair is needed, got shape {differences.shape}")
@@ -152,7 +152,7 @@ def sign_flip(differences_r: ArrayLike, seed: int) -> float:
     return float((extreme.sum() + 1) / (extreme.size + 1))
 
 
-# Which runs and questions a resample draws depends on no value: all means share the draws.
+# A resample's draws of runs and questions do not depend on values, so all means share them.
 
 
 @lru_cache(maxsize=8)
@@ -173,7 +173,7 @@ def _draw(
     weight: float,
     row_r: Floats,
 ) -> None:
-    """Share ``weight`` out among as many draws as there are groups at this level."""
+    """Split ``weight`` among as many draws as there are groups at this level."""
     if level == len(places[0]):
         np.add.at(row_r, runs[rng.integers(0, len(runs), len(runs))], weight / len(runs))
         return

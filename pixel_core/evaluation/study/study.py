@@ -26,7 +26,7 @@ from pixel_core.workflow.stage import StageContext
 def run(
     context: StageContext, cells: Sequence[Mapping[str, Any]], provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """``cells`` name each cell's inputs (see ``stage.study_stage``)."""
+    """``cells`` names each cell's inputs (see ``stage.study_stage``)."""
     config = context.config.study
     sampling = IntervalSettings(config.confidence, config.resamples, config.seed)
     runs = read_runs(cells, context.inputs, sampling)

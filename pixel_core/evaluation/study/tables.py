@@ -38,7 +38,7 @@ def arm_rows(study: Study) -> list[Row]:
 
 
 def difference_tables(study: Study) -> list[tuple[str, list[Row]]]:
-    """``full`` minus each other arm: what the claims are about, then every measure."""
+    """``full`` minus each other arm: first the claims' measures, then every measure."""
     main = {ALL, DIGITS}
     return [
         ("Paired differences", _difference_rows(study, lambda measure: measure in main)),
@@ -60,7 +60,7 @@ def _difference_rows(study: Study, shown: Callable[[str], bool]) -> list[Row]:
             "interval": f"{points(found.interval.low)} to {points(found.interval.high)}",
             "extremes": f"{points(found.smallest)} to {points(found.largest)}",
             "p_questions": p_value(found.p_questions),
-            # Of one pair the signs say nothing.
+            # With one pair, a sign test says nothing.
             "p_runs": f"{p_value(found.p_runs)}, {found.unit}" if found.runs > 1 else _NONE,
         }
         for name, by in study.differences.items()
@@ -90,12 +90,12 @@ def gap_rows(study: Study) -> list[Row]:
 
 
 def located(study: Study) -> bool:
-    """Whether there are questions whose evidence is at a known place."""
+    """Whether there are questions with a known place of the evidence."""
     return any(run.end.diagnosis.answers for arm in study.arms.values() for run in arm.runs)
 
 
 def diagnosis_rows(study: Study) -> list[Row]:
-    """Where an operation fails: by arm and base model, at the warm start and at the end, means
+    """Where an operation fails: by arm and base model, at the warm start and at the end; means
     over the runs that have a value."""
     rows = []
     for name, arm in study.arms.items():
@@ -150,13 +150,13 @@ def run_rows(study: Study, cells: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 
 def warm_start_rows(study: Study, cells: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """The distinct starting points of RL, with the arms that start there."""
+    """The distinct starting points of RL, with the arms that start from them."""
     rows: dict[tuple[str, int, int], Row] = {}
     runs = {(run.arm, *run.seeds): run for arm in study.arms.values() for run in arm.runs}
     for cell in cells:
         run = runs[_cell(cell)]
-        # Arms share a starting point when their first runs stand on one artifact, which
-        # shows as one and the same object.
+        # Arms share a starting point when their first runs use one artifact, which is then the
+        # same object.
         known = next((row for row in rows.values() if row["answered"] is run.start), None)
         if known is not None:
             known["arms"] = list(dict.fromkeys([*known["arms"], run.arm]))
@@ -194,14 +194,14 @@ def _cell(cell: Mapping[str, Any]) -> tuple[str, int, int, int]:
 
 
 def _ended(cell: Mapping[str, Any], run: RunResult) -> str:
-    """Steps, and which guard ended the run where one did."""
+    """Steps, and the guard that ended the run, if any."""
     metrics = cell["rl_metrics"]
     stopped = metrics.get("stopped_by")
     return f"stopped by {plain(str(stopped))}" if stopped else f"{len(run.curve)} steps"
 
 
 def _chosen(metrics: Mapping[str, Any]) -> str:
-    """By which rule SFT ended."""
+    """The rule by which SFT ended."""
     if metrics.get("selected_at"):
         return (
             f"step {metrics['selected_at']:g}, the first at which the rule held "

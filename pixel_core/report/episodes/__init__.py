@@ -1,1 +1,1 @@
-"""One episode for people: pictures with the boxes looked at, crops, texts; for any page."""
+"""Renders an episode for any page: pictures with the boxes looked at, crops, texts."""

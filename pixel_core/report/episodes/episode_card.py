@@ -18,26 +18,26 @@ from pixel_core.report.episodes.gallery import (
 )
 from pixel_core.report.html.wording import STOPS, clipped, plain
 
-#: Characters of an answer that are shown.
+#: Most characters of an answer shown.
 _ANSWER = 200
 
 
 class Told(Protocol):
-    """What there is to tell of an episode; a ``Rollout``, or one that still goes on."""
+    """An episode to show: a ``Rollout``, or one still running."""
 
     @property
     def steps(self) -> Sequence[Step]: ...
 
     @property
     def stop(self) -> StopReason | None:
-        """None while it goes on."""
+        """None while it runs."""
 
     @property
     def answer(self) -> str: ...
 
     @property
     def operations(self) -> int:
-        """Calls that were carried out."""
+        """Executed calls."""
 
     @property
     def failed_operations(self) -> int: ...
@@ -46,23 +46,23 @@ class Told(Protocol):
 @dataclass(frozen=True)
 class StepCard:
     text: str
-    #: The number of the operation it carried out; 0 for none.
+    #: The number of the operation it executed; 0 for none.
     number: int
-    #: What the operation showed: a crop, or the frames selected.
+    #: The operation's output: a crop, or the selected frames.
     views: list[Cutting]
     error: str
 
 
 @dataclass(frozen=True)
 class EpisodeCard:
-    """Who answers (``model``: the page's colour class; ``name``: for people), and how."""
+    """The answering model (``model``: CSS class; ``name``: for display) and its episode."""
 
     model: str
     name: str
-    #: None where nobody can say: no right answer is known, or none is given yet.
+    #: None if unknown: no right answer is known, or none is given yet.
     correct: bool | None
     answer: str
-    #: In words; "" while the episode goes on.
+    #: In words; "" while the episode runs.
     stop: str
     operations: int
     failed: int
@@ -70,9 +70,9 @@ class EpisodeCard:
     shots: list[Shot]
     strip: Strip | None
     steps: list[StepCard]
-    #: Said after the counts: "sampled: 1 of 2 right".
+    #: Shown after the counts: "sampled: 1 of 2 right".
     notes: list[str] = field(default_factory=list)
-    #: Said while there is no end; "": how many steps there are so far.
+    #: Shown until the episode ends; "": the number of steps so far.
     pending: str = ""
 
 
@@ -87,7 +87,7 @@ def episode_card(
     notes: Sequence[str] = (),
     pending: str = "",
 ) -> EpisodeCard:
-    """``gallery`` opens the query's pictures. Texts are clipped here, and escaped by the
+    """``gallery`` opens the query's pictures. Texts are clipped here and escaped by the
     template."""
     steps, marks, selected = _steps(told.steps, query, gallery, name)
     shots, strip = list[Shot](), None
@@ -119,10 +119,10 @@ def episode_card(
 def _steps(
     steps: Sequence[Step], query: Query, gallery: Gallery, name: str
 ) -> tuple[list[StepCard], list[tuple[int, Mark]], list[tuple[int, ...]]]:
-    """The steps, every executed box with the query picture it lies in, and every selection.
+    """The steps, all executed boxes with the query picture each lies in, and all selections.
 
-    A step's ``picture`` counts what was shown before it: the question's own pictures, crops
-    and selected frames. A crop's boxes lie in the picture it was cut from.
+    A step's ``picture`` indexes everything shown before it: the question's own pictures,
+    crops and selected frames. A crop's boxes lie in the picture it was cut from.
     """
     origin = list(range(len(query.pictures)))
     marks: list[tuple[int, Mark]] = []

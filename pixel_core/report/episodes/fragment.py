@@ -1,4 +1,4 @@
-"""An episode as a piece of HTML that stands by itself, for pages of other makers."""
+"""An episode as a self-contained piece of HTML, for other tools' pages."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pixel_core.report.html.templating import page_environment
 def episode_fragment(card: EpisodeCard, gallery: Gallery, *, styled: bool = True) -> str:
     """The card with the pictures that ``gallery`` embeds: no script, no request.
 
-    ``styled``: with its style, which touches nothing outside ``.viewer``; a page that shows
-    several cards takes ``fragment_style`` once instead.
+    ``styled``: include the style, which affects nothing outside ``.viewer``; a page with
+    several cards uses ``fragment_style`` once instead.
     """
     template = _environment().get_template("fragment.html.jinja")
     return template.render(card=card, embedded=gallery.embedded, styled=styled)
 
 
 def fragment_style() -> str:
-    """CSS of fragments; colours are the report's, as custom properties of the page."""
+    """CSS of fragments; colours are the report's, as the page's custom properties."""
     return _environment().get_template("fragment.css").render()
 
 

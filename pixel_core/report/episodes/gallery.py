@@ -1,4 +1,4 @@
-"""Pictures inside the page: each is embedded once and drawn wherever it is looked at."""
+"""Pictures inside the page: each is embedded once and drawn wherever it is shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pixel_core.records import Box, Picture
 #: Longest side, in pixels, of an embedded picture and of a crop beside it.
 PICTURE_SIDE = 560
 CROP_SIDE = 240
-#: The same of a video's frame in a strip.
+#: The same for a video's frame in a strip.
 FRAME_SIDE = 180
 _JPEG_QUALITY = 82
 
@@ -23,7 +23,7 @@ Opener = Callable[[Picture], Image.Image]
 
 
 class Role(StrEnum):
-    """What a drawn box stands for; the page has a colour for each."""
+    """The meaning of a drawn box; the page has a colour for each."""
 
     LOOK = "look"  #: an executed operation
     WRONG = "wrong"  #: a designated wrong operation of a trajectory
@@ -60,7 +60,7 @@ class StripFrame:
     number: int
     #: (an operation's number, its role), in order.
     looks: tuple[tuple[int, Role], ...]
-    #: The evidence is in it.
+    #: Whether it contains the evidence.
     cue: bool
 
 
@@ -95,9 +95,9 @@ class Embedded:
 class Gallery:
     """Opens pictures and keeps those that the page embeds.
 
-    ``opener`` gives a picture's pixels, RGB and upright, sized as its record says:
-    ``PictureArchive.load``, or ``in_memory``. ``prefix`` begins the names of the embedded
-    pictures: galleries that share a page need different ones.
+    ``opener`` returns a picture's pixels, RGB and upright, sized as its record says:
+    ``PictureArchive.load``, or ``in_memory``. ``prefix`` starts the names of the embedded
+    pictures: galleries on one page need different ones.
     """
 
     def __init__(self, opener: Opener, prefix: str = "picture") -> None:
@@ -111,7 +111,7 @@ class Gallery:
         return list(self._embedded.values())
 
     def load(self, picture: Picture) -> Image.Image:
-        """The picture's pixels; the last one is kept, since a card looks at it repeatedly."""
+        """The picture's pixels; caches the last one, since a card opens it repeatedly."""
         if self._last is None or self._last[0] != _content(picture):
             self._last = _content(picture), self._opener(picture)
         return self._last[1]
@@ -146,7 +146,7 @@ class Gallery:
         )
 
     def _ref(self, picture: Picture, side: int) -> str:
-        """The page's name of a picture, embedded when first asked for."""
+        """The picture's name on the page; embeds it on first use."""
         key = (_content(picture), side)
         if key not in self._embedded:
             ref = f"{self._prefix}-{len(self._embedded)}"
@@ -159,13 +159,13 @@ class Gallery:
 
 
 def in_memory(pictures: Sequence[Picture], images: Sequence[Image.Image]) -> Opener:
-    """An opener of pictures that are at hand, in the order of their records."""
+    """An opener of pictures in memory, in the order of their records."""
     held: Mapping[str, Image.Image] = dict(zip(map(_content, pictures), images, strict=True))
     return lambda picture: held[_content(picture)]
 
 
 def _content(picture: Picture) -> str:
-    """What tells a picture from others; the name where nobody took a digest."""
+    """A picture's identity; its name if it has no digest."""
     return picture.sha256 or picture.member
 
 
@@ -175,7 +175,7 @@ def cutting(image: Image.Image, alt: str) -> Cutting:
 
 
 def reduced(image: Image.Image, side: int) -> Image.Image:
-    """At most ``side`` pixels long; never enlarged."""
+    """At most ``side`` pixels on the longer side; never enlarged."""
     if max(image.size) <= side:
         return image
     scale = side / max(image.size)

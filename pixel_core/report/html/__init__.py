@@ -1,1 +1,1 @@
-"""What HTML pages are made of: charts, words for numbers, the style."""
+"""Building blocks of HTML pages: charts, formatted numbers, the style."""

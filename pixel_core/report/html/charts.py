@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from pixel_core.report.html.svg import BAD, INK, MUTED, SERIES, canvas, css_colour, inline
 
-#: A curve with fewer points than this is drawn as it is.
+#: Curves with fewer points are not smoothed.
 SMOOTH_FROM = 30
 
 #: Bars are coloured by model, in the order of ``SERIES``; curves begin with the policy's.
@@ -22,13 +22,13 @@ _LINE_COLOURS = (SERIES[2], SERIES[1], SERIES[3], SERIES[4], SERIES[5], SERIES[6
 
 @dataclass(frozen=True)
 class ChartLine:
-    """One curve; ``sparse`` ones (a point now and then) are drawn as marks on a line."""
+    """One curve; ``sparse`` ones (with few points) are drawn as marks on a line."""
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
     sparse: bool = False
-    #: Lines with the same number share a colour.
+    #: Lines with the same number have the same colour.
     colour: int = 0
 
 
@@ -59,10 +59,10 @@ def line_chart(
 ) -> Chart:
     """Curves over steps: every step thin, a running mean over it thick.
 
-    ``share`` is for values in [0, 1]: percent, from 0 on; ``points`` for differences of such
-    values: points, signed, with a line at 0; ``breaks`` are steps to mark with
-    a dotted line, ``warnings`` those to mark with a line in the colour of bad news. A sparse
-    line that shares its colour with another has no legend entry.
+    ``share``: values in [0, 1], shown in percent from 0 on; ``points``: differences of such
+    values, shown in signed points with a line at 0; ``breaks``: steps to mark with a dotted
+    line; ``warnings``: steps to mark with a line in the colour of bad news. A sparse line
+    with another line's colour has no legend entry.
     """
     with canvas(340, 190) as (figure, axes):
         legend: list[tuple[str, str]] = []
@@ -102,7 +102,7 @@ def line_chart(
 
 
 def points_axis(axes: Axes) -> None:
-    """For differences of shares: in points, signed, with a line at 0."""
+    """For differences of shares: signed points, with a line at 0."""
     axes.axhline(0.0, color=MUTED, linewidth=0.8)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(
@@ -170,7 +170,7 @@ def _draw_line(axes: Axes, line: ChartLine, colour: str) -> None:
 
 
 def _share_limits(lines: Sequence[ChartLine]) -> tuple[float, float]:
-    """All of 0..100 % unless the values need less than half of it."""
+    """0 to 100 %, unless the values need less than half of that."""
     top = max((y for line in lines for y in line.y if isfinite(y)), default=1.0)
     top = 1.02 if top > 0.5 else max(0.05, 1.15 * top)
     return -0.02 * top, top

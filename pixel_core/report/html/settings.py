@@ -14,12 +14,12 @@ from pixel_core.workflow.store.identity import canonical
 def settings_lines(config: PipelineConfig) -> str:
     """``section.field = value``, one a line, as ``--set`` takes them.
 
-    Only what shapes the result: where a run happened (paths, addresses, workers) is left out.
+    Only settings that shape the result; where it ran (paths, addresses, workers) is left out.
     """
     lines: list[str] = []
     for name in type(config).model_fields:
         value = getattr(config, name)
-        # The study compares runs, and benchmarks ask their models: neither shapes one.
+        # The study compares runs and benchmarks test their models: neither shapes a run.
         if isinstance(value, BaseModel) and name not in ("study", "benchmarks"):
             _flatten(canonical(value, name), name, lines)
     return "\n".join(lines)

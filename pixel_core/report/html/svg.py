@@ -1,7 +1,7 @@
 """Matplotlib figures as inline SVG that follows the page's colours and font.
 
-The same numbers give the same bytes: ids are salted with the chart's name, which also keeps
-the ids of several charts on one page apart, and no date is written.
+Output is deterministic: ids are salted with the chart's name, which also keeps several
+charts on one page apart, and no date is written.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-#: Colours drawn by matplotlib stand for the page's CSS variables, so that dark mode works.
+#: Matplotlib colours that stand for the page's CSS variables, so that dark mode works.
 INK, MUTED, GRID, BAD = "#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04"
 SERIES = tuple(f"#0a0c{n:02x}" for n in range(1, 8))
 _VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--line", BAD: "--bad"} | {
@@ -32,7 +32,7 @@ _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _FONT = re.compile(r"(font(?:-family)?:[^;]*?)'DejaVu Sans'[^;]*")
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: small, selectable, in the page's font
-    "text.parse_math": False,  # a kind named "$x" is no formula
+    "text.parse_math": False,  # a kind named "$x" is not a formula
     "font.family": ["DejaVu Sans"],
     "font.size": 10,
     "text.color": INK,
@@ -57,13 +57,13 @@ _STYLE: dict[Any, Any] = {
 
 
 def css_colour(colour: str) -> str:
-    """The CSS value that a drawn colour becomes."""
+    """The CSS value that replaces a drawn colour."""
     return f"var({_VARIABLES[colour]})"
 
 
 @contextmanager
 def canvas(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
-    """A figure of ``width`` x ``height`` points in the page's style. Text made inside the
+    """A figure of ``width`` x ``height`` points in the page's style. Text created inside the
     block is plain text."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
@@ -77,12 +77,12 @@ def inline(figure: Figure, name: str, label: str) -> Markup:
     """
     out = io.BytesIO()
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}), warnings.catch_warnings():
-        # Text stays text: a glyph missing here is the reader's browser's to find.
+        # Text stays text: glyphs missing here are left to the reader's browser.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
     root = ElementTree.fromstring(out.getvalue())
     for child in list(root):
-        # The style element would rule the whole page, not only this chart.
+        # The style element would affect the whole page, not only this chart.
         if child.tag == f"{{{_SVG}}}metadata" or child.find(f"{{{_SVG}}}style") is not None:
             root.remove(child)
     for element in root.iter():
@@ -92,7 +92,7 @@ def inline(figure: Figure, name: str, label: str) -> Markup:
     root.attrib |= {"class": "chart", "role": "img", "aria-label": label}
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", _XLINK)
-    # Serialised from a tree: every text and attribute in it is escaped.
+    # Serialised from a tree, so all its texts and attributes are escaped.
     return Markup(ElementTree.tostring(root, encoding="unicode"))
 
 
@@ -101,7 +101,7 @@ def _rewrite(element: ElementTree.Element, name: str) -> None:
         if key == "id":
             value = f"{name}-{value}"
         elif key == f"{{{_XLINK}}}href" and value.startswith("#"):
-            # HTML knows the plain attribute; a prefix would only add bytes.
+            # HTML accepts the plain attribute; a prefix would only add bytes.
             del element.attrib[key]
             key, value = "href", f"#{name}-{value[1:]}"
         elif key in ("style", "clip-path"):

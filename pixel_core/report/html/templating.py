@@ -1,4 +1,4 @@
-"""How templates become pages."""
+"""Renders templates into pages."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 
 def page_environment(*rooms: str) -> Environment:
-    """The templates of ``rooms`` (packages with a folder ``templates``) and those of this one.
+    """The templates of ``rooms`` (packages with a folder ``templates``) and of this package.
 
-    Every value is escaped, since what models write is untrusted text; a name that a template
-    misspells is an error.
+    Every value is escaped, since model output is untrusted; a misspelled name in a template is
+    an error.
     """
     return Environment(
         loader=ChoiceLoader(

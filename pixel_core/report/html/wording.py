@@ -1,4 +1,4 @@
-"""Numbers as a reader expects them. Rates are shares from 0 to 1, shown in percent."""
+"""Formats numbers for readers. Rates are shares from 0 to 1, shown in percent."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def points(difference: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """Never "p = 0": a small p is bounded."""
+    """Never "p = 0": a small p is shown as a bound."""
     if p < 1e-4:
         return "p < 0.0001"
     return f"p = {p:.4f}" if p < 0.01 else f"p = {p:.2f}"
@@ -45,7 +45,7 @@ def plain(name: str) -> str:
 
 
 def clipped(text: str, limit: int = 4000) -> str:
-    """A long text cut at ``limit`` characters, saying so."""
+    """A long text cut at ``limit`` characters, and marked as cut."""
     if len(text) <= limit:
         return text
     return f"{text[:limit]} … ({len(text) - limit} more characters)"

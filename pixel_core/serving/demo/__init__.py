@@ -1,1 +1,1 @@
-"""A page where a model is asked, and each step is watched as it happens."""
+"""A page to ask a model and watch each step as it happens."""

@@ -1,4 +1,4 @@
-"""One question to the same model twice: with its operations, and without any."""
+"""One question asked twice of the same model: with its operations, and without."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PATIENCE_S = 1.0
 
 @dataclass(frozen=True)
 class Course:
-    """How far one of the two is; what the viewer draws (``Told``)."""
+    """Progress of one of the two runs, in the form the viewer draws (``Told``)."""
 
     asked: bool = False
     steps: tuple[Step, ...] = ()
@@ -27,9 +27,9 @@ class Course:
     answer: str = ""
     operations: int = 0
     failed_operations: int = 0
-    #: From asking to the answer.
+    #: From submission to the answer.
     seconds: float = 0.0
-    #: Why there is no answer; "" while that can't be said.
+    #: Why there is no answer; "" while unknown.
     error: str = ""
 
     @property
@@ -37,7 +37,7 @@ class Course:
         return self.stop is not None or bool(self.error)
 
     def after(self, event: Event) -> Course:
-        """With what happened next. An error that is nobody's doing is raised."""
+        """This course after ``event``. Raises errors other than ``PixelError``."""
         if isinstance(event, AnswerStep):
             done = event.box is not None or bool(event.frames)
             return replace(
@@ -75,10 +75,10 @@ class AnswerPair:
 def ask_both(
     reasoner: Reasoner, seen: Seen, question: str, *, seconds: float
 ) -> Iterator[AnswerPair]:
-    """How both stand: after each turn of either, and once a second, until both are over.
+    """Yield the state of both: after each turn of either and once a second, until both end.
 
-    ``seconds``: allowed to each. Raises what ``Reasoner.submit`` raises. A caller that stops
-    listening ends both.
+    ``seconds``: the limit for each. Raises what ``Reasoner.submit`` raises. Closing the
+    iterator cancels both.
     """
     heard: queue.SimpleQueue[tuple[str, Event]] = queue.SimpleQueue()
     handles: dict[str, RequestHandle] = {}
@@ -105,7 +105,7 @@ def _tell(heard: queue.SimpleQueue[tuple[str, Event]], column: str, event: Event
 def _next(
     heard: queue.SimpleQueue[tuple[str, Event]], handles: dict[str, RequestHandle]
 ) -> list[tuple[str, Event]]:
-    """What happened; nothing, when that takes a second; the end of requests out of time."""
+    """The next event; after a second without one, the timeouts of expired requests, if any."""
     try:
         return [heard.get(timeout=_PATIENCE_S)]
     except queue.Empty:

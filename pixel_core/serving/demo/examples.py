@@ -1,4 +1,4 @@
-"""Questions of the drawn world to begin with: drawn on the spot, so nobody trained on them."""
+"""Example questions from the drawn world, freshly drawn so that no model trained on them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _POOL = 60
 
 @dataclass(frozen=True)
 class Example:
-    """``images``: RGB; of a video its frames. ``legible``: whether the answer can be read
+    """``images``: RGB; for a video, its frames. ``legible``: whether the answer can be read
     without an operation."""
 
     images: tuple[Image.Image, ...]
@@ -31,11 +31,11 @@ class Example:
 
 
 def draw_examples(config: DrawnConfig, count: int = 6) -> list[Example]:
-    """Of every kind that the world asks about, and twice as many of those that need an
-    operation, which come first. A world with videos gives some, last.
+    """Examples of every kind in the world, twice as many of those that need an operation,
+    which come first. Worlds with videos add some, last.
 
-    Streams are named apart from those of the splits. Raises ``ConfigError`` for a world that
-    can't be drawn.
+    The random streams differ from those of the splits. Raises ``ConfigError`` for a world
+    that can't be drawn.
     """
     videos = count // 3 if config.video_share else 0
     kinds: dict[str, list[Example]] = {}

@@ -1,7 +1,7 @@
-"""What is let through to the page: its own paths, hosts and sizes, and nothing it might fetch.
+"""Restricts requests to the page: its own paths, hosts and sizes, and no fetching.
 
-Gradio serves more than this page needs: it fetches addresses for visitors, forwards requests
-and lists its functions. Here a request is answered only if the page itself makes such.
+Gradio serves more than this page needs: it fetches URLs for visitors, proxies requests and
+lists its functions. Only requests that the page itself makes are answered here.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pixel_core.errors import MediaError
 from pixel_core.nesting import loads
 from pixel_core.serving.http.origins import RootPath
 
-# The files that visitors gave: the only ones of this machine that a question may name.
+# Visitors' uploads: the only files of this machine that a question may name.
 #
-# Gradio hands a picture on by its path, and a client may write any path there. Where the
-# page is mounted in another application Gradio itself checks none.
+# Gradio refers to a picture by its path, and any client can send any path. When the page is
+# mounted in another application, Gradio itself checks none.
 
 
-#: The same words for a file that is there and one that is not: they tell nobody which are.
+#: The same text whether or not the file exists, so that it reveals nothing.
 NOT_UPLOADED = "only a file that was uploaded on this page can be asked about: upload it again"
 
 
 class Uploads:
-    """``folder``: where they lie, and nothing of anybody else's."""
+    """``folder``: where uploads lie; it contains nothing else."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
@@ -38,22 +38,22 @@ class Uploads:
         """Whether this path, its links followed, is below the folder; not whether it exists."""
         try:
             return self._folder in Path(path).resolve().parents
-        except (OSError, ValueError, RuntimeError):  # too long, a zero byte, a ring of links
+        except (OSError, ValueError, RuntimeError):  # too long, a zero byte, a symlink loop
             return False
 
     def path(self, path: str) -> Path:
-        """The upload. ``MediaError`` for what is none, or went since."""
+        """The uploaded file. ``MediaError`` if it is not an upload or is gone."""
         found = Path(path)
         if not self.holds(path) or not found.is_file():
             raise MediaError(NOT_UPLOADED)
         return found
 
     def named_alone(self, body: bytes) -> bool:
-        """Whether a request's JSON names no file but these; False for what is no JSON."""
+        """Whether a request's JSON names only uploaded files; False for invalid JSON."""
         others: list[str] = []
 
         def look(pairs: list[tuple[str, Any]]) -> None:
-            # All pairs, since parsers differ in which of two equal keys they take.
+            # All pairs, since parsers differ in which of two equal keys wins.
             others.extend(
                 str(value)
                 for key, value in pairs
@@ -67,7 +67,7 @@ class Uploads:
         return not others
 
     def size(self) -> int:
-        """Bytes of all of them."""
+        """Total bytes of the uploads."""
         total = 0
         for place, _, names in os.walk(self._folder):
             for name in names:
@@ -82,7 +82,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: Of a request that is no upload: a question with the names of its files.
+#: Largest body of a request other than an upload: a question naming its files.
 _BODY = 1_000_000
 
 _PATHS = re.compile(
@@ -99,8 +99,8 @@ _FILE = "/gradio_api/file="
 _LEFT: Message = {"type": "http.disconnect"}
 
 _HEADERS = {
-    # 'unsafe-eval': Gradio fills its HTML fields by compiled templates. Nothing is loaded
-    # from elsewhere and nothing sent there, whatever a model writes.
+    # 'unsafe-eval': Gradio fills its HTML fields with compiled templates. Nothing is loaded
+    # from or sent to another host, whatever a model writes.
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' "
     "'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src "
     "'self' data:; connect-src 'self'; media-src 'self' blob:; object-src 'none'; base-uri "
@@ -113,10 +113,10 @@ _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?")
 
 
 class DemoMiddleware:
-    """ASGI middleware. ``upload``: bytes of the largest upload; ``room``: of all of
-    ``uploads`` together. ``only_here``: the page is asked for by this machine's own names
-    alone, so that no other site can lead a browser here under its own; and by that of
-    ``root``, where a proxy puts it."""
+    """ASGI middleware. ``upload``: bytes of the largest upload; ``room``: of all ``uploads``
+    together. ``only_here``: accept only this machine's own host names, so that another site
+    can't direct a browser here under its name, and the name in ``root``, which a proxy
+    uses."""
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ class DemoMiddleware:
         self._uploads = uploads
         self._upload = upload
         self._room = room
-        #: Bytes of uploads that are under way.
+        #: Bytes of uploads in progress.
         self._coming = 0
         self._only_here = only_here
         self._root = root
@@ -162,7 +162,7 @@ class DemoMiddleware:
             self._coming -= coming
 
     def close(self) -> None:
-        """Tell handlers that still listen that the visitor left: endless answers (a page's
+        """Tell remaining listeners that the visitor left, so that endless responses (a page's
         heartbeat) end. Called in the server's own loop."""
         self._closing.set()
 
@@ -172,7 +172,7 @@ class DemoMiddleware:
         proxied = bool(host) and host.lower() == self._root.host
         if self._only_here and not proxied and not _LOOPBACK.fullmatch(host):
             return 421, "this page is asked for as localhost"
-        # Many proxies ask by the server's own name, whatever the browser asked for.
+        # Many proxies send the server's own name, whatever the browser requested.
         through = (
             bool(self._root.origin) and headers.get(b"origin") == self._root.origin.encode()
         )
@@ -183,7 +183,7 @@ class DemoMiddleware:
             return 404, "there is nothing here"
         if path.startswith(_FILE) and not self._uploads.holds(path.removeprefix(_FILE)):
             return 403, NOT_UPLOADED
-        if b"transfer-encoding" in headers:  # browsers know how much they send
+        if b"transfer-encoding" in headers:  # browsers send a length
             return 411, "say how many bytes are sent"
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self._most(scope):
@@ -193,7 +193,7 @@ class DemoMiddleware:
         return None
 
     async def _body(self, receive: Receive) -> bytes:
-        """Of a request whose length was checked; what came of it if its sender left."""
+        """The body of a request whose length was checked; partial if the sender left."""
         held = bytearray()
         while (message := await self._first(receive))["type"] == "http.request":
             held += message.get("body", b"")
@@ -202,7 +202,7 @@ class DemoMiddleware:
         return bytes(held)
 
     async def _first(self, receive: Receive) -> Message:
-        """The next message, or the end, whichever comes first."""
+        """The next message or the shutdown, whichever comes first."""
         message = asyncio.ensure_future(receive())
         closing = asyncio.ensure_future(self._closing.wait())
         try:
@@ -225,7 +225,7 @@ def _length(scope: Scope) -> int:
 
 
 def _from_elsewhere(scope: Scope, headers: dict[bytes, bytes], host: str) -> bool:
-    """Whether a browser says that another site's page asks. A link that leads here is fine."""
+    """Whether the browser says another site's page made this request. Links here are fine."""
     origin = headers.get(b"origin")
     if origin is not None and origin.decode("latin-1").partition("://")[2] != host.lower():
         return True
@@ -234,7 +234,7 @@ def _from_elsewhere(scope: Scope, headers: dict[bytes, bytes], host: str) -> boo
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """A ``receive`` that gives a body which was read already, then what comes after it."""
+    """A ``receive`` that replays a body already read, then continues with the original."""
     left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def received() -> Message:

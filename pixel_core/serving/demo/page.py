@@ -1,6 +1,6 @@
 """The page: examples, an upload, a question, and two columns that fill as the model thinks.
 
-No request leaves the machine that shows it, and nothing is sent by the one that serves it.
+Browsers send no request to other hosts, and neither does the server.
 Importing this imports Gradio.
 """
 
@@ -16,17 +16,17 @@ from pixel_core.report.episodes.fragment import fragment_style
 from pixel_core.report.html.templating import page_environment
 from pixel_core.serving.demo.session import Demo, PageView
 
-#: Of a question, in characters; the model's own limit is in tokens.
+#: Longest question in characters; the model's own limit is in tokens.
 _QUESTION = 2000
-#: Seconds between clean-ups of uploads, and after which one is old.
+#: Seconds between clean-ups of uploads, and the age at which one is removed.
 _CLEAN = (600, 3600)
 
 Values = tuple[Any, ...]
 
 
 def build(demo: Demo, *, name: str, hint: str, at_once: int, waiting: int) -> gr.Blocks:
-    """``name``: the model's, ``hint``: what it can be asked; both are shown. ``at_once``:
-    questions answered together; ``waiting``: let wait beyond these."""
+    """``name``: of the model, ``hint``: what to ask it; both are shown. ``at_once``: questions
+    answered together; ``waiting``: questions that may queue beyond these."""
     first = 0 if demo.examples else None
     begin = demo.show(None, first)
     with gr.Blocks(
@@ -62,7 +62,7 @@ def build(demo: Demo, *, name: str, hint: str, at_once: int, waiting: int) -> gr
         upload.upload(events.uploaded, upload, [chosen, *shown], cancels=asking, **how)
         upload.clear(events.cleared, None, [chosen, *shown], cancels=asking, **how)
         if demo.examples:
-            # A frame around an example would say that it is asked about.
+            # A frame around an example would suggest that it is the one asked about.
             upload.upload(lambda: gr.Gallery(selected_index=None), None, examples, **how)
             changed = [upload, chosen, question, *shown]
             examples.select(events.picked, None, changed, cancels=asking, **how)
@@ -99,7 +99,7 @@ def _values(view: PageView) -> Values:
 
 
 def _html(value: str, name: str = "top") -> gr.HTML:
-    # Gradio's own style of texts would overrule the viewer's, and no click in it is an event.
+    # Gradio's own text style would override the viewer's, and clicks there need no event.
     return gr.HTML(value, elem_id=name, apply_default_css=False, js_on_load=None)
 
 
@@ -129,8 +129,8 @@ def _examples(demo: Demo) -> gr.Gallery:
 def _upload(demo: Demo) -> gr.File:
     return gr.File(
         label=f"{'Or a' if demo.examples else 'A'} picture or video of your own",
-        # "file": Gradio goes by a name's ending, and says only that it is invalid. A file is
-        # read by its content, and what can't be read is told with a reason.
+        # "file": Gradio checks only a name's ending, and says only that it is invalid. We
+        # read a file by its content, and say why when it can't be read.
         file_types=["image", "video", "file"],
         height=150,
         scale=1,
@@ -151,10 +151,10 @@ def _question(demo: Demo) -> gr.Textbox:
     )
 
 
-# The page's looks: the report's colours and fonts of the visitor's own machine.
+# The page's look: the report's colours, and fonts installed on the visitor's machine.
 
 
-#: Gradio's names of colours by the report's, which know light and dark themselves.
+#: Gradio's colour names mapped to the report's, which handle light and dark themselves.
 _COLOURS = {
     "body_background_fill": "var(--paper)",
     "body_text_color": "var(--ink)",
@@ -183,7 +183,7 @@ _COLOURS = {
 
 
 def theme() -> Any:
-    """A Gradio theme that asks nobody for a font."""
+    """A Gradio theme that loads no fonts from the network."""
     import gradio
 
     fonts = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Arial", "sans-serif")

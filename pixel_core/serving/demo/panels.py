@@ -1,6 +1,6 @@
-"""What the page shows of a question: two columns, and a line between question and answers.
+"""What the page shows for a question: two columns, and a line between question and answers.
 
-All that is not ours (texts of models, questions, names of files) is escaped by templates.
+All foreign text (models' output, questions, file names) is escaped by templates.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from pixel_core.serving.media import Seen
 
 @dataclass(frozen=True)
 class Asker:
-    """Who answers. ``model``: the report's colour class (base, warm_start, policy); ``name``:
-    for people."""
+    """The model that answers. ``model``: the report's colour class (base, warm_start, policy);
+    ``name``: for display."""
 
     model: str
     name: str
@@ -36,17 +36,17 @@ class Asker:
 
 @dataclass(frozen=True)
 class Columns:
-    """HTML: of the model with its operations, and of the same without."""
+    """HTML of the model with its operations, and of the same model without."""
 
     looking: str
     plain: str
 
 
 class Sheet:
-    """The two columns of one picture or video; drawn again and again, embedded once.
+    """The two columns of one picture or video; redrawn often, embedded once.
 
-    In the first it is drawn as it was given, since crops are cut from that; in the second as
-    the model is shown it. Raises ``MediaError`` for what can't be shown.
+    The first shows it as uploaded, since crops are cut from that; the second as the model
+    sees it. Raises ``MediaError`` for media that can't be shown.
     """
 
     def __init__(self, asker: Asker, seen: Seen) -> None:
@@ -55,7 +55,7 @@ class Sheet:
         self._plain = _Column(_reduced(seen, asker.dialogue), seen.is_video, "plain")
 
     def columns(self, pair: AnswerPair, truth: str = "") -> Columns:
-        """``truth``: the right answer; "" where nobody knows it."""
+        """``truth``: the right answer; "" if unknown."""
         asker = self._asker
         return Columns(
             self._looking.html(
@@ -74,7 +74,7 @@ class _Column:
         self._query = Query(
             id="demo", question="", pictures=pictures, is_video=is_video, answers=("",)
         )
-        # Columns share a page, so each has its own names for what it embeds.
+        # Columns share a page, so each uses its own names for its embedded pictures.
         self._gallery = Gallery(in_memory(pictures, images), prefix)
 
     def html(self, course: Course, model: str, name: str, truth: str) -> str:
@@ -94,7 +94,7 @@ class _Column:
 
 
 def message(text: str, *, bad: bool = False) -> str:
-    """A sentence for the visitor; ``bad``: something did not work. "" says nothing."""
+    """A sentence for the visitor; ``bad``: something failed. "" shows nothing."""
     return _environment().get_template("message.html.jinja").render(text=text, bad=bad)
 
 
@@ -111,7 +111,7 @@ def _pending(course: Course) -> str:
 
 
 def _verdict(course: Course, query: Query) -> bool | None:
-    """None where there is no answer yet, or nobody knows the right one."""
+    """None if there is no answer yet, or the right one is unknown."""
     if course.stop is None or not query.answers[0]:
         return None
     return course.stop is StopReason.ANSWERED and grade(course.answer, query)

@@ -1,4 +1,4 @@
-"""The page behind a socket: until it is interrupted."""
+"""Serves the page on a socket until interrupted."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from pixel_core.serving.demo.session import Demo
 from pixel_core.serving.http.free_memory import FreeMemory
 from pixel_core.serving.http.origins import RootPath
 
-#: Seconds that open pages are given when the server ends.
+#: Seconds that open pages get when the server ends.
 _FAREWELL_S = 1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What visitors may use. ``upload``: bytes of a file, ``uploads``: of all that lie here;
-    ``at_once``: questions answered together; ``waiting``: let wait beyond these; ``clients``:
-    connections."""
+    """What visitors may use. ``upload``: bytes of a file, ``uploads``: of all stored uploads;
+    ``at_once``: questions answered together; ``waiting``: questions that may queue beyond
+    these; ``clients``: connections."""
 
     upload: int = 50_000_000
     uploads: int = 2_000_000_000
@@ -42,7 +42,7 @@ class Bounds:
 
 
 def address(bound: socket.socket) -> str:
-    """Where a browser finds it."""
+    """The URL for a browser."""
     host, port = bound.getsockname()[:2]
     if ip_address(host).is_unspecified:
         host = "localhost"
@@ -60,9 +60,9 @@ def page_server(
     root: RootPath | None = None,
     ready: Callable[[], None] = lambda: None,
 ) -> Iterator[PageServer]:
-    """A server at the ``bound`` socket, to be run; ``ready`` is called when the page can be
-    opened. ``root``: where a proxy puts it. What visitors uploaded is removed at the end; the
-    memory of large pictures is given back between requests, as by ``pixel serve``."""
+    """A server on the ``bound`` socket, ready to run; ``ready`` is called when the page can
+    be opened. ``root``: the path or URL given by a proxy. Uploads are removed at the end;
+    memory of large pictures is freed between requests, as in ``pixel serve``."""
     with _private_uploads() as folder, closing(FreeMemory()) as memory:
         demo.uploads = Uploads(folder)
         demo.ended = memory.look
@@ -78,8 +78,8 @@ def page_server(
 
 
 class PageServer(uvicorn.Server):
-    """Says when it can be asked. Signals end it and are not raised again: there are uploads
-    to remove and a model to close."""
+    """Reports when it is ready. Signals end it and are not raised again: uploads must still
+    be removed and a model closed."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class PageServer(uvicorn.Server):
         self._interrupted = False
 
     def serve_until_ended(self) -> None:
-        """Until ``stop``, SIGTERM, or Ctrl-C (``KeyboardInterrupt``)."""
+        """Serve until ``stop``, SIGTERM, or Ctrl-C (``KeyboardInterrupt``)."""
         self.run(sockets=[self._bound])
         if self._interrupted:
             raise KeyboardInterrupt
@@ -141,7 +141,7 @@ def _door(
 ) -> DemoMiddleware:
     import fastapi
 
-    # It reads the sources of its components with Python's own parser.
+    # Gradio parses the sources of its components with Python's own parser.
     with garbage_kept():
         import gradio
 
@@ -166,16 +166,16 @@ def _door(
         pwa=False,
         mcp_server=False,
         theme=theme(),
-        # As "css" Gradio would rewrite it, and lose what depends on light and dark.
+        # Passed as "css", Gradio would rewrite it and lose the light and dark variants.
         head=f"<style>{style()}</style>",
     )
-    # What is mounted was never launched, in Gradio's words, and it checks paths only of what
-    # was. A second lock behind the door's.
+    # A mounted page counts as never launched, and Gradio checks paths only of launched ones.
+    # This is a second check behind the middleware's.
     page.has_launched = True
     return DemoMiddleware(
         app,
         uploads,
-        # A form's borders come on top of the file in it.
+        # The multipart form adds to the size of the file.
         upload=bounds.upload + 100_000,
         room=bounds.uploads,
         only_here=ip_address(host).is_loopback,
@@ -185,8 +185,8 @@ def _door(
 
 @contextmanager
 def _private_uploads() -> Iterator[Path]:
-    """A folder of this server alone. Gradio reads these variables when it is imported, and the
-    folder's at each question: after a second server of a process, the first finds its own."""
+    """A folder of this server alone. Gradio reads these variables at import, and the folder's
+    at each question: when a second server of the process ends, the first's is restored."""
     with tempfile.TemporaryDirectory(prefix="pixel-demo-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         wanted = {
@@ -207,16 +207,16 @@ def _private_uploads() -> Iterator[Path]:
                     os.environ[variable] = value
 
 
-# Gradio fetches addresses that a request names in the place of a file; here it does not.
+# Gradio fetches URLs that a request gives instead of a file; this page does not.
 
 
 def forbid_fetching() -> None:
-    """For this process, from now on. A field of its own kind could refuse as well, but Gradio
-    writes a stub file beside the source of each."""
+    """Disable fetching for this process from now on. A field subclass could refuse too, but
+    Gradio writes a stub file beside the source of each."""
     from gradio import processing_utils
 
     name = "async_ssrf_protected_get"
-    if not callable(getattr(processing_utils, name)):  # else Gradio fetches by another way
+    if not callable(getattr(processing_utils, name)):  # else Gradio fetches another way
         raise TypeError(f"gradio.processing_utils.{name} is no function any more")
     setattr(processing_utils, name, _refuse)
 

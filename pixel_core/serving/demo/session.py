@@ -1,4 +1,4 @@
-"""What the page's buttons do: choose a picture, ask, show how both answers come about."""
+"""The page's actions: choose a picture, ask, and show how both answers come about."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOTHING = "Choose a picture, or upload one, and ask something about it."
 
 @dataclass(frozen=True)
 class PageView:
-    """HTML of the two columns and of the line above them. None: as it was."""
+    """HTML of the two columns and of the line above them. None: unchanged."""
 
     looking: str | None
     plain: str | None
@@ -28,10 +28,10 @@ class PageView:
 
 
 class Demo:
-    """One model and its examples, for all visitors. Holds nothing of theirs.
+    """One model and its examples, for all visitors. Stores nothing of theirs.
 
-    ``seconds``: allowed to an answer, and to reading what it is about. ``frames``: taken from
-    a video.
+    ``seconds``: the limit for an answer, and for reading its media. ``frames``: taken from a
+    video.
     """
 
     def __init__(
@@ -44,9 +44,9 @@ class Demo:
         frames: int = 16,
     ) -> None:
         self.examples = tuple(examples)
-        #: Where visitors' files may lie; None: nowhere, no file is opened.
+        #: Where visitors' files may lie; None: nowhere, and no file is opened.
         self.uploads: Uploads | None = None
-        #: Called after each request of a page; what it looked at is let go by then, or soon.
+        #: Called after each request of a page; its pictures are freed by then, or soon after.
         self.ended: Callable[[], None] = lambda: None
         self._reasoner = reasoner
         self._asker = asker
@@ -69,7 +69,7 @@ class Demo:
     def ask(
         self, upload: str | None, chosen: int | None, question: str
     ) -> Generator[PageView, None, None]:
-        """Each step as it is taken; at the end the right answer, where one is known."""
+        """Yield each step as it is taken; at the end the right answer, if known."""
         try:
             deadline = Deadline.within(self._seconds)
             seen = self._seen(upload, chosen)
@@ -79,7 +79,7 @@ class Demo:
             example = self._asked_as_drawn(upload, chosen, question)
             truth = example.answer if example else ""
             sheet = Sheet(self._asker, seen)
-            # An example is there already.
+            # An example needs no reading.
             left = self._seconds if upload is None else deadline.left or 0.001
             for pair in ask_both(self._reasoner, seen, question, seconds=left):
                 columns = sheet.columns(pair, truth)
@@ -104,7 +104,7 @@ class Demo:
     def _asked_as_drawn(
         self, upload: str | None, chosen: int | None, question: str
     ) -> Example | None:
-        """The example whose answer is the question's: another question has another."""
+        """The example if this is its own question: for another its answer would be wrong."""
         if upload is not None or chosen is None:
             return None
         example = self.examples[chosen]
@@ -119,6 +119,6 @@ def _told(example: Example) -> str:
 
 
 def _of_the_visitor(error: PixelError, upload: str | None) -> str:
-    """The error as it concerns visitors: their file has a name, and no place here."""
+    """The error in the visitor's terms: their file's name, without its path here."""
     text = str(error)
     return text if upload is None else text.replace(upload, Path(upload).name)

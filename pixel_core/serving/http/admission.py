@@ -1,4 +1,4 @@
-"""What one request, and all of them together, may take."""
+"""Resource limits of one request, and of all together."""
 
 from __future__ import annotations
 
@@ -16,61 +16,61 @@ MEBIBYTE = 1 << 20
 
 @dataclass(frozen=True)
 class Limits:
-    """Everything a client could use up is bounded here. Times are seconds.
+    """Bounds on everything a client could use up. Times are seconds.
 
-    Memory beside the model's own, at most. Requests that are sent: ``max_reading_bytes``. A
-    place: its body, twice while its pictures are unpacked from it. One that runs: 3 bytes a
-    pixel of ``max_pixels``. Each decoder, while it decodes: up to 10 bytes a pixel more (a
-    picture with transparency, turned as its EXIF says).
+    Peak memory beside the model's own: for requests being sent, ``max_reading_bytes``; per
+    slot, its body, twice while its pictures are unpacked; per running request, 3 bytes a
+    pixel of ``max_pixels``; per busy decoder, up to 10 bytes a pixel more (a picture with
+    transparency, turned as its EXIF says).
     """
 
-    #: Episodes that are generated together, and requests that may wait for a place.
+    #: Episodes generated together, and requests that may wait for a slot.
     max_running: int = 16
     max_waiting: int = 64
-    #: Of a request, from its headers to its last byte, waiting included.
+    #: For a request from its headers to its last byte, including the wait.
     timeout_s: float = 120.0
-    #: A body must have arrived, and a client's headers, after so long.
+    #: Time for a body to arrive, and for a client's headers.
     body_timeout_s: float = 30.0
     header_timeout_s: float = 10.0
-    #: A client may read nothing of its answer for so long.
+    #: How long a client may read nothing of its answer.
     write_timeout_s: float = 30.0
-    #: What runs when the server is told to stop may take so much longer.
+    #: Time for running requests to finish after the server is asked to stop.
     grace_s: float = 30.0
     max_connections: int = 512
-    #: Requests that are being sent, and bytes that have come of them, together.
+    #: Requests being sent, and bytes received of them, together.
     max_reading: int = 256
     max_reading_bytes: int = 256 * MEBIBYTE
 
     max_body_bytes: int = 32 * MEBIBYTE
-    #: Of all pictures of a request together, as they are sent.
+    #: For all pictures of a request together, as sent.
     max_picture_bytes: int = 20 * MEBIBYTE
     max_pictures: int = 8
-    #: Of all pictures of a request together, decoded.
+    #: For all pictures of a request together, decoded.
     max_pixels: int = 50_000_000
-    #: Frames that are taken from a video.
+    #: Frames taken from a video.
     max_frames: int = 16
-    #: Characters of all texts of a request.
+    #: Characters in all texts of a request.
     max_text: int = 50_000
-    #: Threads that decode pictures and videos.
+    #: Threads decoding pictures and videos.
     decoders: int = 2
 
 
 def limits_of(*, picture_bytes: int, **changes: Any) -> Limits:
-    """The limits with these changes; a body has room for its pictures in base64, also in lines
-    of 76 characters whose ends are escaped (``\\r\\n``)."""
+    """The limits with these changes; a body has room for its pictures in base64, even in
+    lines of 76 characters with escaped ends (``\\r\\n``)."""
     body = picture_bytes * 4 * 80 // (3 * 76) + MEBIBYTE
     return Limits(max_picture_bytes=picture_bytes, max_body_bytes=body, **changes)
 
 
-# Admission control: N requests run, M wait, the rest get 429.
+# Admission control: N requests run, M wait, all others must come back later.
 #
-# A slot is for a request that has arrived in full. Uploads in progress have their own limits,
-# so that slow senders never keep others from an idle engine.
+# A slot is for a request received in full. Requests still being sent have limits of their
+# own, so that slow senders keep nobody from an idle engine.
 
 
 class AdmissionControl:
-    """Belongs to one event loop. Places to run are given in the order of asking. ``freed`` is
-    called when a request has ended and no thread works for it any more."""
+    """Belongs to one event loop. Requests run in order of arrival. ``freed`` is called when
+    a request has ended and no thread works for it any more."""
 
     def __init__(self, limits: Limits, freed: Callable[[], None] = lambda: None) -> None:
         self.freed = freed
@@ -82,29 +82,29 @@ class AdmissionControl:
         self._reading_bytes = 0
         self._inside: set[Slot] = set()
         self._running = 0
-        #: Whether nobody else is let in; those who came before go on.
+        #: Whether admission is closed; requests already admitted go on.
         self.closed = False
-        #: Whether those inside were told to leave.
+        #: Whether the admitted requests were cancelled.
         self.cleared = False
 
     @property
     def reading(self) -> int:
-        """Requests that are being sent."""
+        """Requests being sent."""
         return len(self._reading)
 
     @property
     def reading_bytes(self) -> int:
-        """What has come of them."""
+        """Bytes received of them."""
         return self._reading_bytes
 
     @property
     def inside(self) -> int:
-        """Places that are taken."""
+        """Slots in use."""
         return len(self._inside)
 
     @property
     def unanswered(self) -> int:
-        """Requests that get a reply yet. Who left a place may have left a thread in it."""
+        """Requests still owed a reply. A request that left its slot may still have a thread."""
         return self.reading + sum(not place.left for place in self._inside)
 
     @property
@@ -113,12 +113,12 @@ class AdmissionControl:
 
     @property
     def waiting(self) -> int:
-        """Requests inside that do not run."""
+        """Admitted requests that do not run yet."""
         return self.inside - self.running
 
     def admit(self) -> Slot:
-        """Let a request be sent. ``Refusal`` 429 when all places are taken, or too many are
-        being sent; 503 when the server is stopping."""
+        """Let a request be sent. ``Refusal`` 429 when all slots are taken or too many requests
+        are being sent; 503 when the server is stopping."""
         if self.closed:
             raise stopping()
         self._check_room()
@@ -132,7 +132,7 @@ class AdmissionControl:
         self.closed = True
 
     def clear(self) -> None:
-        """Cancel what those do who are not answered (``Slot.task``)."""
+        """Cancel all requests not yet answered (``Slot.task``)."""
         self.closed = self.cleared = True
         for place in [*self._reading, *self._inside]:
             if place.task is not None:
@@ -149,8 +149,8 @@ class AdmissionControl:
 
 
 class Slot:
-    """A request's place, from its being sent on. ``leave`` must be called, and may be called
-    twice."""
+    """A request's slot, from when it is being sent. ``leave`` must be called; calling it
+    twice is fine."""
 
     def __init__(self, gate: AdmissionControl) -> None:
         self._gate = gate
@@ -158,11 +158,11 @@ class Slot:
         self._runs = False
         self._held: list[Future[Any]] = []
         self.left = False
-        #: What is cancelled when the server can't wait for it.
+        #: The task to cancel when the server can't wait for it.
         self.task: asyncio.Task[None] | None = None
 
     def took(self, count: int) -> None:
-        """So many bytes more were sent. ``Refusal`` 429 where all together are too many."""
+        """Count received bytes. ``Refusal`` 429 when all requests together exceed the limit."""
         gate = self._gate
         if gate._reading_bytes + count > gate._max_reading_bytes:
             raise _too_much_sent()
@@ -170,20 +170,20 @@ class Slot:
         gate._reading_bytes += count
 
     def enter(self) -> None:
-        """It was sent in full. ``Refusal`` 429 when all places are taken meanwhile."""
+        """The request is complete. ``Refusal`` 429 if all slots were taken meanwhile."""
         self._sent()
         self._gate._check_room()
         self._gate._inside.add(self)
 
     async def run(self) -> None:
-        """Wait for the turn to run."""
+        """Wait for this request's turn to run."""
         await self._gate._to_run.acquire()
         self._runs = True
         self._gate._running += 1
 
     def hold(self, work: Future[Any]) -> None:
-        """Work in a thread, for this request: until it ends nobody else has the place, or more
-        would run than may."""
+        """Work in a thread for this request: the slot stays taken until it ends, or more would
+        run than allowed."""
         self._held = [*(one for one in self._held if not one.done()), work]
 
     def leave(self) -> None:
@@ -218,7 +218,7 @@ class Slot:
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, work: Any) -> None:
-    """From a thread; the loop may be closed by now, and then there is no place to free."""
+    """Called from a thread; if the loop is closed by now, there is no slot to free."""
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(work)
 

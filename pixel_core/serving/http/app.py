@@ -23,14 +23,14 @@ from pixel_core.serving.http.server import Server
 from pixel_core.serving.scheduler import Scheduler
 from pixel_core.serving.url_fetch import UrlLimits
 
-#: Load balancers ask with the second.
+#: Load balancers poll the second.
 _READ = ["GET", "HEAD"]
 
 
 class Served(Model, Protocol):
     @property
     def alive(self) -> bool:
-        """Whether questions are taken."""
+        """Whether questions are accepted."""
 
 
 def build_app(
@@ -43,7 +43,7 @@ def build_app(
     root: RootPath,
 ) -> HttpMiddleware:
     """The whole endpoint as an ASGI application. ``gate``: closing it stops the serving."""
-    # Pages of documentation would fetch scripts from elsewhere.
+    # Documentation pages would fetch scripts from other hosts.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     answering = Completions(model, gate, limits, metrics)
     began = int(time.time())
@@ -102,7 +102,7 @@ def build_app(
 
     @app.exception_handler(Exception)
     async def mistake(_: Request, error: Exception) -> Response:
-        # It is raised again behind this, for the log.
+        # Starlette raises it again behind this, for the log.
         text = "the server made a mistake; its log says more"
         return refused(Refusal(500, text, code="internal_error"))
 
@@ -110,13 +110,13 @@ def build_app(
     return HttpMiddleware(app, access, metrics, paths, origins, root)
 
 
-# All parts of the endpoint put together around one model.
+# All parts of the endpoint, assembled around one model.
 
 
 class ChatEndpoint:
-    """``name``: what clients call the model. ``dialogue``: how it is asked. ``origins``: of
-    pages that may ask. ``root``: where a proxy puts it. ``say`` hears how the server stops.
-    The scheduler is the caller's to close, after the server has ended.
+    """``name``: what clients call the model. ``dialogue``: its prompt settings. ``origins``:
+    of pages that may ask. ``root``: the prefix or URL set by a proxy. ``say`` receives
+    messages as the server stops. The caller closes the scheduler, after the server has ended.
 
     Run ``server.serve([socket])`` in an event loop, with a socket of ``server.bind``.
     """

@@ -1,7 +1,7 @@
-"""The body of a chat completion: what is asked, and how it is to be answered.
+"""The body of a chat completion: the question, and how to answer it.
 
 A parameter that would change the answer and can't be honoured is refused; one that would not
-is accepted and named in the reply (``ignored``). Nothing is dropped in silence.
+is accepted and listed in the reply (``ignored``). Nothing is dropped silently.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pixel_core.serving.http.errors import Refusal, bad_request
 from pixel_core.serving.http.messages import MediaPart, UserMessage, read_messages
 from pixel_core.serving.http.parameters import has_no_effect
 
-#: A whole number, also as JSON of languages that know no other numbers than float64 has it.
+#: A whole number, also from languages whose only number type is float64.
 Whole = Annotated[
     int, BeforeValidator(lambda v: int(v) if isinstance(v, float) and v.is_integer() else v)
 ]
-#: Of these, local servers take -1 for "no bound but the model's own", which is ours too.
+#: For these, local servers take -1 as "only the model's own bound", and so do we.
 _BOUNDS = ("max_tokens", "max_completion_tokens")
 
 
 class Strict(BaseModel):
-    """No conversion of types, no unknown fields."""
+    """No type conversion, no unknown fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -41,14 +41,14 @@ class StreamOptions(Strict):
 class PixelOptions(Strict):
     """Our own options, under ``pixel``; clients send them as an extra field of the body."""
 
-    #: False: the same model, without any operation. None: as the server was started.
+    #: False: the same model without operations. None: the server's default.
     operations: bool | None = None
-    #: Of a multiple-choice question, without letters; they are put below the question.
+    #: For a multiple-choice question, without letters; appended below the question.
     choices: Annotated[tuple[str, ...], Field(max_length=26, strict=False)] = ()
 
 
 class Body(Strict):
-    """The parameters that are honoured."""
+    """The parameters we honour."""
 
     model: str
     messages: Annotated[list[Any], Field(min_length=1)]
@@ -65,7 +65,7 @@ class Body(Strict):
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """A request that is understood. ``media`` is not decoded yet."""
+    """A validated request. ``media`` is not decoded yet."""
 
     question: str
     media: tuple[MediaPart, ...]
@@ -74,9 +74,9 @@ class ChatRequest:
     #: 0: greedy, which is the default, as in our evaluations.
     temperature: float
     top_p: float
-    #: The client's own, or one drawn for it; 0 where nothing is drawn.
+    #: The client's own, or a fresh one; 0 when greedy without one.
     seed: int
-    #: Of one turn; None: as the model was trained.
+    #: Per turn; None: as the model was trained.
     max_new_tokens: int | None
     stream: bool
     include_usage: bool
@@ -84,7 +84,7 @@ class ChatRequest:
 
 
 def read_request(body: Mapping[str, Any], model: str, limits: Limits) -> ChatRequest:
-    """Understand a body. ``model``: the only one there is. Raises ``Refusal``."""
+    """Parse and validate a body. ``model``: the only model served. Raises ``Refusal``."""
     honoured, ignored = _sorted_out(body)
     try:
         parsed = Body.model_validate(honoured)
@@ -119,8 +119,8 @@ def read_request(body: Mapping[str, Any], model: str, limits: Limits) -> ChatReq
 
 
 def _seed(given: int | None, temperature: float) -> int:
-    """Who names none asks for another answer each time. Programs that know no whole numbers
-    but as float64 (JavaScript) can send it back."""
+    """Without a seed each request gets a new one. It is small enough for programs whose only
+    numbers are float64 (JavaScript) to send back."""
     if given is not None or temperature == 0:
         return given or 0
     return secrets.randbits(53)
@@ -160,7 +160,7 @@ def _smaller(first: int | None, second: int | None) -> int | None:
 
 
 def _fault(error: ValidationError) -> Refusal:
-    """The first fault, with the parameter's place and no more of its value than is needed."""
+    """The first error, with the parameter's path and no more of its value than needed."""
     first = error.errors(include_url=False, include_context=False)[0]
     place = ".".join(map(str, first["loc"]))
     if first["type"] == "missing":

@@ -24,31 +24,31 @@ from pixel_core.serving.http.reply import DONE, STILL_HERE, ReplyWriter, event
 from pixel_core.serving.question import Question
 from pixel_core.serving.request_handle import RequestHandle
 
-# The work of one request, in a task of its own: wait, decode, ask, put what happens in words.
+# One request's work, in its own task: wait, decode, ask, write the events.
 #
-# The reply takes the words from here. So a client that reads slowly holds neither the engine,
-# nor a place to run, nor a picture; and one that goes away frees them all.
+# The reply reads events from here. So a slow client holds neither the engine, nor a slot, nor
+# a picture; and one that disconnects frees them all.
 
 
 log = logging.getLogger("pixel.serving")
 
 
 class Model(Protocol):
-    """What answers."""
+    """The model that answers."""
 
     @property
     def name(self) -> str: ...
 
     async def open(self, asked: ChatRequest, seconds: float, place: Slot) -> Question:
-        """Decode, and make ready to be shown, off the event loop, in work that the place
-        holds. Raises ``MediaError``, and ``TimedOut`` where that takes over ``seconds``."""
+        """Decode and prepare the media off the event loop, in threads held by the slot.
+        Raises ``MediaError``, and ``TimedOut`` if that takes over ``seconds``."""
 
     def submit(self, question: Question) -> RequestHandle: ...
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The last that is told. ``body``: the whole completion, where it is not streamed."""
+    """The last event. ``body``: the whole completion if it is not streamed."""
 
     body: dict[str, Any] | None = None
     refusal: Refusal | None = None
@@ -59,7 +59,7 @@ Told = bytes | Ended
 
 
 class CompletionTask:
-    """``deadline``: of ``time.monotonic``. Leaves ``place`` when it ends, however it ends."""
+    """``deadline``: of ``time.monotonic``. Leaves ``place`` however it ends."""
 
     def __init__(self, model: Model, place: Slot, metrics: Metrics, deadline: float) -> None:
         self._model = model
@@ -75,12 +75,12 @@ class CompletionTask:
         self._task.add_done_callback(self._over)
 
     def stop(self) -> None:
-        """Nobody waits any more."""
+        """Cancel: the client is gone."""
         if self._task is not None:
             self._task.cancel()
 
     async def next(self, seconds: float | None = None) -> Told | None:
-        """What is told next; None if nothing is for so long."""
+        """The next event; None after ``seconds`` without one."""
         try:
             async with asyncio.timeout(seconds):
                 return await self._told.get()
@@ -93,7 +93,7 @@ class CompletionTask:
                 await self._place.run()
                 question = await self._model.open(asked, self._left(), self._place)
             stream, usage = asked.stream, asked.include_usage
-            # It holds the pictures as they were sent.
+            # The request holds the encoded pictures.
             del asked
             await self._ask(question, writer, stream, usage)
         except TimeoutError:
@@ -130,7 +130,7 @@ class CompletionTask:
         self._metrics.answered(time.monotonic() - self._began)
 
     def _over(self, task: asyncio.Task[None]) -> None:
-        """Also for a task that was cancelled before it began, which runs none of its code."""
+        """Also called for a task cancelled before it began, which runs none of its code."""
         self._place.leave()
         if task.cancelled():
             self._refuse(stopping())
@@ -155,10 +155,10 @@ def our_fault() -> Refusal:
 
 T = TypeVar("T")
 
-#: A stream's status is held back so long for a first turn, or for what prevents it: after the
-#: status an error can only be told in the stream.
+#: How long to hold back a stream's status for a first turn or an error: after the status,
+#: an error can only be sent in the stream.
 _FIRST_S = 5.0
-#: A stream in which nothing happens for so long says that it is alive.
+#: A stream sends a sign of life after this long without an event.
 _SILENCE_S = 15.0
 
 
@@ -170,8 +170,8 @@ class Completions:
     metrics: Metrics
 
     async def reply(self, request: Request) -> Response:
-        """The response. Raises ``Refusal``, and ``ClientDisconnect`` when nobody waits for it
-        any more."""
+        """The response. Raises ``Refusal``, and ``ClientDisconnect`` when the client has
+        gone."""
         deadline = time.monotonic() + self.limits.timeout_s
         place = self.gate.admit()
         try:
@@ -208,7 +208,7 @@ class Completions:
         except asyncio.CancelledError:
             if not (self.gate.cleared and reading):
                 raise
-            reading.uncancel()  # there is a reply to send yet
+            reading.uncancel()  # a reply must still be sent
             raise stopping() from None
 
 
@@ -223,7 +223,7 @@ async def _body(work: CompletionTask) -> object:
 async def _pieces(
     work: CompletionTask, writer: ReplyWriter, told: Told | None
 ) -> AsyncIterator[bytes]:
-    """The stream, from what was told first on."""
+    """The stream, starting with the event ``told``."""
     yield event(writer.first())
     while True:
         if isinstance(told, Ended):
@@ -235,10 +235,10 @@ async def _pieces(
 
 
 class _Stream(StreamingResponse):
-    """Server-sent events. When it ends early (the client went away), so does the work."""
+    """Server-sent events. If the client disconnects early, the work is cancelled."""
 
     def __init__(self, pieces: AsyncIterator[bytes], work: CompletionTask) -> None:
-        # Proxies shall pass on each turn when it comes.
+        # Proxies should pass on each turn when it arrives.
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         super().__init__(pieces, media_type="text/event-stream", headers=headers)
         self._work = work
@@ -251,7 +251,7 @@ class _Stream(StreamingResponse):
 
 
 async def _unless_gone(request: Request, waiting: Coroutine[None, None, T]) -> T:
-    """What is waited for. ``ClientDisconnect`` when the client goes away first."""
+    """The coroutine's result. ``ClientDisconnect`` if the client disconnects first."""
     task = asyncio.create_task(waiting)
     gone = asyncio.create_task(_until_gone(request))
     try:

@@ -1,4 +1,4 @@
-"""Requests that are turned down, in the shape of the API: ``{"error": {...}}``.
+"""Refused requests in the API's shape: ``{"error": {...}}``.
 
 The four fields and the usual status codes are those of OpenAI's API reference ("Error codes").
 """
@@ -11,7 +11,7 @@ from pixel_core.errors import Busy, DataError, MediaError, PixelError, TimedOut
 
 
 class Refusal(PixelError):
-    """``param``: which part of the request is meant. ``code``: for programs to tell by.
+    """``param``: which part of the request is at fault. ``code``: machine-readable.
 
     ``retry_after_s``: when the client may try again.
     """
@@ -55,17 +55,17 @@ class Refusal(PixelError):
 
 
 def _whole(text: str) -> str:
-    """Half a character, which a request's JSON may hold and no reply can, by its number."""
+    """Replace a lone surrogate, legal in a request's JSON but not in a reply, by its number."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def bad_request(message: str, param: str | None = None, code: str = "invalid_value") -> Refusal:
-    """400: the request itself must change."""
+    """400: the client must change the request."""
     return Refusal(400, message, code=code, param=param)
 
 
 def refusal_of(error: PixelError) -> Refusal:
-    """A typed error in the API's shape. Its text names the value and the remedy already."""
+    """A typed error in the API's shape. Its text already names the value and the remedy."""
     match error:
         case Refusal():
             return error

@@ -1,10 +1,10 @@
-"""Memory that is free is given back to the system, so that one large picture does not count for
-as long as a server runs: ``pixel serve`` and ``pixel demo``.
+"""Returns free memory to the system, so that one large picture does not inflate the process
+for the rest of the server's life: ``pixel serve`` and ``pixel demo``.
 
-glibc keeps what threads have freed, in an arena each, and hands back only what lies at an
-arena's top: a few pictures of 50 million pixels left 0.8 GB that nothing used. ``malloc_trim``
-hands back the rest, but for the tops of arenas that are not the first thread's, some 20 MB each
-(malloc/malloc.c, ``mtrim``). So there are few arenas: the page of ``pixel demo`` decodes in 40
+glibc keeps freed memory in an arena per thread and returns only what lies at an arena's
+top: a few pictures of 50 million pixels left 0.8 GB unused. ``malloc_trim`` returns the
+rest, except the tops of arenas other than the first thread's, some 20 MB each
+(malloc/malloc.c, ``mtrim``). So we keep arenas few: the page of ``pixel demo`` decodes in 40
 threads.
 """
 
@@ -18,16 +18,16 @@ from pathlib import Path
 
 #: Number of ``mallopt`` (malloc.h), and how many arenas threads share.
 _ARENA_MAX, _ARENAS = -8, 4
-#: Bytes beyond the least there ever was, before it is worth looking through the arenas.
+#: Bytes of growth over the lowest level seen that make a trim worthwhile.
 _GROWN = 32 << 20
-#: Seconds after a request's end: the last that hold its pictures are through with them, and a
-#: second time for those that were not.
+#: Seconds to wait after a request's end, for others to release its pictures; the second
+#: wait is for those that were not done.
 _PAUSES_S = (0.2, 1.0)
 _STATM = Path("/proc/self/statm")
 
 
 def resident() -> int:
-    """Bytes of this process that lie in memory; 0 where the system does not tell."""
+    """Resident bytes of this process; 0 if the system does not say."""
     try:
         return int(_STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
@@ -35,9 +35,9 @@ def resident() -> int:
 
 
 class FreeMemory:
-    """Gives memory back some time after ``look`` is called, if the process has grown.
+    """Returns free memory some time after ``look`` is called, if the process has grown.
 
-    Does nothing where the C library is not glibc. ``close`` ends its thread.
+    Does nothing without glibc. ``close`` ends its thread.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class FreeMemory:
             threading.Thread(target=self._run, name="free-memory", daemon=True).start()
 
     def look(self) -> None:
-        """A request has ended. Quick, from any thread."""
+        """A request has ended. Fast; safe from any thread."""
         self._wanted.set()
 
     def close(self) -> None:
@@ -65,13 +65,13 @@ class FreeMemory:
                     return
                 if self._trim is not None and resident() > self._least + _GROWN:
                     self._trim(0)
-                    # Of what others use just now, some is free at the next look.
+                    # Memory in use by others just now may be free next time.
                     self._least = min(self._least, resident())
 
 
 def _trimming() -> Callable[[int], int] | None:
-    """glibc's ``malloc_trim``, which gives back what is free in all arenas; from here on these
-    stay few."""
+    """glibc's ``malloc_trim``, which returns free memory of all arenas; also limits the
+    number of arenas from here on."""
     if not _STATM.exists():
         return None
     library = ctypes.CDLL(None)

@@ -13,16 +13,16 @@ from pixel_core.nesting import TooDeep, loads
 from pixel_core.serving.http.admission import Limits
 from pixel_core.serving.http.errors import Refusal, bad_request
 
-#: Values of the JSON, counted by its punctuation: text in base64 has none, so that only a body
-#: made to fill the memory with small objects comes near.
+#: Most values in the JSON, counted by punctuation: base64 text has none, so only a body
+#: built to fill memory with small objects comes near.
 _MAX_VALUES = 100_000
 _PUNCTUATION = (b",", b"[", b"{")
 _MAX_DEPTH = 32
 
 
 async def read_body(request: Request, limits: Limits, took: Callable[[int], None]) -> bytes:
-    """The body. ``took`` hears of each of its pieces, and may refuse it. ``Refusal`` 413 once
-    it is too large, 415 where it is no JSON, 408 when it comes too slowly;
+    """The body. ``took`` is called with each chunk's size and may refuse it. ``Refusal`` 413
+    when it is too large, 415 when it is not JSON, 408 when it comes too slowly;
     ``ClientDisconnect``."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":

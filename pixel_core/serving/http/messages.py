@@ -1,9 +1,9 @@
-"""The messages of a request, as the one question that the model is trained to answer.
+"""A request's messages, turned into the single question that the model is trained to answer.
 
-The model answers a question in an episode of its own; there is no conversation before it. So
-there is one user message. What system messages say is put before the question, since the
-model's own system turn is part of what it was trained on. Pictures are shown first, in their
-order, and the text after them: text between two pictures is refused rather than moved.
+The model answers each question in an episode of its own, without an earlier conversation. So
+there is one user message. System messages are put before the question, since the model's own
+system turn is part of its training. Pictures come first, in order, and the text after them:
+text between two pictures is refused rather than moved.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from pixel_core.serving.http.admission import Limits
 from pixel_core.serving.http.errors import bad_request
 
 _SYSTEM = ("system", "developer")
-#: The shapes of a part's address: the key that holds it, and the other keys it may have.
+#: The forms of a part's address: the key that holds it, and its other allowed keys.
 _MEDIA: dict[str, tuple[str, ...]] = {"image_url": ("url", "detail"), "video_url": ("url",)}
 
 
 @dataclass(frozen=True)
 class MediaPart:
-    """A picture or a video by its address, which may hold it (``data:``)."""
+    """A picture or video by its URL, which may be a ``data:`` URL."""
 
     kind: Literal["picture", "video"]
     url: str
-    #: Where in the request it is, for errors.
+    #: Its place in the request, for errors.
     param: str
 
 
@@ -38,7 +38,7 @@ class UserMessage:
 
 
 def read_messages(messages: Sequence[Any], limits: Limits) -> UserMessage:
-    """The question and its pictures. Raises ``Refusal`` 400 for what has no meaning here."""
+    """The question and its pictures. Raises ``Refusal`` 400 for unsupported messages."""
     before: list[str] = []
     found: _Content | None = None
     ignored: set[str] = set()
@@ -101,7 +101,7 @@ class _Content:
     def __init__(self, content: Any, place: str) -> None:
         self.media: list[MediaPart] = []
         self._texts: list[str] = []
-        #: Text, pictures, text is fine; pictures after that are not.
+        #: Text, pictures, text is fine; a picture after the second text is not.
         self._text_after_media = False
         if isinstance(content, str):
             self._texts.append(content)

@@ -1,4 +1,4 @@
-"""What the server counts, as Prometheus reads it. Nothing of a request's content is in it."""
+"""The server's Prometheus metrics. They contain nothing of a request's content."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 
 
 class Metrics:
-    """A registry of its own, so that several servers in a process stay apart."""
+    """Has its own registry, so that several servers in a process stay apart."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -43,11 +43,11 @@ class Metrics:
         self._stops = Counter(
             "pixel_episodes", "Ended episodes, by why they ended", ["stop"], registry=registry
         )
-        for reason in StopReason:  # a rate needs its zero
+        for reason in StopReason:  # a rate must start at zero
             self._stops.labels(reason.value)
 
     def watch(self, name: str, words: str, value: Callable[[], float]) -> None:
-        """A gauge that is read when somebody asks."""
+        """A gauge read on each scrape."""
         Gauge(f"pixel_{name}", words, registry=self._registry).set_function(value)
 
     def replied(self, route: str, status: int) -> None:
@@ -59,7 +59,7 @@ class Metrics:
     def ended(
         self, stop: StopReason, steps: tuple[Step, ...], prompt: int, sampled: int
     ) -> None:
-        """An episode came to its end: why, what happened in it, its tokens."""
+        """Count an ended episode: why it ended, its steps, its tokens."""
         self._stops.labels(stop.value).inc()
         self._tokens.labels("prompt").inc(prompt)
         self._tokens.labels("completion").inc(sampled)

@@ -1,4 +1,4 @@
-"""Who may ask: those with the key, and no web page that a browser was tricked to ask from."""
+"""Access control: clients with the key, and no web page that tricks a browser into asking."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from pixel_core.serving.http.errors import Refusal
 from pixel_core.serving.http.metrics import Metrics
 from pixel_core.serving.http.origins import Origins, RootPath
 
-# The rest of a body that is refused before it has all come.
+# Draining the body of a request refused before it has all arrived.
 #
-# Many clients write all before they read. A connection that is closed under them gives them a
-# broken pipe, and not the reason. So the rest is read for a while and dropped.
+# Many clients write everything before they read. Closing the connection early gives them a
+# broken pipe instead of the reason. So the rest is read for a while and dropped.
 
 
 _MOST_BYTES = 128 << 20
@@ -30,13 +30,13 @@ _MOST_S = 5.0
 
 
 class Upload:
-    """Knows how far a request's body has come. ``receive`` takes the place of the server's."""
+    """Tracks how much of a request's body has arrived. ``receive`` replaces the server's."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         names = {name for name, _ in scope["headers"]}
         self._receive = receive
         self._over = not names & {b"content-length", b"transfer-encoding"}
-        #: The client waits to be told that it may send ("100-continue").
+        #: The client waits for permission to send ("100-continue").
         self._asks = b"expect" in names
         self._begun = False
 
@@ -47,7 +47,7 @@ class Upload:
         return message
 
     async def over(self, *, wait: bool) -> bool:
-        """Whether all has come; with ``wait``, or does within a bounded time and size."""
+        """Whether the body is complete; with ``wait``, read on within time and size limits."""
         if self._over or not wait or (self._asks and not self._begun):
             return self._over
         length = 0
@@ -60,14 +60,14 @@ class Upload:
         return self._over
 
 
-#: The environment's variable that holds the key; nothing else does.
+#: The environment variable that holds the key, the only way to set it.
 VARIABLE = "PIXEL_API_KEY"
-#: A key that is guessed in no time is worse than none, since it looks safe.
+#: A weak key is worse than none, since it looks safe.
 _SHORTEST = 12
 
 
 def key_from_environment() -> str:
-    """The key; "" where there is none. ``ConfigError`` for one that can't be used."""
+    """The key; "" if unset. ``ConfigError`` for an unusable one."""
     key = os.environ.get(VARIABLE, "")
     if not key:
         return ""
@@ -80,7 +80,7 @@ def key_from_environment() -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens at ``host``."""
+    """Whether ``host`` is reachable only from this machine."""
     if host == "localhost":
         return True
     try:
@@ -90,9 +90,9 @@ def is_loopback(host: str) -> bool:
 
 
 class Access:
-    """``key``: "" lets everybody ask. ``only_loopback``: the request must be addressed to
-    this machine by a name of loopback, so that no web page reaches it by a name of its own
-    that resolves to here (DNS rebinding); ``host``: one more name, that of a proxy."""
+    """``key``: "" lets everybody ask. ``only_loopback``: the request must use a loopback name
+    for this machine, so that no web page reaches it under a name of its own that resolves
+    here (DNS rebinding); ``host``: one more allowed name, a proxy's."""
 
     def __init__(self, key: str, only_loopback: bool, host: str = "") -> None:
         self._key = key.encode()
@@ -117,7 +117,7 @@ class Access:
             )
 
     def check_key(self, request: Request) -> None:
-        """Raises ``Refusal`` 401. Compares in a time that tells nothing about the key."""
+        """Raises ``Refusal`` 401. Compares in constant time."""
         if not self._key:
             return
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
@@ -138,24 +138,24 @@ def _name(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
-# What every request passes: who may ask, errors in the API's shape, one line in the log.
+# Every request passes here: access control, errors in the API's shape, one log line.
 #
-# The line names no content, no query, no header; a path is one of ours or "other".
+# The line contains no content, query or header; a path is one of ours or "other".
 
 
 log = logging.getLogger("pixel.serving")
 
-#: Anybody may ask whether the server lives.
+#: Health checks need no key.
 OPEN = frozenset({"/health", "/health/live"})
-#: nginx's status for a client that went away; it is sent to nobody.
+#: nginx's status for a client that disconnected; never sent.
 CLIENT_GONE = 499
-#: Said without the rest of the body: it comes too slowly, or the server is stopping.
+#: Sent without reading the rest of the body: it is too slow, or the server is stopping.
 _AT_ONCE = frozenset({408, 503})
 
 
 class HttpMiddleware:
-    """``routes``: the paths there are; ``origins``: of pages that may ask; ``root``: what a
-    proxy puts before the paths."""
+    """``routes``: the known paths; ``origins``: of pages that may ask; ``root``: the prefix
+    that a proxy adds to the paths."""
 
     def __init__(
         self,
@@ -192,7 +192,7 @@ class HttpMiddleware:
                 status = message["status"]
                 MutableHeaders(scope=message).update(self._origins.headers(origin))
                 if not await upload.over(wait=status not in _AT_ONCE):
-                    # What comes of it yet is not read as a request.
+                    # The rest of the body must not be read as a new request.
                     MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 

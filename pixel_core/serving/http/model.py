@@ -1,7 +1,7 @@
 """Thread pool for blocking work; never delays exit.
 
-The standard library joins its pool when the interpreter ends, whatever the threads are doing,
-and a decoder cannot be interrupted.
+The interpreter joins the standard library's pool at exit, whatever its threads are doing,
+and a decoder can't be interrupted.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from pixel_core.serving.request_handle import RequestHandle
 from pixel_core.serving.scheduler import Scheduler
 from pixel_core.serving.url_fetch import UrlLimits, fetch, is_url
 
-# A request's pictures and videos: their bytes, and the pixels in them. For threads.
+# A request's pictures and videos: their bytes and pixels. Runs in threads.
 
 
-#: A video's bytes are bounded by the request's; this only keeps out what states nonsense.
+#: The request limits a video's bytes; this only rejects absurd lengths.
 _VIDEO_S = 4 * 3600.0
 _VIDEO_FRAMES = 500_000
 
-#: The end of an address's head, which may hold a file's name with commas; and of how many
-#: characters a head is looked for.
+#: The end of a data URL's head, which may hold a file name with commas; and how many
+#: characters are searched for it.
 _BASE64 = re.compile(r";\s*base64\s*,", re.IGNORECASE)
 _LONGEST_HEAD = 1000
 
@@ -53,14 +53,14 @@ _WHITE = b" \t\n\r\f\v"
 
 
 def bytes_of(part: MediaPart, room: int, urls: UrlLimits) -> bytes:
-    """The file that an address holds or leads to, of ``room`` bytes at most. What an address
-    says of the file's type is not believed. Raises ``Refusal``."""
+    """The file in or behind an address, at most ``room`` bytes. The type stated in the
+    address is ignored. Raises ``Refusal``."""
     if is_url(part.url):
         try:
             return fetch(part.url, replace(urls, bytes=min(urls.bytes, room)))
         except MediaError as error:
             raise bad_request(f"{part.param}: {error}", part.param, "invalid_url") from None
-    address = part.url.partition("#")[0]  # what follows is of the page, not of the data
+    address = part.url.partition("#")[0]  # the fragment is not data
     found = _BASE64.search(address[:_LONGEST_HEAD])
     comma = found.end() if found else address.find(",") + 1
     head, data = address[: max(comma - 1, 0)], address[comma:]
@@ -104,13 +104,12 @@ def bytes_of(part: MediaPart, room: int, urls: UrlLimits) -> bytes:
 
 
 def base64_text(data: str) -> bytes:
-    """Base64 as clients write it, in the standard form: without white space, in the alphabet of
-    ``+`` and ``/``, padded.
+    """Base64 as clients write it, converted to the standard form: no white space, the alphabet
+    with ``+`` and ``/``, padded.
 
-    As browsers read it (WHATWG, Infra Standard, "forgiving-base64 decode", after the URL's
-    percent signs are resolved), and the URL-safe alphabet too. What is no base64 at all stays
-    for the decoder to refuse. Raises ``ValueError`` for letters beyond ASCII and for a length
-    that no bytes have.
+    Read as browsers do (WHATWG, Infra Standard, "forgiving-base64 decode", after the URL's
+    percent signs are resolved), and also in the URL-safe alphabet. Invalid base64 is left for
+    the decoder to refuse. Raises ``ValueError`` for non-ASCII letters and impossible lengths.
     """
     if not data.isascii():
         raise ValueError("it holds characters beyond ASCII")
@@ -148,7 +147,7 @@ def _decoded(
         frames=limits.max_frames,
         video=VideoLimits(
             bytes=len(file),
-            pixels=room // limits.max_frames,  # so many of them are held at once
+            pixels=room // limits.max_frames,  # all frames are held at once
             seconds=_VIDEO_S,
             frames=_VIDEO_FRAMES,
         ),
@@ -167,7 +166,7 @@ _Work = tuple[Future[Any], Callable[[], Any]]
 
 
 class Threads:
-    """``count`` of them, named ``name``; they do what they are given in its order."""
+    """A pool of ``count`` threads named ``name``; work runs in order of submission."""
 
     def __init__(self, count: int, name: str) -> None:
         self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
@@ -176,15 +175,15 @@ class Threads:
             threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True).start()
 
     async def run(self, work: Callable[[], T], hold: Callable[[Future[T]], None]) -> T:
-        """What it returns or raises. Given up in the line, it is not begun; begun, it goes on,
-        and who has to know gets it (``hold``)."""
+        """The work's result or exception. Cancelled while queued, it never starts; once started
+        it goes on, and ``hold`` receives the future to track that."""
         future: Future[T] = Future()
         hold(future)
         self._work.put((future, work))
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:
-        """What is under way is left alone."""
+        """Work in progress is left alone."""
         for _ in range(self._count):
             self._work.put(None)
 
@@ -199,24 +198,24 @@ class Threads:
                 else:
                     future.set_result(result)
                     del result
-            del given, future, work  # or a picture stays until the next work comes
+            del given, future, work  # else a picture stays until the next work
 
 
-# The model behind the endpoint: from a request that is understood to a question for it.
+# The model behind the endpoint: turns a validated request into a question for it.
 #
-# Pictures are decoded in a few threads of their own, addresses are fetched in others, so that
-# neither a large picture nor a slow host keeps the event loop, or each other, waiting.
+# Pictures are decoded in a few threads and URLs are fetched in others, so that neither a
+# large picture nor a slow host blocks the event loop, or each other.
 
 
-#: Threads that wait for other hosts; they do nothing else.
+#: Threads used only to wait for other hosts.
 _FETCHERS = 8
 
 
 class ServedModel:
-    """``name``: what the model is called here. ``dialogue``: as it is asked; with
+    """``name``: what clients call the model. ``dialogue``: its prompt settings; with
     ``operations`` "none" no request gets any. ``urls``: which hosts may be fetched from.
 
-    ``close`` ends the threads; the scheduler is its owner's.
+    ``close`` ends the threads; the caller closes the scheduler.
     """
 
     def __init__(
@@ -247,8 +246,8 @@ class ServedModel:
             threads.close()
 
     async def open(self, asked: ChatRequest, seconds: float, place: Slot) -> Question:
-        """The question with its pictures ready to be shown. Raises ``Refusal``, ``DataError``
-        for what can't be shown or put, and ``TimedOut``."""
+        """The question with its pictures prepared. Raises ``Refusal``, ``DataError`` if the
+        pictures can't be shown or the question can't be put, and ``TimedOut``."""
         deadline = Deadline.within(seconds)
         dialogue = self._dialogue_of(asked)
         files: list[bytes] = []
@@ -279,7 +278,7 @@ class ServedModel:
         )
 
     def _dialogue_of(self, asked: ChatRequest) -> DialogueConfig:
-        """The model's own, with what the request may change of it."""
+        """The model's own settings, with the changes a request may make."""
         changes: dict[str, object] = {}
         if asked.operations is False:
             changes["operations"] = "none"

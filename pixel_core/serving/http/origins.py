@@ -1,7 +1,7 @@
-"""Pages of other sites that may ask (CORS), and the place a proxy gives the server.
+"""Other sites' pages that may ask (CORS), and the prefix a proxy gives the server.
 
-The headers are those of the Fetch standard ("CORS protocol"); a preflight carries no key, so
-none is asked for.
+The headers follow the Fetch standard ("CORS protocol"); a preflight carries no key, so none
+is required.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from pixel_core.serving.http.errors import Refusal
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
-#: What a page may send of its own: names of headers and nothing else.
+#: Header names that a page may send; nothing else.
 _NAMES = re.compile(r"[A-Za-z0-9_, -]{0,2000}")
-#: Seconds a browser may keep what a preflight said.
+#: Seconds a browser may cache a preflight.
 _KEPT_S = "600"
 
 
 class Origins:
-    """``allowed``: as ``--allow-origin`` has them, "*" for all. Raises ``ConfigError`` for what
-    no browser sends."""
+    """``allowed``: as in ``--allow-origin``, "*" for all. Raises ``ConfigError`` for a value
+    that no browser sends."""
 
     def __init__(self, allowed: Sequence[str] = ()) -> None:
         self._all = "*" in allowed
@@ -34,7 +34,7 @@ class Origins:
         self._allowed |= {"null"} & set(allowed)
 
     def headers(self, origin: str) -> dict[str, str]:
-        """Of a reply to a request from a page of this origin; none where it may not read."""
+        """Headers for a reply to a page of this origin; none if it may not read the reply."""
         if not self._may_read(origin):
             return {"Vary": "Origin"} if self._allowed else {}
         return {
@@ -44,8 +44,8 @@ class Origins:
         }
 
     def preflight(self, origin: str, headers: Mapping[str, str]) -> dict[str, str]:
-        """The headers that let a browser send the request itself. ``Refusal`` 403 for a page
-        of another origin."""
+        """The headers that let a browser send the request itself. ``Refusal`` 403 for other
+        origins."""
         if not self._may_read(origin):
             raise Refusal(
                 403,
@@ -69,15 +69,15 @@ class Origins:
 
 @dataclass(frozen=True)
 class RootPath:
-    """Where the server is behind a proxy. ``path``: what stands before its own paths, "" for
-    nothing; ``origin``: how browsers reach it, "" where that is not said."""
+    """Where a proxy publishes the server. ``path``: the prefix of its paths, "" for none;
+    ``origin``: the URL that browsers use, "" if not given."""
 
     path: str = ""
     origin: str = ""
 
     @classmethod
     def of(cls, text: str) -> RootPath:
-        """Of ``/prefix`` or ``https://name/prefix``. ``ConfigError`` for anything else."""
+        """Parse ``/prefix`` or ``https://name/prefix``. ``ConfigError`` for anything else."""
         origin, path = "", text.rstrip("/")
         if "://" in text:
             scheme, _, rest = path.partition("://")
@@ -92,7 +92,7 @@ class RootPath:
 
     @property
     def host(self) -> str:
-        """As in a Host header; "" where it is not said."""
+        """As in a Host header; "" if not given."""
         return self.origin.partition("://")[2]
 
     @property
@@ -100,7 +100,7 @@ class RootPath:
         return self.origin + self.path
 
     def inside(self, scope: Scope) -> Scope:
-        """The request as it is without a proxy, whether that took the prefix off or not."""
+        """The request without the prefix, whether or not the proxy removed it."""
         path = str(scope["path"])
         if not self.path or not (path + "/").startswith(self.path + "/"):
             return scope
@@ -109,7 +109,7 @@ class RootPath:
 
 
 def _origin(text: str, option: str = "--allow-origin") -> str:
-    """As browsers write it: small letters, no port where it is the scheme's own."""
+    """As browsers write it: lower case, without the scheme's default port."""
     try:
         parts = urlsplit(text)
         name, port = parts.hostname or "", parts.port

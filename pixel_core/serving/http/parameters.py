@@ -1,10 +1,10 @@
-"""Parameters of other servers: which change nothing here, which can't be honoured, and why.
+"""Other servers' parameters: which are ignored, which are refused, and why.
 
 OpenAI's API reference ("Create chat completion"), vLLM's documentation ("OpenAI-Compatible
 Server", extra parameters of the chat API), SGLang's ("Sampling Parameters") and llama.cpp's
-("llama-server", completion options) name them. Clients often send all they know, at the
-values that ask for nothing: those are taken and named in the reply. Others are refused, since
-the answer would not be what was asked for.
+("llama-server", completion options) name them. Clients often send every parameter they know
+at neutral values: those are accepted and listed in the reply. Others are refused, since the
+answer would not be what the client asked for.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from pixel_core.serving.http.errors import Refusal, bad_request
 
-#: Change no answer here, whatever they say.
+#: Never change an answer here.
 _WITHOUT_EFFECT = frozenset(
     {
         "cache_prompt",
@@ -45,7 +45,7 @@ _SHOWN = "pictures are shown as the model was trained to see them"
 _TEXT = "answers are text"
 _TOKENS = "the reply holds text and no tokens"
 
-#: The values that ask for nothing, and why others can't be honoured.
+#: The neutral values, and why others can't be honoured.
 _LIMITED: Mapping[str, tuple[tuple[Any, ...], str]] = {
     # OpenAI's
     "tools": (([],), "the model has its own operations, and the server carries them out"),
@@ -66,7 +66,7 @@ _LIMITED: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "verbosity": (("medium",), "the model writes as much as it was trained to"),
     "web_search_options": ((), "there is no search"),
     "moderation": ((), "there is no moderation"),
-    # vLLM's, of sampling
+    # vLLM's, about sampling
     "best_of": ((1,), "ask again for another answer"),
     "use_beam_search": ((False,), _SAMPLED),
     "top_k": ((-1, 0), _SAMPLED),
@@ -84,7 +84,7 @@ _LIMITED: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "allowed_token_ids": (([],), "tokens can't be forbidden"),
     "logits_processors": (([],), _SAMPLED),
     "vllm_xargs": (({},), _SAMPLED),
-    # vLLM's, of what is answered
+    # vLLM's, about the answer
     "guided_json": (({}, ""), _FREE),
     "guided_regex": (("",), _FREE),
     "guided_choice": (([],), _FREE),
@@ -99,7 +99,7 @@ _LIMITED: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "return_token_ids": ((False,), _TOKENS),
     "prompt_logprobs": ((), "log-probabilities are not given"),
     "return_hidden_states": ((False,), _TOKENS),
-    # vLLM's, of the prompt
+    # vLLM's, about the prompt
     "echo": ((False,), "the reply holds the answer alone"),
     "add_generation_prompt": ((True,), _PROMPT),
     "continue_final_message": ((False,), _PROMPT),
@@ -120,7 +120,7 @@ _LIMITED: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "json_schema": ((), _FREE),
     "separate_reasoning": ((True,), "the reply holds all that the model wrote"),
     "lora_path": ((), "there is one model"),
-    # llama.cpp's and others' of local models, where the same thing has another name
+    # llama.cpp's and other local servers', which name the same things differently
     "repeat_penalty": ((1,), _SAMPLED),
     "top_n_sigma": ((-1,), _SAMPLED),
     "top_a": ((0,), _SAMPLED),
@@ -140,10 +140,10 @@ _LIMITED: Mapping[str, tuple[tuple[Any, ...], str]] = {
 
 
 def has_no_effect(name: str, value: Any) -> bool:
-    """Whether this parameter asks for nothing that would change an answer: it is to be named in
-    the reply. False for null, which says that it is not given, whatever its name.
+    """Whether this parameter would not change the answer, so that the reply must list it.
+    False for null, which means "not given", whatever the name.
 
-    Raises ``Refusal`` 400 for a value that can't be honoured, and for a name nobody knows.
+    Raises ``Refusal`` 400 for a value that can't be honoured, and for an unknown name.
     """
     if value is None:
         return False
@@ -170,7 +170,7 @@ def _unsupported(name: str, value: Any, neutral: tuple[Any, ...], why: str) -> R
 
 
 def _same(value: Any, neutral: Any) -> bool:
-    """1 and 1.0 are the same number, and True is none."""
+    """1 and 1.0 are equal; True is not a number."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if number and not isinstance(neutral, bool):
         return bool(value == neutral)

@@ -1,7 +1,7 @@
 """An episode as a chat completion: whole, or in chunks as its turns end.
 
-The content is what the model wrote, its turns apart by an empty line, ending with its answer.
-What our loop knows beside it stands under ``pixel``, which other clients pass over.
+The content is the model's text, turns separated by an empty line, ending with its answer.
+Everything else our loop knows stands under ``pixel``, which other clients ignore.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 from pixel_core.records import StopReason
 from pixel_core.serving.answer import Answer, AnswerStep
 
-#: Between two turns' texts.
+#: Separates two turns' texts.
 _GAP = "\n\n"
-#: The model was cut short: by its tokens of a turn, or by those of an episode.
+#: The model was cut short: by its limit of tokens a turn, or of an episode.
 _CUT = frozenset({StopReason.TRUNCATED, StopReason.CONTEXT_FULL})
 
 
@@ -28,8 +28,8 @@ def _new_id() -> str:
 
 @dataclass(frozen=True)
 class ReplyWriter:
-    """Writes one completion's objects. ``ignored``: parameters without effect. ``seed``: what
-    was drawn from; None where nothing was."""
+    """Writes one completion's objects. ``ignored``: parameters without effect. ``seed``: the
+    sampling seed; None when greedy."""
 
     model: str
     ignored: Sequence[str] = ()
@@ -66,11 +66,11 @@ class ReplyWriter:
         return self._chunk({"content": text}) | {"pixel": {"turn": _turn(step)}}
 
     def last(self, answer: Answer) -> dict[str, Any]:
-        """The chunk that says why it ended."""
+        """The chunk with the finish reason."""
         return self._chunk({}, _finish_reason(answer)) | {"pixel": self._pixel(answer)}
 
     def usage(self, answer: Answer) -> dict[str, Any]:
-        """The chunk after the last, for those who asked for it."""
+        """The chunk after the last, for clients that asked for usage."""
         return {
             **self._head("chat.completion.chunk"),
             "choices": [],
@@ -102,8 +102,8 @@ def _finish_reason(answer: Answer) -> str:
 
 
 def _usage(answer: Answer) -> dict[str, int]:
-    """Prompt tokens are all that was shown to the model: pictures, and what its operations
-    returned, included."""
+    """Prompt tokens count everything shown to the model: pictures and operations' returns
+    included."""
     return {
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.tokens,
@@ -112,7 +112,7 @@ def _usage(answer: Answer) -> dict[str, int]:
 
 
 def _turn(step: AnswerStep) -> dict[str, Any]:
-    """``box``: pixels of ``picture``, which counts the question's own from 0, as frames do."""
+    """``box``: pixels of ``picture``; pictures and frames count from 0."""
     return {
         "text": step.text,
         "box": None if step.box is None else list(step.box.as_tuple()),
@@ -130,5 +130,5 @@ def event(value: dict[str, Any]) -> bytes:
 
 #: Ends a stream.
 DONE = b"data: [DONE]\n\n"
-#: Says nothing, so that nobody between takes a long turn for a dead connection.
+#: A comment that keeps proxies from taking a long turn for a dead connection.
 STILL_HERE = b": still thinking\n\n"

@@ -1,6 +1,6 @@
-"""uvicorn, bounded, and with an end that lets answers finish.
+"""uvicorn with bounds, and a graceful shutdown.
 
-Told to stop (SIGTERM, Ctrl-C) it takes nothing new, lets what runs go on for a grace time,
+On SIGTERM or Ctrl-C it accepts nothing new, lets running requests go on for a grace time,
 ends the rest with an error in the API's shape, and only then closes its connections.
 """
 
@@ -24,16 +24,15 @@ from pixel_core.errors import ConfigError
 from pixel_core.serving.http.admission import AdmissionControl, Limits
 from pixel_core.serving.http.errors import Refusal
 
-# Connections that can't be held open for nothing.
+# Connections that can't be held open idle.
 #
-# uvicorn closes an idle connection after an answer, but waits for ever for a first request,
-# for the rest of a request's headers, and for a client to read. Its own refusals are plain
-# text.
+# uvicorn closes an idle connection after an answer, but waits forever for a first request, for
+# the rest of a request's headers, and for a client to read. Its own refusals are plain text.
 
 
 class BoundedConnection(H11Protocol):
-    """A request's headers must come in time, an answer must be read, and there are at most so
-    many connections. Subclasses set the bounds (``bounded``)."""
+    """Headers must arrive in time, answers must be read, and the number of connections is
+    bounded. Subclasses set the bounds (``bounded``)."""
 
     header_timeout_s: float
     write_timeout_s: float
@@ -45,7 +44,7 @@ class BoundedConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
-            # In no header was it said what is wanted; so it is refused before.
+            # Refused before any header is read.
             self._reply(
                 Refusal(
                     503,
@@ -60,7 +59,7 @@ class BoundedConnection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._between_requests():
-            # Headers have begun: they are not given more time with every byte.
+            # Headers have begun: more bytes do not extend their time.
             if self._awaiting_headers is None:
                 self._await_headers()
         else:
@@ -83,7 +82,7 @@ class BoundedConnection(H11Protocol):
         self._reply(Refusal(400, msg, code="bad_http"))
 
     def _between_requests(self) -> bool:
-        """No request's headers are complete that is not answered yet."""
+        """Whether no request with complete headers is still unanswered."""
         return self.cycle is None or self.cycle.response_complete
 
     def _await_headers(self) -> None:
@@ -100,11 +99,11 @@ class BoundedConnection(H11Protocol):
             setattr(self, name, None)
 
     def _drop(self) -> None:
-        """Close at once: what is unsent would wait for a reader that does not read."""
+        """Close at once: unsent data would wait for a reader that does not read."""
         self.transport.abort()
 
     def _reply(self, refusal: Refusal) -> None:
-        """Without the protocol's state machine, which may be past saying anything."""
+        """Bypasses the protocol's state machine, which may no longer be able to send."""
         if self.transport.is_closing():
             return
         body = json.dumps(refusal.body()).encode()
@@ -131,16 +130,16 @@ def bounded(header_timeout_s: float, write_timeout_s: float, max_connections: in
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-#: Seconds for replies that are written, once nobody is inside any more.
+#: Seconds for replies already written, once no request is left.
 _LAST_WORDS_S = 2
 _BACKLOG = 256
-#: Seconds an idle connection is kept.
+#: Seconds to keep an idle connection.
 _KEEP_ALIVE_S = 15
 _HEADER_BYTES = 16 * 1024
 
 
 class Server(uvicorn.Server):
-    """``say`` hears how it stops. ``interrupted``: it was Ctrl-C that ended it."""
+    """``say`` receives messages as it stops. ``interrupted``: Ctrl-C ended it."""
 
     def __init__(
         self, app: ASGIApp, gate: AdmissionControl, limits: Limits, say: Callable[[str], None]
@@ -170,7 +169,7 @@ class Server(uvicorn.Server):
         self.interrupted = False
 
     def stop(self) -> None:
-        """As SIGTERM does; from any thread."""
+        """Like SIGTERM; safe from any thread."""
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -188,14 +187,14 @@ class Server(uvicorn.Server):
         if gate.unanswered:
             self._say(f"stopping: {gate.unanswered} requests are ended without an answer")
             gate.clear()
-        self.force_exit = False  # what is left are a few bytes to write
+        self.force_exit = False  # only a few bytes are left to write
         await super().shutdown(sockets)
         self._say("stopped")
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """As uvicorn's, but the signals are not raised again at the end: whoever started the
-        server still has a model to close."""
+        """Like uvicorn's, but does not raise the signals again at the end: the caller still
+        has a model to close."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -208,14 +207,14 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.interrupted |= sig == signal.SIGINT
-        # The second wish, of either kind, is to end now.
+        # A second signal of either kind means: end now.
         self.force_exit |= self.should_exit
         self.should_exit = True
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """The address, taken before the model is loaded; clients are let in once it is served.
-    ``ConfigError`` where it can't be had."""
+    """Bind before the model is loaded; clients are accepted once it is served. ``ConfigError``
+    if the address is not available."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
