@@ -159,7 +159,7 @@ class Scheduler:
             thread.join(patience_s)
 
     def _start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="conductor", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
         self._thread.start()
         # A thread inside the engine during interpreter shutdown would crash it.
         atexit.register(self.close)
@@ -170,7 +170,7 @@ class Scheduler:
                 self._round()
         finally:
             with self._changed:
-                self._dead = self._dead or "the conductor broke down: load the model again"
+                self._dead = self._dead or "the scheduler broke down: load the model again"
             self._end()
 
     def _end(self) -> None:

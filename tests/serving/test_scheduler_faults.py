@@ -171,7 +171,7 @@ def test_closing_ends_who_is_left_and_takes_no_more() -> None:
     assert engine.calls == [1]
 
 
-def test_a_conductor_that_was_never_asked_closes_its_engine() -> None:
+def test_a_scheduler_that_was_never_asked_closes_its_engine() -> None:
     with conducting() as (scheduler, engine):
         scheduler.close()
     assert engine.closed
