@@ -151,7 +151,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Stage:
-    """One row of the table in ``pipeline.py``."""
+    """One row of the table in ``workflow/table.py``."""
 
     name: str
     #: Raised by hand when the meaning of the output changes.
